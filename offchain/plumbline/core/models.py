@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The words of the trade: what flows from a venue's frame to a signed row.
+
+Every price and size is an integer scaled by WAD (1e18) from the first parse on; every time is an integer, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One trade on one venue's market, as the venue told it."""
+
+    venue: str
+    """Lower case, no punctuation: "kraken", "coinbase", "binance", "bybit", "cryptocom"."""
+    symbol: str
+    """Canonical "BASE/QUOTE", whatever the venue calls it: "BTC/USDT"."""
+    price_wad: int
+    """Quote units per base unit, times 1e18."""
+    size_wad: int
+    """Base units, times 1e18; never zero."""
+    at_ms: int
+    """The venue's own time of the trade, milliseconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one market had to say about a feed, and why it counted or not."""
+
+    venue: str
+    symbol: str
+    price_wad: int | None
+    """Raw price in the market's own quote currency; None when the market never spoke."""
+    converted_wad: int | None
+    """In the feed's quote currency, before the clamp; None when it could not be converted."""
+    age_ms: int | None
+    included: bool
+    reason: str
+    """Empty when included; else what kept it out: "stale", "no conversion", "no trade yet", ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPrice:
+    """A feed's index price at one grid time; `price_wad` is None when it cannot be formed, and `reason` says why."""
+
+    feed: str
+    at_ms: int
+    price_wad: int | None
+    contributions: tuple[Contribution, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A reporter's vector of observations for one round: what gets signed."""
+
+    epoch: int
+    timestamp: int
+    """Seconds; a multiple of the oracle's period."""
+    prices: tuple[int, ...]
+    """One per feed in the chain's order and decimals, 1 .. 2**63 - 1; 0 where the reporter has no price."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRow:
+    """A row with its reporter and an EIP-2098 compact signature."""
+
+    reporter: int
+    """1-based index in the oracle's reporter set."""
+    row: Row
+    r: int
+    vs: int

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Everything the package raises on purpose.
+
+PlumblineError
+|-- ConfigError        a file or setting is wrong: names the file, the key and what is expected
+|-- SourceError        a venue could not be reached or understood
+|-- ChainError         the node or the contract said no; `reason` is the revert reason when there is one
+|   `-- ChainUnreachable   the RPC endpoint did not answer
+|-- JournalError       the journal refused (a second row for one round, a damaged file)
+`-- RowError           a signed row is malformed, foreign or wrongly signed
+"""
+
+from __future__ import annotations
+
+
+class PlumblineError(Exception):
+    """Base of all; catch it at the edge of a process, nowhere else."""
+
+
+class ConfigError(PlumblineError):
+    pass
+
+
+class SourceError(PlumblineError):
+    pass
+
+
+class ChainError(PlumblineError):
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ChainUnreachable(ChainError):
+    pass
+
+
+class JournalError(PlumblineError):
+    pass
+
+
+class RowError(PlumblineError):
+    pass

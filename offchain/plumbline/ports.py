@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The seams: small Protocols between the pure core and everything that can fail.
+
+Services (reporter, relayer, keeper) know only these; `cli` is where real adapters meet them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from plumbline.core.models import SignedRow, Trade
+
+
+class Clock(Protocol):
+    """The one source of time. In a replay it runs on market time, else on the system's."""
+
+    def now_ms(self) -> int: ...
+
+    async def sleep_until_ms(self, at_ms: int) -> None: ...
+
+
+class TradeSource(Protocol):
+    """One venue. `trades` reconnects by itself and never raises for what the venue sends."""
+
+    venue: str
+
+    def trades(self) -> AsyncIterator[Trade]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFeed:
+    """A feed as the chain has it."""
+
+    name: str
+    decimals: int
+    quorum: int
+    heartbeat_s: int
+    deviation_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class OracleConfig:
+    """What a node must agree with before it signs or submits."""
+
+    chain_id: int
+    address: str
+    epoch: int
+    period_s: int
+    feeds: tuple[ChainFeed, ...]
+    reporters: tuple[str, ...]
+    """Checksummed addresses; the reporter at position i signs with index i + 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The last served answer of a feed, in the feed's decimals."""
+
+    round_id: int
+    price: int
+    timestamp: int
+
+
+class OracleClient(Protocol):
+    """The oracle on chain, as a node sees it."""
+
+    async def config(self) -> OracleConfig: ...
+
+    async def latest_round(self) -> tuple[int, int]:
+        """(round id, timestamp)."""
+        ...
+
+    async def answers(self) -> tuple[Answer | None, ...]:
+        """One per feed; None before its first round."""
+        ...
+
+    async def submit(self, timestamp: int, rows: Sequence[SignedRow]) -> str:
+        """Send a round; returns the transaction hash once it is mined. Raises ChainError with the revert reason."""
+        ...
+
+
+class RowSigner(Protocol):
+    """Holds one reporter's key and signs digests."""
+
+    address: str
+
+    def sign(self, digest: bytes) -> tuple[int, int]:
+        """(r, vs) in EIP-2098 form, low s."""
+        ...
+
+
+class RowPeer(Protocol):
+    """Where a reporter's signed rows are fetched from."""
+
+    name: str
+
+    async def row(self, timestamp: int) -> SignedRow | None: ...
