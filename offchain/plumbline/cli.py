@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The `plumbline` program: gathers the command groups and turns an error into one clear sentence.
+
+Exit status: 0 done; 1 it could not be done; 2 wrong usage or a wrong config.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from plumbline.commands import relayer, reporter
+from plumbline.errors import ConfigError, PlumblineError
+
+app = typer.Typer(
+    name="plumbline",
+    help="An index-price oracle nobody can bend, and an index vault worth its index.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(reporter.app, name="reporter")
+app.add_typer(relayer.app, name="relayer")
+
+
+def main() -> None:
+    try:
+        app()
+    except ConfigError as error:
+        _fail(error, 2)
+    except PlumblineError as error:
+        _fail(error, 1)
+
+
+def _fail(error: PlumblineError, status: int) -> None:
+    print(f"plumbline: {error}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

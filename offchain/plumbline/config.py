@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""One TOML file per process, typed. Every section is a Struct; unknown keys are refused.
+
+`load(path, ReporterConfig)` raises ConfigError naming the file, the key and what is expected:
+`reporter.toml: feeds[0].decimals: expected int, got str`. A check that needs two keys lives in `__post_init__` and
+raises ValueError("key: expected ..."); the section's own path is put before it here. Paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from plumbline.core.units import MAX_BPS
+from plumbline.errors import ConfigError
+
+Positive = Annotated[int, Meta(ge=1)]
+NonNegative = Annotated[int, Meta(ge=0)]
+Bps = Annotated[int, Meta(ge=0, le=MAX_BPS)]
+Seconds = Annotated[float, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Name = Annotated[str, Meta(min_length=1, max_length=32)]
+Address = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every section: immutable, no unknown keys."""
+
+
+class ClockConfig(Section):
+    """`kind = "market"`: market ms = market_origin_ms + (wall ms - wall_origin_ms) * speed."""
+
+    kind: Literal["system", "market"] = "system"
+    market_origin_ms: NonNegative | None = None
+    wall_origin_ms: NonNegative | None = None
+    speed: Annotated[float, Meta(gt=0, le=100_000)] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind == "market":
+            for key in ("market_origin_ms", "wall_origin_ms"):
+                if getattr(self, key) is None:
+                    raise ValueError(f'{key}: expected int beside kind = "market", got nothing')
+
+
+class LogConfig(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+    """auto: text on a terminal, else JSON."""
+
+
+class ChainConfig(Section):
+    rpc_url: str
+    oracle: Address
+    timeout_s: Seconds = 5.0
+
+    def __post_init__(self) -> None:
+        check_url("rpc_url", self.rpc_url, ("http", "https"))
+
+
+class KeyConfig(Section):
+    """An encrypted keystore file; its password is never in the config itself."""
+
+    keystore: Path
+    password_file: Path | None = None
+    password_env: Name | None = None
+
+    def __post_init__(self) -> None:
+        if (self.password_file is None) == (self.password_env is None):
+            raise ValueError("password_file: expected exactly one of password_file and password_env")
+
+    def password(self) -> str:
+        """Raises ConfigError when the file or the variable is missing or empty."""
+        if self.password_file is not None:
+            try:
+                password = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{self.password_file}: expected a readable password file: {error}") from None
+            where = str(self.password_file)
+        else:
+            where = f"environment variable {self.password_env}"
+            password = os.environ.get(self.password_env or "", "")
+        if not password:
+            raise ConfigError(f"{where}: expected the keystore's password, got nothing")
+        return password
+
+
+class HttpConfig(Section):
+    """Where a node listens. Port 0 takes a free one."""
+
+    port: Port
+    host: str = "127.0.0.1"
+
+
+class TxConfig(Section):
+    """How transactions are paid for and followed."""
+
+    max_fee_gwei: Positive = 200
+    """Never pay more than this for a unit of gas."""
+    priority_fee_gwei: NonNegative = 1
+    deadline_blocks: Positive = 12
+    """A transaction not mined after so many blocks has failed; its nonce is resynced."""
+
+
+class VenueConfig(Section):
+    name: Name
+    url: str | None = None
+    """None: the exchange's public endpoint."""
+
+    def __post_init__(self) -> None:
+        if self.url is not None:
+            check_url("url", self.url, ("ws", "wss"))
+
+
+class FeedConfig(Section):
+    """One feed, in the chain's order. Either `markets` ("venue:BASE/QUOTE") or `crosses` (venues)."""
+
+    name: Annotated[str, Meta(pattern="^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$")]
+    decimals: Annotated[int, Meta(ge=0, le=18)]
+    min_venues: Positive
+    """No default: how many venues make a price is each feed's own decision."""
+    method: Literal["clamped_median"] = "clamped_median"
+    max_age_s: Positive = 180
+    clamp_bps: Bps = 50
+    markets: tuple[str, ...] = ()
+    crosses: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.markets) == bool(self.crosses):
+            raise ValueError("markets: expected exactly one of markets and crosses")
+        for i, market in enumerate(self.markets):
+            if not re.fullmatch(r"[a-z0-9]+:[A-Z0-9]+/[A-Z0-9]+", market):
+                raise ValueError(f'markets[{i}]: expected "venue:BASE/QUOTE", got {market!r}')
+        check_unique("markets", self.markets)
+        check_unique("crosses", self.crosses)
+        venues = {market.partition(":")[0] for market in self.markets} | set(self.crosses)
+        if self.min_venues > len(venues):
+            raise ValueError(f"min_venues: expected at most the {len(venues)} venues listed, got {self.min_venues}")
+
+
+class ReporterConfig(Section):
+    chain: ChainConfig
+    key: KeyConfig
+    http: HttpConfig
+    journal: Path
+    venues: Annotated[tuple[VenueConfig, ...], Meta(min_length=1)]
+    feeds: Annotated[tuple[FeedConfig, ...], Meta(min_length=1, max_length=32)]
+    clock: ClockConfig = ClockConfig()
+    log: LogConfig = LogConfig()
+    delay_ms: Annotated[int, Meta(ge=0, le=60_000)] = 100
+    """Market time between a grid time and its observation: lets the last trades before it arrive."""
+
+    def __post_init__(self) -> None:
+        known = [venue.name for venue in self.venues]
+        check_unique("venues", known)
+        check_unique("feeds", [feed.name for feed in self.feeds])
+        for i, feed in enumerate(self.feeds):
+            named = [market.partition(":")[0] for market in feed.markets] or feed.crosses
+            key = "markets" if feed.markets else "crosses"
+            for j, venue in enumerate(named):
+                if venue not in known:
+                    raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]], got {venue!r}")
+
+
+class PeerConfig(Section):
+    """A reporter whose rows the relayer fetches."""
+
+    name: Name
+    url: str
+
+    def __post_init__(self) -> None:
+        check_url("url", self.url, ("http", "https"))
+
+
+class RelayerConfig(Section):
+    chain: ChainConfig
+    key: KeyConfig
+    http: HttpConfig
+    journal: Path
+    peers: Annotated[tuple[PeerConfig, ...], Meta(min_length=1, max_length=31)]
+    clock: ClockConfig = ClockConfig()
+    log: LogConfig = LogConfig()
+    tx: TxConfig = TxConfig()
+    poll_ms: Positive = 100
+    """Wall time between two questions to a peer that has not served the round yet."""
+    late_ms: NonNegative = 500
+    """Wall time a quorum waits for the rows still missing; then the round goes on without them."""
+    request_timeout_s: Seconds = 1.0
+
+    def __post_init__(self) -> None:
+        check_unique("peers", [peer.name for peer in self.peers])
+
+
+def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError(f"{key}: expected a {' or '.join(f'{s}://' for s in schemes)} address, got {url!r}")
+
+
+def check_unique(key: str, names: Iterable[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"{key}: expected each name once, got {name!r} {count} times")
+
+
+T = TypeVar("T", bound=Section)
+
+
+def load(path: Path, kind: type[T]) -> T:
+    """Read one config file. Raises ConfigError for a missing, malformed, mistyped or senseless one."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    base = path.resolve().parent
+
+    def decode(wanted: type, value: Any) -> Any:
+        if wanted is Path and isinstance(value, str):
+            return base / Path(value).expanduser()
+        raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
+
+    try:
+        return msgspec.convert(data, kind, dec_hook=decode)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path.name}: {_explain(str(error), data)}") from None
+
+
+_AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?", re.DOTALL)
+_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<field>[^`]*)`")
+
+
+def _explain(message: str, data: dict[str, Any]) -> str:
+    """Turn msgspec's message ("Expected `int`, got `str` - at `$.a[0].b`") into "a[0].b: expected int, got str"."""
+    match = _AT.fullmatch(message)
+    what, where = (match["what"], match["where"] or "") if match else (message, "")
+    if field := _FIELD.fullmatch(what):
+        known = "required, but missing" if field["how"].startswith("missing") else "unknown key"
+        return f"{_join(where, field['field'])}: {known}"
+    if not what.startswith("Expected"):
+        # From a __post_init__: names its own key first.
+        return _join(where, what)
+    what = what.replace("`", "").replace("Expected", "expected", 1)
+    if "got" not in what:
+        what += f", got {_value_at(data, where)!r}"
+    return f"{where}: {what}"
+
+
+def _join(section: str, key: str) -> str:
+    return f"{section}.{key}" if section else key
+
+
+def _value_at(data: Any, where: str) -> Any:
+    for step in re.findall(r"[^.\[\]]+", where):
+        data = data[int(step)] if isinstance(data, list) else data[step]
+    return data

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""A wrong config names the file, the key and what is expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plumbline.config import ClockConfig, RelayerConfig, ReporterConfig, load
+from plumbline.errors import ConfigError
+
+ORACLE = "0x" + "ab" * 20
+REPORTER = f"""
+journal = "journal.sqlite"
+
+[chain]
+rpc_url = "http://127.0.0.1:8545"
+oracle = "{ORACLE}"
+
+[key]
+keystore = "keys/reporter.json"
+password_env = "REPORTER_PASSWORD"
+
+[http]
+port = 9101
+
+[[venues]]
+name = "kraken"
+url = "ws://127.0.0.1:9001/kraken"
+
+[[venues]]
+name = "coinbase"
+
+[[feeds]]
+name = "BTC/USD"
+decimals = 8
+min_venues = 2
+markets = ["kraken:BTC/USD", "coinbase:BTC/USD"]
+
+[[feeds]]
+name = "EUR/USD"
+decimals = 8
+min_venues = 1
+crosses = ["kraken", "coinbase"]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "reporter.toml"
+    path.write_text(text)
+    return path
+
+
+def test_load__sound_file__gives_typed_sections_and_paths_beside_the_file(tmp_path):
+    config = load(write(tmp_path, REPORTER), ReporterConfig)
+    assert config.feeds[0].markets == ("kraken:BTC/USD", "coinbase:BTC/USD")
+    assert config.feeds[0].clamp_bps == 50
+    assert config.key.keystore == tmp_path / "keys" / "reporter.json"
+    assert config.clock == ClockConfig(kind="system")
+    assert config.venues[1].url is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("decimals = 8", 'decimals = "8"', "feeds[0].decimals: expected int, got str"),
+        ("decimals = 8", "decimals = 19", "feeds[0].decimals: expected int <= 18, got 19"),
+        ("decimals = 8\n", "", "feeds[0].decimals: required, but missing"),
+        ("[http]\nport = 9101", "", "http: required, but missing"),
+        ("port = 9101", "prot = 9101", "http.prot: unknown key"),
+        ("port = 9101", "port = 65536", "http.port: expected int <= 65535, got 65536"),
+        ("[chain]", "[chian]", "chian: unknown key"),
+        (ORACLE, "0x12", "chain.oracle: expected str matching regex '^0x[0-9a-fA-F]{40}$', got '0x12'"),
+        (
+            "http://127.0.0.1:8545",
+            "127.0.0.1:8545",
+            "chain.rpc_url: expected a http:// or https:// address, got '127.0.0.1:8545'",
+        ),
+        (
+            "ws://127.0.0.1:9001/kraken",
+            "ws://127.0.0.1:port/kraken",
+            "venues[0].url: expected a ws:// or wss:// address, got 'ws://127.0.0.1:port/kraken'",
+        ),
+        ("min_venues = 2", "min_venues = 3", "feeds[0].min_venues: expected at most the 2 venues listed, got 3"),
+        ('"kraken:BTC/USD"', '"kraken/BTC"', "feeds[0].markets[0]: expected \"venue:BASE/QUOTE\", got 'kraken/BTC'"),
+        (
+            '"coinbase:BTC/USD"',
+            '"kraken:BTC/USD"',
+            "feeds[0].markets: expected each name once, got 'kraken:BTC/USD' 2 times",
+        ),
+        (
+            '"coinbase:BTC/USD"',
+            '"binance:BTC/USD"',
+            "feeds[0].markets[1]: expected a venue of [[venues]], got 'binance'",
+        ),
+        ('crosses = ["kraken", "coinbase"]', "", "feeds[1].markets: expected exactly one of markets and crosses"),
+        ("EUR/USD", "BTC/USD", "feeds: expected each name once, got 'BTC/USD' 2 times"),
+        (
+            'password_env = "REPORTER_PASSWORD"',
+            "",
+            "key.password_file: expected exactly one of password_file and password_env",
+        ),
+        ('journal = "journal.sqlite"', "journal = 1", "journal: expected str, got int"),
+    ],
+)
+def test_load__one_thing_wrong__names_file_key_and_expectation(tmp_path, before, after, message):
+    assert before in REPORTER
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, REPORTER.replace(before, after, 1)), ReporterConfig)
+    assert str(caught.value) == f"reporter.toml: {message}"
+
+
+def test_load__not_toml__names_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"reporter\.toml: .*line 2"):
+        load(write(tmp_path, "a = 1\nb = ?\n"), ReporterConfig)
+
+
+def test_load__no_file__says_so(tmp_path):
+    with pytest.raises(ConfigError, match="relayer.toml: no such file"):
+        load(tmp_path / "relayer.toml", RelayerConfig)
+
+
+def test_clock__market_without_origin__is_refused(tmp_path):
+    text = REPORTER + '\n[clock]\nkind = "market"\nmarket_origin_ms = 1\n'
+    with pytest.raises(ConfigError, match=r'clock\.wall_origin_ms: expected int beside kind = "market", got nothing'):
+        load(write(tmp_path, text), ReporterConfig)
+
+
+def test_password__file_or_environment__read_once_and_never_empty(tmp_path, monkeypatch):
+    key = load(write(tmp_path, REPORTER), ReporterConfig).key
+    monkeypatch.delenv("REPORTER_PASSWORD", raising=False)
+    with pytest.raises(ConfigError, match="environment variable REPORTER_PASSWORD: expected the keystore's password"):
+        key.password()
+    monkeypatch.setenv("REPORTER_PASSWORD", "correct horse")
+    assert key.password() == "correct horse"
+
+    in_file = REPORTER.replace('password_env = "REPORTER_PASSWORD"', 'password_file = "secret"')
+    key = load(write(tmp_path, in_file), ReporterConfig).key
+    with pytest.raises(ConfigError, match="expected a readable password file"):
+        key.password()
+    (tmp_path / "secret").write_text("battery staple\n")
+    assert key.password() == "battery staple"
