@@ -36,7 +36,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every section: immutable, no unknown keys."""
 
 
-class ClockConfig(Section):
+class ClockConfig(Section, frozen=True):
     """`kind = "market"`: market ms = market_origin_ms + (wall ms - wall_origin_ms) * speed."""
 
     kind: Literal["system", "market"] = "system"
@@ -51,13 +51,13 @@ class ClockConfig(Section):
                     raise ValueError(f'{key}: expected int beside kind = "market", got nothing')
 
 
-class LogConfig(Section):
+class LogConfig(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "text"] = "auto"
     """auto: text on a terminal, else JSON."""
 
 
-class ChainConfig(Section):
+class ChainConfig(Section, frozen=True):
     rpc_url: str
     oracle: Address
     timeout_s: Seconds = 5.0
@@ -66,7 +66,7 @@ class ChainConfig(Section):
         check_url("rpc_url", self.rpc_url, ("http", "https"))
 
 
-class KeyConfig(Section):
+class KeyConfig(Section, frozen=True):
     """An encrypted keystore file; its password is never in the config itself."""
 
     keystore: Path
@@ -93,14 +93,14 @@ class KeyConfig(Section):
         return password
 
 
-class HttpConfig(Section):
+class HttpConfig(Section, frozen=True):
     """Where a node listens. Port 0 takes a free one."""
 
     port: Port
     host: str = "127.0.0.1"
 
 
-class TxConfig(Section):
+class TxConfig(Section, frozen=True):
     """How transactions are paid for and followed."""
 
     max_fee_gwei: Positive = 200
@@ -110,7 +110,7 @@ class TxConfig(Section):
     """A transaction not mined after so many blocks has failed; its nonce is resynced."""
 
 
-class VenueConfig(Section):
+class VenueConfig(Section, frozen=True):
     name: Name
     url: str | None = None
     """None: the exchange's public endpoint."""
@@ -120,7 +120,7 @@ class VenueConfig(Section):
             check_url("url", self.url, ("ws", "wss"))
 
 
-class FeedConfig(Section):
+class FeedConfig(Section, frozen=True):
     """One feed, in the chain's order. Either `markets` ("venue:BASE/QUOTE") or `crosses` (venues)."""
 
     name: Annotated[str, Meta(pattern="^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$")]
@@ -146,7 +146,7 @@ class FeedConfig(Section):
             raise ValueError(f"min_venues: expected at most the {len(venues)} venues listed, got {self.min_venues}")
 
 
-class ReporterConfig(Section):
+class ReporterConfig(Section, frozen=True):
     chain: ChainConfig
     key: KeyConfig
     http: HttpConfig
@@ -170,7 +170,7 @@ class ReporterConfig(Section):
                     raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]], got {venue!r}")
 
 
-class PeerConfig(Section):
+class PeerConfig(Section, frozen=True):
     """A reporter whose rows the relayer fetches."""
 
     name: Name
@@ -180,7 +180,7 @@ class PeerConfig(Section):
         check_url("url", self.url, ("http", "https"))
 
 
-class RelayerConfig(Section):
+class RelayerConfig(Section, frozen=True):
     chain: ChainConfig
     key: KeyConfig
     http: HttpConfig

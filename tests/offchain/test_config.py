@@ -117,7 +117,7 @@ def test_load__not_toml__names_line(tmp_path):
 
 
 def test_load__no_file__says_so(tmp_path):
-    with pytest.raises(ConfigError, match="relayer.toml: no such file"):
+    with pytest.raises(ConfigError, match=r"relayer\.toml: no such file"):
         load(tmp_path / "relayer.toml", RelayerConfig)
 
 
