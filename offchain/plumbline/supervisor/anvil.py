@@ -85,9 +85,8 @@ class Anvil:
         self._settled.wait(self._start_timeout_s)
         if not self._listening:
             self.stop()
-            raise AnvilError(
-                f"Anvil did not start ({' '.join(command)}): {' | '.join(self._tail) or 'it said nothing'}"
-            )
+            where = f"on port {self._port}" if self._port else "on a free port"
+            raise AnvilError(f"Anvil did not start {where}: {' | '.join(self._tail) or 'it said nothing'}")
         # A log line per request would only be thrown away.
         httpx.post(
             self.url,
