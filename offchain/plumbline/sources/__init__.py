@@ -1,1 +1,31 @@
 # SPDX-License-Identifier: AGPL-3.0-only
+"""The exchanges: one file each, a pure codec of its public trade stream; `websocket` runs any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from plumbline.errors import SourceError
+from plumbline.sources.binance import BinanceCodec
+from plumbline.sources.bybit import BybitCodec
+from plumbline.sources.codec import Codec
+from plumbline.sources.coinbase import CoinbaseCodec
+from plumbline.sources.cryptocom import CryptocomCodec
+from plumbline.sources.kraken import KrakenCodec
+
+CODECS: Final[dict[str, type[Codec]]] = {
+    codec.venue: codec for codec in (BinanceCodec, BybitCodec, CoinbaseCodec, CryptocomCodec, KrakenCodec)
+}
+
+
+def codec_of(venue: str, symbols: Sequence[str]) -> Codec:
+    """The codec of a venue for these canonical symbols.
+
+    Raises:
+        SourceError: no adapter of that name, or a symbol the venue has no market for.
+    """
+    codec = CODECS.get(venue)
+    if codec is None:
+        raise SourceError(f"no adapter for venue {venue!r}; there are: {', '.join(sorted(CODECS))}")
+    return codec(symbols)
