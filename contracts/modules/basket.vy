@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy off
+"""
+@title Basket
+@license AGPL-3.0-only
+@notice What an index is made of, packed into the code of a data contract: one cold account read instead of a cold
+        slot per component.
+@dev The data contract answers any call with its whole content, an ABI-encoded DynArray of words:
+
+         [0]            terms: growth_0 128 | since 40 | count 8 | streaming fee 16 | mint fee 16 | redeem fee 16 | 0 32
+         [1 .. n]       component: mantissa 80 | exponent 8 | flags 8 | token 160
+         [n + 1]        oracle address
+         [n + 2 ..]     pricing, eight 32-bit lanes a word: 0 8 | token decimals 8 | feed decimals 8 | feed index 8
+
+     A component's unit is mantissa / 10**exponent {tok/base}: 24 decimal digits, exact for what a person writes, and
+     a decimal exponent so that 0 and 27 decimals keep the same precision. All of it is immutable once written; a
+     change of terms writes a new data contract.
+"""
+
+from contracts.modules import constants as c
+from contracts.modules import fixed_point
+
+MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
+MAX_BODY: constant(uint256) = 38              # 1 + 32 + 1 + 32 / 8
+MAX_BASE: constant(uint256) = 2**112          # {base}; base * mantissa fits a word with 64 bits to spare
+
+_UNIT_EXPONENT: constant(uint256) = 36        # a unit is D18{tok/share} of 1e18-wei shares
+_MAX_BODY_BYTES: constant(uint256) = 32 * (2 + MAX_BODY)
+_MASK_8: constant(uint256) = 2**8 - 1
+_MASK_16: constant(uint256) = 2**16 - 1
+_MASK_40: constant(uint256) = 2**40 - 1
+_MASK_128: constant(uint256) = 2**128 - 1
+_MASK_160: constant(uint256) = 2**160 - 1
+
+# Twice the same eleven bytes: "return what follows me". The first runs at creation and returns the second with the
+# body; the second is the data contract's code and returns the body to whoever calls.
+_PRELUDE: constant(Bytes[22]) = x"600b380380600b5f395ff3600b380380600b5f395ff3"
+
+struct Terms:
+    growth_0: uint256             # D18{share/base} at `since`
+    since: uint256                # {s}
+    count: uint256                # components
+    streaming_fee_bps: uint256    # {bps/year}
+    mint_fee_bps: uint256
+    redeem_fee_bps: uint256
+
+
+@internal
+def _store(body: DynArray[uint256, MAX_BODY]) -> address:
+    """
+    @notice Write a data contract.
+    """
+    return raw_create(concat(_PRELUDE, abi_encode(body)))
+
+
+@internal
+@view
+def _load(data: address) -> DynArray[uint256, MAX_BODY]:
+    """
+    @notice The content of a data contract.
+    """
+    raw: Bytes[_MAX_BODY_BYTES] = raw_call(data, b"", max_outsize=_MAX_BODY_BYTES, is_static_call=True)
+    return abi_decode(raw, DynArray[uint256, MAX_BODY])
+
+
+@internal
+@pure
+def _pack_terms(t: Terms) -> uint256:
+    """
+    @dev The caller has bounded the fees; time and count fit by nature.
+    """
+    assert t.growth_0 <= _MASK_128, "basket: growth too large"
+    return (
+        (t.growth_0 << 128) | (t.since << 88) | (t.count << 80)
+        | (t.streaming_fee_bps << 64) | (t.mint_fee_bps << 48) | (t.redeem_fee_bps << 32)
+    )
+
+
+@internal
+@pure
+def _unpack_terms(word: uint256) -> Terms:
+    return Terms(
+        growth_0=word >> 128,
+        since=(word >> 88) & _MASK_40,
+        count=(word >> 80) & _MASK_8,
+        streaming_fee_bps=(word >> 64) & _MASK_16,
+        mint_fee_bps=(word >> 48) & _MASK_16,
+        redeem_fee_bps=(word >> 32) & _MASK_16,
+    )
+
+
+@internal
+@pure
+def _pack_component(token: address, unit: uint256) -> uint256:
+    """
+    @param unit D18{tok/share}; not zero; reverts when it has more significant decimal digits than the mantissa holds
+    """
+    assert unit != 0, "basket: unit is zero"
+    mantissa: uint256 = unit
+    exponent: uint256 = _UNIT_EXPONENT
+    for _: uint256 in range(_UNIT_EXPONENT):
+        if mantissa < 2**80:
+            break
+        assert mantissa % 10 == 0, "basket: unit has too many digits"
+        mantissa //= 10    # exact: checked above
+        exponent -= 1
+    assert mantissa < 2**80, "basket: unit too large"
+    return (mantissa << 176) | (exponent << 168) | convert(token, uint256)
+
+
+@internal
+@pure
+def _token(word: uint256) -> address:
+    return convert(word & _MASK_160, address)
+
+
+@internal
+@pure
+def _exponent(word: uint256) -> uint256:
+    return (word >> 168) & _MASK_8
+
+
+@internal
+@pure
+def _unit(word: uint256) -> uint256:
+    """
+    @return D18{tok/base}
+    """
+    return (word >> 176) * 10 ** (_UNIT_EXPONENT - self._exponent(word))
+
+
+@internal
+@pure
+def _amount_down(base: uint256, word: uint256) -> uint256:
+    """
+    @notice {tok} behind `base` < MAX_BASE, rounded down: when paying out.
+    """
+    return unsafe_div(unsafe_mul(base, word >> 176), 10 ** self._exponent(word))
+
+
+@internal
+@pure
+def _amount_up(base: uint256, word: uint256) -> uint256:
+    """
+    @notice {tok} behind `base` < MAX_BASE, rounded up: when charging.
+    """
+    divisor: uint256 = 10 ** self._exponent(word)
+    return unsafe_div(unsafe_add(unsafe_mul(base, word >> 176), divisor - 1), divisor)
+
+
+@internal
+@pure
+def _pack_pricing(feed: uint256, feed_decimals: uint256, token_decimals: uint256) -> uint256:
+    """
+    @notice One 32-bit lane; each argument is below 256.
+    """
+    return feed | (feed_decimals << 8) | (token_decimals << 16)
+
+
+@internal
+@pure
+def _pricing(body: DynArray[uint256, MAX_BODY], count: uint256, i: uint256) -> uint256:
+    """
+    @notice The pricing lane of component i.
+    """
+    return (body[count + 2 + i // 8] >> (32 * (i % 8))) & (2**32 - 1)
+
+
+@internal
+@pure
+def _oracle(body: DynArray[uint256, MAX_BODY], count: uint256) -> address:
+    return convert(body[count + 1], address)
+
+
+@internal
+@pure
+def _feeds(body: DynArray[uint256, MAX_BODY], count: uint256) -> DynArray[uint256, MAX_COMPONENTS]:
+    """
+    @notice The feed index of each component.
+    """
+    feeds: DynArray[uint256, MAX_COMPONENTS] = []
+    for i: uint256 in range(count, bound=MAX_COMPONENTS):
+        feeds.append(self._pricing(body, count, i) & _MASK_8)
+    return feeds
+
+
+@internal
+@pure
+def _value(word: uint256, lane: uint256, price: uint256) -> uint256:
+    """
+    @notice What a component is worth.
+    @param price in the feed's decimals
+    @return D18{currency/base}, rounded down
+    """
+    product: uint256 = price * (word >> 176)      # < 2**63 * 2**80
+    scale: uint256 = self._exponent(word) + ((lane >> 8) & _MASK_8) + ((lane >> 16) & _MASK_8)
+    # mantissa / 10**exponent is per wei of base, so 18 + 18 decimals are to be made up.
+    if scale >= 36:
+        return product // 10 ** (scale - 36)
+    return product * 10 ** (36 - scale)
