@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What a feed is made of and how: the rule an operator configures, checked before it is used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from plumbline.core.units import MAX_BPS, WAD
+
+METHODS: Final = ("clamped_median",)
+VIA: Final = "BTC"
+"""What a cross goes through unless it says otherwise: the deepest book against every currency."""
+
+T = TypeVar("T")
+
+MarketId = tuple[str, str]
+"""(venue, canonical symbol)."""
+
+_VENUE = re.compile(r"[a-z0-9]+")
+_SYMBOL = re.compile(r"([A-Z0-9]+)/([A-Z0-9]+)")
+
+
+def split_symbol(symbol: str) -> tuple[str, str]:
+    """ "BTC/USDT" is base BTC in quote USDT.
+
+    Raises:
+        ValueError: not BASE/QUOTE in capitals and digits.
+    """
+    match = _SYMBOL.fullmatch(symbol)
+    if match is None:
+        raise ValueError(f"expected BASE/QUOTE, got {symbol!r}")
+    return match[1], match[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One venue's market of the feed's base currency, in whatever quote currency."""
+
+    venue: str
+    symbol: str
+
+    @property
+    def quote(self) -> str:
+        return split_symbol(self.symbol)[1]
+
+    @classmethod
+    def parse(cls, text: str) -> Market:
+        """ "kraken:BTC/USDT".
+
+        Raises:
+            ValueError: not VENUE:BASE/QUOTE.
+        """
+        venue, _, symbol = text.partition(":")
+        if _VENUE.fullmatch(venue) is None or _SYMBOL.fullmatch(symbol) is None:
+            raise ValueError(f'expected "venue:BASE/QUOTE", got {text!r}')
+        return cls(venue, symbol)
+
+    @property
+    def legs(self) -> tuple[MarketId, ...]:
+        return ((self.venue, self.symbol),)
+
+    def price_wad(self, last_wad: int) -> int:
+        return last_wad
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """BASE/QUOTE of a feed out of two markets of ONE venue: (VIA/QUOTE) / (VIA/BASE)."""
+
+    venue: str
+    numerator: str
+    """VIA/QUOTE, e.g. BTC/USD."""
+    denominator: str
+    """VIA/BASE, e.g. BTC/EUR."""
+
+    @classmethod
+    def parse(cls, text: str, feed: str) -> Cross:
+        """ "kraken" goes through BTC, "kraken:USDC" through USDC.
+
+        >>> Cross.parse("kraken", "EUR/USD")
+        Cross(venue='kraken', numerator='BTC/USD', denominator='BTC/EUR')
+
+        Raises:
+            ValueError: not VENUE or VENUE:CURRENCY, or through the feed's own base or quote.
+        """
+        base, quote = split_symbol(feed)
+        venue, colon, currency = text.partition(":")
+        via = currency if colon else VIA
+        if _VENUE.fullmatch(venue) is None or not via or via in (base, quote):
+            raise ValueError(f'expected "venue" or "venue:CURRENCY" other than {base} and {quote}, got {text!r}')
+        return cls(venue, f"{via}/{quote}", f"{via}/{base}")
+
+    @property
+    def symbol(self) -> str:
+        return f"({self.numerator})/({self.denominator})"
+
+    @property
+    def legs(self) -> tuple[MarketId, ...]:
+        return (self.venue, self.numerator), (self.venue, self.denominator)
+
+    def price_wad(self, numerator_wad: int, denominator_wad: int) -> int:
+        """To the nearest 1e-18."""
+        return (numerator_wad * WAD + denominator_wad // 2) // denominator_wad
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRule:
+    """How one feed's index price is formed. Every threshold has its reason in docs/index.md."""
+
+    name: str
+    """BASE/QUOTE; markets in another quote are converted through the feed OTHER/QUOTE."""
+    decimals: int
+    min_venues: int
+    """Fewer venues than this, after all checks, and there is no price."""
+    markets: tuple[Market, ...] = ()
+    crosses: tuple[Cross, ...] = ()
+    method: str = "clamped_median"
+    max_age_s: int = 180
+    """A market silent for longer is out; a conversion rate older than this is none."""
+    clamp_bps: int = 50
+    """No venue pulls the price from further away than this."""
+    agree_bps: int = 250
+    """More than half of the venues must lie this near to the price, or there is no price."""
+    frozen_s: int = 600
+    """A market at one unchanged price for this long is out once the others have left it by more than the clamp."""
+    off_peg_bps: int | None = None
+    """For a base that is meant to be worth one quote: beyond this it converts no market ..."""
+    on_peg_bps: int | None = None
+    """... until it is back within this."""
+
+    def __post_init__(self) -> None:
+        base, _ = split_symbol(self.name)
+        for i, market in enumerate(self.markets):
+            if split_symbol(market.symbol)[0] != base:
+                raise ValueError(f"markets[{i}]: expected a market of {base}, got {market.venue}:{market.symbol}")
+        if len(set(self.sources)) != len(self.sources):
+            raise ValueError("markets: expected each market and cross once")
+        _expect(0 <= self.decimals <= 18, "decimals", "0 to 18", self.decimals)
+        venues = len(self.venues)
+        _expect(1 <= self.min_venues <= venues, "min_venues", f"1 to the {venues} venues listed", self.min_venues)
+        _expect(self.method in METHODS, "method", f"one of {', '.join(METHODS)}", self.method)
+        _expect(self.max_age_s > 0, "max_age_s", "a positive number of seconds", self.max_age_s)
+        _expect(self.frozen_s > 0, "frozen_s", "a positive number of seconds", self.frozen_s)
+        # The clamp's monotonicity needs venues * clamp < 1; 500 bps leaves room for 20 venues.
+        _expect(0 <= self.clamp_bps <= 500, "clamp_bps", "0 to 500", self.clamp_bps)
+        _expect(0 < self.agree_bps < MAX_BPS, "agree_bps", f"1 to {MAX_BPS - 1}", self.agree_bps)
+        if self.off_peg_bps is not None or self.on_peg_bps is not None:
+            held = (
+                self.off_peg_bps is not None and self.on_peg_bps is not None and 0 < self.on_peg_bps < self.off_peg_bps
+            )
+            _expect(held, "on_peg_bps", "0 < on_peg_bps < off_peg_bps", (self.on_peg_bps, self.off_peg_bps))
+
+    @property
+    def quote(self) -> str:
+        return split_symbol(self.name)[1]
+
+    @property
+    def sources(self) -> tuple[Market | Cross, ...]:
+        return (*self.markets, *self.crosses)
+
+    @property
+    def venues(self) -> frozenset[str]:
+        return frozenset(source.venue for source in self.sources)
+
+
+def parse_markets(texts: Sequence[str]) -> tuple[Market, ...]:
+    """The words of a config file as markets.
+
+    Raises:
+        ValueError: beginning with the place: "markets[1]: expected ...".
+    """
+    return tuple(_at(f"markets[{i}]", Market.parse, text) for i, text in enumerate(texts))
+
+
+def parse_crosses(texts: Sequence[str], feed: str) -> tuple[Cross, ...]:
+    """The words of a config file as crosses of `feed`; raises as `parse_markets` does."""
+    return tuple(_at(f"crosses[{i}]", lambda word: Cross.parse(word, feed), text) for i, text in enumerate(texts))
+
+
+def _at(place: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _expect(holds: bool, key: str, expected: str, got: object) -> None:
+    if not holds:
+        raise ValueError(f"{key}: expected {expected}, got {got!r}")
