@@ -22,6 +22,7 @@ from ethereum.ercs import IERC20Detailed
 from contracts.interfaces import IIndexVault
 from contracts.interfaces import IMedianOracle
 from contracts.interfaces import IParityArbitrageur
+from contracts.modules import constants as c
 
 implements: IParityArbitrageur
 
@@ -40,8 +41,8 @@ interface IUniswapV3Pool:
     ) -> (int256, int256): nonpayable
 
 
-WAD: constant(uint256) = 10**18
-MAX_COMPONENTS: constant(uint256) = 32
+WAD: constant(uint256) = c.WAD
+MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_TOKENS: constant(uint256) = MAX_COMPONENTS + 1      # and the quote, when it is not a component
 # The pool's own bounds, exclusive: a swap with these limits ends only when it is filled or the pool is dry.
 MIN_SQRT_RATIO: constant(uint160) = 4295128739
