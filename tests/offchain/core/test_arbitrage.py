@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Sizing against brute force: nobody who may try every size does better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plumbline.core.arbitrage import ParityMarket, Side, Token, band, best_trade, evaluate, optimal_shares
+from plumbline.core.uniswap_math import PoolState, sqrt_price_of, swap, tick_at_sqrt_price
+from plumbline.core.units import WAD
+
+SPACING = 10
+PLENTY = 10**30
+# (token decimals, USD per token with 8 decimals, USD of it in one share of about 100 USD)
+BASKET = ((8, 20_000_00000000, 40), (6, 97_000_000, 20), (6, 1_00100000, 20), (6, 1_06500000, 20))
+USDC = 1
+
+
+def tokens(held: int = PLENTY) -> tuple[Token, ...]:
+    return tuple(
+        Token(
+            unit_wad=usd * 10**8 * 10**decimals * WAD // price,
+            price=price,
+            scale=10 ** (decimals + 8),
+            held=held,
+        )
+        for decimals, price, usd in BASKET
+    )
+
+
+def pool_at(share_price: Fraction, positions: list[tuple[int, int, int]], *, share_is_token0: bool, fee: int = 500):
+    """A pool whose share costs `share_price` (quote units per share wei), under (low, high, liquidity) positions given
+    in spacings from the present tick."""
+    price = share_price if share_is_token0 else 1 / share_price
+    sqrt_price = sqrt_price_of(price.numerator, price.denominator)
+    tick = tick_at_sqrt_price(sqrt_price)
+    centre, nets, active = tick // SPACING, {}, 0
+    for low, high, liquidity in positions:
+        low_tick, high_tick = (centre + low) * SPACING, (centre + high) * SPACING
+        nets[low_tick] = nets.get(low_tick, 0) + liquidity
+        nets[high_tick] = nets.get(high_tick, 0) - liquidity
+        if low_tick <= tick < high_tick:
+            active += liquidity
+    ticks = tuple(sorted((tick, net) for tick, net in nets.items() if net))
+    return PoolState(sqrt_price, tick, active, fee, SPACING, ticks)
+
+
+def market_at(
+    premium: Fraction, positions, *, share_is_token0: bool, fee: int = 500, held: int = PLENTY
+) -> ParityMarket:
+    """The basket above with its share traded against USDC at NAV * (1 + premium)."""
+    basket = tokens(held)
+    market = ParityMarket(pool_at(Fraction(1), [], share_is_token0=True), True, basket, USDC, 5, 5)
+    pool = pool_at(market.nav / basket[USDC].usd * (1 + premium), positions, share_is_token0=share_is_token0, fee=fee)
+    return replace(market, pool=pool, share_is_token0=share_is_token0)
+
+
+def dust(market: ParityMarket) -> int:
+    """One smallest unit of every token, in quote units: what rounding alone may cost or give."""
+    quote = market.tokens[market.quote].usd
+    return sum(-(-token.usd // quote) for token in market.tokens) + 2
+
+
+WIDE = [(-3_000, 3_000, 3 * 10**17)]
+LAYERED = [(-3_000, 3_000, 10**16), (-40, 25, 10**18), (-8, 300, 4 * 10**17), (-300, -6, 2 * 10**18)]
+positions_st = st.lists(
+    st.tuples(st.integers(-400, 40), st.integers(1, 400), st.integers(10**14, 10**19)).map(
+        lambda p: (p[0], max(p[1], p[0] + 1), p[2])
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    premium_bps=st.integers(-2_000, 2_000),
+    positions=positions_st,
+    share_is_token0=st.booleans(),
+    fee=st.sampled_from([100, 500, 3_000, 10_000]),
+    held=st.sampled_from([PLENTY, 10**15, 10**12, 10**9]),
+    data=st.data(),
+)
+def test_best_trade__any_other_size__profits_no_more(premium_bps, positions, share_is_token0, fee, held, data):
+    market = market_at(Fraction(premium_bps, 10_000), positions, share_is_token0=share_is_token0, fee=fee, held=held)
+    best = best_trade(market)
+    greatest = best.profit if best else 0
+    for side in Side:
+        size = optimal_shares(replace(market, tokens=tokens()), side)
+        # The feasible sizes: what inventory allows. The optimum without inventory says where to look.
+        for shares in {
+            *(size * i // 24 for i in range(1, 36)),
+            *(size + step for step in (-(10**13), -1, 1, 10**13)),
+            data.draw(st.integers(1, max(2 * size, 1))),
+        }:
+            if shares <= 0 or not feasible(market, side, shares):
+                continue
+            assert evaluate(market, side, shares).profit <= greatest + dust(market)
+
+
+def feasible(market: ParityMarket, side: Side, shares: int) -> bool:
+    """Whether the keeper's inventory and the known pool suffice."""
+    try:
+        trade = evaluate(market, side, shares)
+    except ValueError:
+        return False
+    if side is Side.DISCOUNT:
+        return trade.quote_amount <= market.tokens[market.quote].held
+    return all(amount <= token.held for amount, token in zip(market.mint_amounts(shares), market.tokens, strict=True))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    premium_bps=st.integers(-2_000, 2_000),
+    positions=positions_st,
+    share_is_token0=st.booleans(),
+    held=st.integers(0, 10**13),
+)
+def test_best_trade__finite_inventory__is_never_exceeded(premium_bps, positions, share_is_token0, held):
+    market = market_at(Fraction(premium_bps, 10_000), positions, share_is_token0=share_is_token0, held=held)
+    best = best_trade(market)
+    assert best is None or feasible(market, best.side, best.shares)
+
+
+@pytest.mark.parametrize("share_is_token0", [True, False])
+@pytest.mark.parametrize("positions", [WIDE, LAYERED])
+@pytest.mark.parametrize("premium_bps", [-250, -30, 30, 250])
+def test_best_trade__plenty_of_inventory__leaves_the_premium_at_the_band(premium_bps, positions, share_is_token0):
+    market = market_at(Fraction(premium_bps, 10_000), positions, share_is_token0=share_is_token0)
+    trade = best_trade(market)
+    assert trade.side is (Side.PREMIUM if premium_bps > 0 else Side.DISCOUNT)
+    after = replace(market, pool=after_trade(market, trade))
+    low, high = band(after)
+    edge = high if premium_bps > 0 else low
+    # First order: the exact edge is (1 + vault fee) / (1 - pool fee).
+    assert abs(after.premium - edge) < Fraction(1, 10**6)
+    again = best_trade(after)
+    assert again is None or again.profit <= dust(market)
+
+
+def after_trade(market: ParityMarket, trade) -> PoolState:
+    selling = trade.side is Side.PREMIUM
+    down = market.share_is_token0 == selling
+    moved = swap(
+        market.pool, zero_for_one=down, amount=trade.shares, limit_x96=0 if down else 1 << 160, exact_in=selling
+    )
+    tick = tick_at_sqrt_price(moved.sqrt_price_x96)
+    crossed = [net for at, net in market.pool.ticks if min(tick, market.pool.tick) < at <= max(tick, market.pool.tick)]
+    liquidity = market.pool.liquidity + (-1 if tick < market.pool.tick else 1) * sum(crossed)
+    return replace(market.pool, sqrt_price_x96=moved.sqrt_price_x96, tick=tick, liquidity=liquidity)
+
+
+@pytest.mark.parametrize("share_is_token0", [True, False])
+@pytest.mark.parametrize("premium_bps", [-9, 0, 9])
+def test_best_trade__inside_the_band__is_none(premium_bps, share_is_token0):
+    assert best_trade(market_at(Fraction(premium_bps, 10_000), WIDE, share_is_token0=share_is_token0)) is None
+
+
+def test_best_trade__quote_below_its_peg__counts_at_its_own_price():
+    market = market_at(Fraction(0), WIDE, share_is_token0=True)
+    assert best_trade(market) is None
+    scared = list(market.tokens)
+    scared[USDC] = replace(scared[USDC], price=90_000_000)
+    # The pool still asks the same USDC, but each is worth 7.2 % less and is only a fifth of the basket: a discount.
+    trade = best_trade(replace(market, tokens=tuple(scared)))
+    assert trade is not None
+    assert trade.side is Side.DISCOUNT
+
+
+def test_best_trade__quote_is_no_component__is_valued_beside_the_basket():
+    market = market_at(Fraction(1, 100), WIDE, share_is_token0=True)
+    outside = replace(market.tokens[USDC], unit_wad=0)
+    basket = (*market.tokens, outside)
+    trade = best_trade(replace(market, tokens=basket, quote=len(basket) - 1))
+    assert trade is not None
+    assert trade.profit == pytest.approx(best_trade(market).profit, abs=3)
+
+
+def test_best_trade__no_inventory__is_none():
+    for premium in (Fraction(1, 50), Fraction(-1, 50)):
+        assert best_trade(market_at(premium, WIDE, share_is_token0=True, held=0)) is None
+
+
+def test_evaluate__more_than_the_known_pool_holds__says_so():
+    market = market_at(Fraction(1, 100), WIDE, share_is_token0=True)
+    near = replace(market.pool, low_tick=market.pool.tick - 500, high_tick=market.pool.tick + 500)
+    with pytest.raises(ValueError, match="the known part of the pool cannot fill"):
+        evaluate(replace(market, pool=near), Side.PREMIUM, 10**30)
+
+
+def test_best_trade__beyond_the_known_ticks__stops_at_their_edge():
+    market = market_at(Fraction(1, 10), WIDE, share_is_token0=True)
+    near = replace(market.pool, low_tick=market.pool.tick - 100, high_tick=market.pool.tick + 100)
+    trade = best_trade(replace(market, pool=near))
+    assert 0 < trade.shares < best_trade(market).shares
+
+
+def test_premium__worked_example__is_pool_price_over_nav():
+    """100 USD a share, 101 USDC in the pool, USDC at 0.97: 97.97 / 100 - 1 = -2.03 %."""
+    market = market_at(Fraction(0), WIDE, share_is_token0=True)
+    share_price = Fraction(101 * 10**6, WAD)
+    market = replace(market, pool=pool_at(share_price, WIDE, share_is_token0=True))
+    assert float(market.nav * WAD) == pytest.approx(100, rel=1e-6)
+    assert float(market.premium) == pytest.approx(-0.0203, abs=1e-6)
