@@ -18,14 +18,13 @@ from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from plumbline.core.units import MAX_BPS
+from plumbline.core.rules import FeedRule, parse_crosses, parse_markets
 from plumbline.errors import ConfigError
 
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
-Bps = Annotated[int, Meta(ge=0, le=MAX_BPS)]
 Seconds = Annotated[float, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Name = Annotated[str, Meta(min_length=1, max_length=32)]
@@ -106,8 +105,10 @@ class TxConfig(Section, frozen=True):
     max_fee_gwei: Positive = 200
     """Never pay more than this for a unit of gas."""
     priority_fee_gwei: NonNegative = 1
+    replace_after_blocks: Positive = 3
+    """Not mined after so many blocks, it is sent again with fees raised by an eighth, up to the cap."""
     deadline_blocks: Positive = 12
-    """A transaction not mined after so many blocks has failed; its nonce is resynced."""
+    """Not mined after so many blocks, it has failed; the next one outbids it."""
 
 
 class VenueConfig(Section, frozen=True):
@@ -121,29 +122,35 @@ class VenueConfig(Section, frozen=True):
 
 
 class FeedConfig(Section, frozen=True):
-    """One feed, in the chain's order. Either `markets` ("venue:BASE/QUOTE") or `crosses` (venues)."""
+    """One feed, in the chain's order: `markets` ("venue:BASE/QUOTE"), `crosses` ("venue" or "venue:VIA"), or both.
+
+    The meaning of every threshold, and its default, is `plumbline.core.rules.FeedRule`'s.
+    """
 
     name: Annotated[str, Meta(pattern="^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$")]
-    decimals: Annotated[int, Meta(ge=0, le=18)]
-    min_venues: Positive
+    decimals: int
+    min_venues: int
     """No default: how many venues make a price is each feed's own decision."""
-    method: Literal["clamped_median"] = "clamped_median"
-    max_age_s: Positive = 180
-    clamp_bps: Bps = 50
     markets: tuple[str, ...] = ()
     crosses: tuple[str, ...] = ()
+    method: str | UnsetType = UNSET
+    max_age_s: int | UnsetType = UNSET
+    clamp_bps: int | UnsetType = UNSET
+    agree_bps: int | UnsetType = UNSET
+    frozen_s: int | UnsetType = UNSET
+    off_peg_bps: int | UnsetType = UNSET
+    on_peg_bps: int | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        if bool(self.markets) == bool(self.crosses):
-            raise ValueError("markets: expected exactly one of markets and crosses")
-        for i, market in enumerate(self.markets):
-            if not re.fullmatch(r"[a-z0-9]+:[A-Z0-9]+/[A-Z0-9]+", market):
-                raise ValueError(f'markets[{i}]: expected "venue:BASE/QUOTE", got {market!r}')
-        check_unique("markets", self.markets)
-        check_unique("crosses", self.crosses)
-        venues = {market.partition(":")[0] for market in self.markets} | set(self.crosses)
-        if self.min_venues > len(venues):
-            raise ValueError(f"min_venues: expected at most the {len(venues)} venues listed, got {self.min_venues}")
+        if not self.markets and not self.crosses:
+            raise ValueError("markets: expected at least one of markets and crosses")
+        self.rule()
+
+    def rule(self) -> FeedRule:
+        given = {key: value for key, value in msgspec.structs.asdict(self).items() if value is not UNSET}
+        given["markets"] = parse_markets(self.markets)
+        given["crosses"] = parse_crosses(self.crosses, self.name)
+        return FeedRule(**given)
 
 
 class ReporterConfig(Section, frozen=True):
@@ -163,11 +170,10 @@ class ReporterConfig(Section, frozen=True):
         check_unique("venues", known)
         check_unique("feeds", [feed.name for feed in self.feeds])
         for i, feed in enumerate(self.feeds):
-            named = [market.partition(":")[0] for market in feed.markets] or feed.crosses
-            key = "markets" if feed.markets else "crosses"
-            for j, venue in enumerate(named):
-                if venue not in known:
-                    raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]], got {venue!r}")
+            for key, words in (("markets", feed.markets), ("crosses", feed.crosses)):
+                for j, word in enumerate(words):
+                    if (venue := word.partition(":")[0]) not in known:
+                        raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]], got {venue!r}")
 
 
 class PeerConfig(Section, frozen=True):

@@ -44,6 +44,13 @@ decimals = 8
 min_venues = 1
 crosses = ["kraken", "coinbase"]
 """
+USDC = """[[feeds]]
+name = "USDC/USD"
+decimals = 8
+min_venues = 1
+markets = ["kraken:USDC/USD"]
+
+"""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -55,7 +62,8 @@ def write(folder: Path, text: str) -> Path:
 def test_load__sound_file__gives_typed_sections_and_paths_beside_the_file(tmp_path):
     config = load(write(tmp_path, REPORTER), ReporterConfig)
     assert config.feeds[0].markets == ("kraken:BTC/USD", "coinbase:BTC/USD")
-    assert config.feeds[0].clamp_bps == 50
+    assert config.feeds[0].rule().clamp_bps == 50
+    assert config.feeds[1].rule().crosses[0].denominator == "BTC/EUR"
     assert config.key.keystore == tmp_path / "keys" / "reporter.json"
     assert config.clock == ClockConfig(kind="system")
     assert config.venues[1].url is None
@@ -65,7 +73,7 @@ def test_load__sound_file__gives_typed_sections_and_paths_beside_the_file(tmp_pa
     ("before", "after", "message"),
     [
         ("decimals = 8", 'decimals = "8"', "feeds[0].decimals: expected int, got str"),
-        ("decimals = 8", "decimals = 19", "feeds[0].decimals: expected int <= 18, got 19"),
+        ("decimals = 8", "decimals = 19", "feeds[0].decimals: expected 0 to 18, got 19"),
         ("decimals = 8\n", "", "feeds[0].decimals: required, but missing"),
         ("[http]\nport = 9101", "", "http: required, but missing"),
         ("port = 9101", "prot = 9101", "http.prot: unknown key"),
@@ -82,20 +90,29 @@ def test_load__sound_file__gives_typed_sections_and_paths_beside_the_file(tmp_pa
             "ws://127.0.0.1:port/kraken",
             "venues[0].url: expected a ws:// or wss:// address, got 'ws://127.0.0.1:port/kraken'",
         ),
-        ("min_venues = 2", "min_venues = 3", "feeds[0].min_venues: expected at most the 2 venues listed, got 3"),
+        ("min_venues = 2", "min_venues = 3", "feeds[0].min_venues: expected 1 to the 2 venues listed, got 3"),
         ('"kraken:BTC/USD"', '"kraken/BTC"', "feeds[0].markets[0]: expected \"venue:BASE/QUOTE\", got 'kraken/BTC'"),
         (
             '"coinbase:BTC/USD"',
             '"kraken:BTC/USD"',
-            "feeds[0].markets: expected each name once, got 'kraken:BTC/USD' 2 times",
+            "feeds[0].markets: expected each market and cross once",
         ),
         (
             '"coinbase:BTC/USD"',
             '"binance:BTC/USD"',
             "feeds[0].markets[1]: expected a venue of [[venues]], got 'binance'",
         ),
-        ('crosses = ["kraken", "coinbase"]', "", "feeds[1].markets: expected exactly one of markets and crosses"),
-        ("EUR/USD", "BTC/USD", "feeds: expected each name once, got 'BTC/USD' 2 times"),
+        ('crosses = ["kraken", "coinbase"]', "", "feeds[1].markets: expected at least one of markets and crosses"),
+        (
+            "EUR/USD",
+            "EURUSD",
+            "feeds[1].name: expected str matching regex '^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$', got 'EURUSD'",
+        ),
+        (
+            "[[feeds]]",
+            f"{USDC}[[feeds]]".replace("USDC/", "EUR/"),
+            "feeds: expected each name once, got 'EUR/USD' 2 times",
+        ),
         (
             'password_env = "REPORTER_PASSWORD"',
             "",

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""One chain over JSON-RPC: web3's encoding over our own HTTP, so that every failure has one of two names.
+
+ChainUnreachable: no endpoint answered in time. ChainError: it answered, and said no (`reason` is the revert reason) or
+said nonsense. Nothing is kept between requests but idle connections, so a restarted chain is simply asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from types import TracebackType
+from typing import Any, Final, TypeVar, cast
+
+import httpx
+import msgspec
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
+from web3 import AsyncWeb3
+from web3.contract import AsyncContract
+from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
+from web3.providers.async_base import AsyncJSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from plumbline.chain.abi import load_abi
+from plumbline.errors import ChainError, ChainUnreachable
+from plumbline.log import redacted
+
+T = TypeVar("T")
+
+_ERROR_SELECTOR: Final = "0x08c379a0"
+"""Error(string)"""
+_REVERTED: Final = "execution reverted"
+
+
+class Rpc:
+    """`async with Rpc([url], timeout_s=5) as rpc: await rpc.ask(rpc.w3.eth.block_number)`.
+
+    urls: endpoints of one chain, best first; the next one is asked when one does not answer.
+    """
+
+    def __init__(self, urls: Sequence[str], *, timeout_s: float) -> None:
+        self._provider = _HttpProvider(urls, timeout_s)
+        self.w3: AsyncWeb3[Any] = AsyncWeb3(self._provider)
+
+    async def ask(self, question: Awaitable[T]) -> T:
+        """Await any web3 question. Raises ChainError, or ChainUnreachable, and nothing else."""
+        try:
+            return await question
+        except ContractLogicError as error:
+            reason = revert_reason(error.message or "", error.data)
+            raise ChainError(f"reverted: {reason or 'without a reason'}", reason) from None
+        except Web3RPCError as error:
+            said: Any = (error.rpc_response or {}).get("error")
+            message = str(said.get("message", error)) if isinstance(said, dict) else str(said or error)
+            raise ChainError(message[:300], revert_reason(message, None)) from None
+        except (Web3Exception, DecodingError, ValueError, TypeError, LookupError, AttributeError) as error:
+            # An answer of the wrong shape: web3 stumbles over it wherever it first looks.
+            raise ChainError(f"the node's answer makes no sense: {type(error).__name__}: {str(error)[:200]}") from error
+
+    def contract(self, name: str, address: str) -> AsyncContract:
+        """A contract by the name of its exported ABI."""
+        return self.w3.eth.contract(address=to_checksum_address(address), abi=cast(Any, load_abi(name)))
+
+    async def close(self) -> None:
+        await self._provider.disconnect()
+
+    async def __aenter__(self) -> Rpc:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class _HttpProvider(AsyncJSONBaseProvider):
+    """Posts requests to the first endpoint that answers, beginning with the one that answered last."""
+
+    def __init__(self, urls: Sequence[str], timeout_s: float) -> None:
+        super().__init__()
+        if not urls:
+            raise ValueError("expected at least one RPC endpoint")
+        self._urls = list(urls)
+        self._client = httpx.AsyncClient(timeout=timeout_s, headers={"content-type": "application/json"})
+
+    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        body = self.encode_rpc_request(method, params)
+        failures = []
+        for url in list(self._urls):
+            try:
+                answer = await self._post(url, body)
+            except ChainUnreachable as error:
+                failures.append(str(error))
+            else:
+                self._urls.remove(url)
+                self._urls.insert(0, url)
+                return answer
+        raise ChainUnreachable(f"{method}: {'; '.join(failures)}")
+
+    async def _post(self, url: str, body: bytes) -> RPCResponse:
+        where = redacted(url)
+        try:
+            response = await self._client.post(url, content=body)
+        except (httpx.HTTPError, OSError) as error:
+            raise ChainUnreachable(f"{where}: {type(error).__name__}") from None
+        try:
+            answer = msgspec.json.decode(response.content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            answer = None
+        if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
+            raise ChainUnreachable(f"{where}: HTTP {response.status_code}, and no JSON-RPC answer")
+        return cast(RPCResponse, answer)
+
+    async def disconnect(self) -> None:
+        await self._client.aclose()
+
+
+def revert_reason(message: str, data: Any) -> str:
+    """The contract's own words: from the returned Error(string), else from the node's message; "" without any."""
+    if isinstance(data, str) and data.startswith(_ERROR_SELECTOR):
+        try:
+            return str(decode(["string"], bytes.fromhex(data[len(_ERROR_SELECTOR) :]))[0])
+        except (DecodingError, ValueError):
+            return ""
+    if _REVERTED in message:
+        return message.partition(_REVERTED)[2].lstrip(":, ").removesuffix("no data").strip()
+    return ""

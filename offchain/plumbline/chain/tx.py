@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Transactions of one key: EIP-1559 fees under a cap, replacement of stuck ones, the revert reason of failed ones.
+
+One `Sender` is the only owner of its key's nonces and has one transaction in flight at a time. It keeps no nonce: the
+next one is what the chain has mined, so a failure, a restarted chain or a second start of the process needs no resync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import structlog
+from eth_typing import HexStr
+from eth_utils.address import to_checksum_address
+from web3.exceptions import TransactionNotFound
+from web3.types import TxParams, TxReceipt
+
+from plumbline.chain.rpc import Rpc
+from plumbline.chain.signing import LocalKey
+from plumbline.config import TxConfig
+from plumbline.errors import ChainError
+
+GWEI: Final = 10**9
+_GAS_MARGIN_PERCENT: Final = 20
+"""Added to the estimate: the state may differ by the time the transaction lands."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """{wei per gas} EIP-1559."""
+
+    max_fee: int
+    priority_fee: int
+
+    def raised(self) -> Fees:
+        """By an eighth, rounded up: the least a node accepts as a replacement."""
+        return Fees(self.max_fee + -(-self.max_fee // 8), self.priority_fee + -(-self.priority_fee // 8))
+
+    def at_least(self, other: Fees) -> Fees:
+        return Fees(max(self.max_fee, other.max_fee), max(self.priority_fee, other.priority_fee))
+
+
+class Sender:
+    """Sends one transaction after the other for `key`; safe to call from several tasks."""
+
+    def __init__(self, rpc: Rpc, key: LocalKey, config: TxConfig, *, poll_s: float = 0.05) -> None:
+        self._rpc, self._key, self._config, self._poll_s = rpc, key, config, poll_s
+        self._from = to_checksum_address(key.address)
+        self._lock = asyncio.Lock()
+
+    @property
+    def address(self) -> str:
+        return self._from
+
+    async def send(self, to: str, data: str, *, value_wei: int = 0, gas: int | None = None) -> TxReceipt:
+        """Simulate, send, and wait until it is mined; returns the receipt of a success.
+
+        gas: limit; None estimates it, and raises what the estimate reverted with before anything is sent.
+
+        Raises:
+            ChainError: reverted (`reason`), not mined within the deadline, or dearer than the configured cap.
+            ChainUnreachable: no endpoint answers; the transaction may or may not be mined.
+        """
+        eth = self._rpc.w3.eth
+        call = cast(TxParams, {"from": self._from, "to": to, "data": data, "value": value_wei})
+        async with self._lock:
+            if gas is None:
+                gas = await self._rpc.ask(eth.estimate_gas(call)) * (100 + _GAS_MARGIN_PERCENT) // 100
+            # Asked anew each time: a chain that was restarted may even have another id.
+            chain_id = await self._rpc.ask(eth.chain_id)
+            nonce = await self._rpc.ask(eth.get_transaction_count(self._from, "latest"))
+            unsigned = {"to": to, "data": data, "value": value_wei, "gas": gas, "nonce": nonce, "chainId": chain_id}
+            receipt = await self._see_through(unsigned | {"type": 2})
+        if receipt["status"] != 1:
+            reason = await self._failure(call)
+            raise ChainError(f"transaction {receipt['transactionHash'].to_0x_hex()} reverted: {reason}", reason)
+        return receipt
+
+    async def _see_through(self, unsigned: dict[str, Any]) -> TxReceipt:
+        """Send, and replace with higher fees while it is not mined, until the deadline."""
+        fees = await self._fees()
+        hashes = [await self._broadcast(unsigned, fees)]
+        start = last_sent = await self._rpc.ask(self._rpc.w3.eth.block_number)
+        while True:
+            for tx_hash in hashes:
+                if (receipt := await self._receipt(tx_hash)) is not None:
+                    return receipt
+            head = await self._rpc.ask(self._rpc.w3.eth.block_number)
+            # A distance, not a difference: a restarted chain begins again from 0.
+            if abs(head - start) >= self._config.deadline_blocks:
+                raise ChainError(f"not mined within {self._config.deadline_blocks} blocks: {', '.join(hashes)}")
+            if head - last_sent >= self._config.replace_after_blocks:
+                last_sent = head
+                raised = fees.raised().at_least(await self._fees())
+                if raised.max_fee <= self._cap:
+                    fees = raised
+                    hashes.append(await self._broadcast(unsigned, fees))
+                    log.warning("transaction replaced", nonce=unsigned["nonce"], max_fee_gwei=fees.max_fee / GWEI)
+            await asyncio.sleep(self._poll_s)
+
+    async def _broadcast(self, unsigned: dict[str, Any], fees: Fees) -> str:
+        """Sign and send. A node that still holds an older transaction of this nonce is outbid, up to the cap."""
+        while True:
+            raw, tx_hash = self._key.sign_transaction(
+                unsigned | {"maxFeePerGas": fees.max_fee, "maxPriorityFeePerGas": fees.priority_fee}
+            )
+            try:
+                await self._rpc.ask(self._rpc.w3.eth.send_raw_transaction(raw))
+            except ChainError as error:
+                said = str(error).lower()
+                if "already known" in said or "already imported" in said:
+                    return tx_hash
+                if "underpriced" not in said or fees.raised().max_fee > self._cap:
+                    raise
+                fees = fees.raised()
+            else:
+                return tx_hash
+
+    @property
+    def _cap(self) -> int:
+        return self._config.max_fee_gwei * GWEI
+
+    async def _fees(self) -> Fees:
+        """Twice the base fee, so that six full blocks in a row do not price it out, within the cap."""
+        block = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
+        base = block["baseFeePerGas"]
+        priority = self._config.priority_fee_gwei * GWEI
+        if base + priority > self._cap:
+            raise ChainError(
+                f"gas is too dear: base fee {base / GWEI:.3f} + {self._config.priority_fee_gwei} gwei, "
+                f"cap {self._config.max_fee_gwei} gwei"
+            )
+        return Fees(min(2 * base + priority, self._cap), priority)
+
+    async def _receipt(self, tx_hash: str) -> TxReceipt | None:
+        try:
+            return await self._rpc.ask(_receipt_or_none(self._rpc, tx_hash))
+        except ChainError as error:
+            if "indexing" in str(error):
+                return None
+            raise
+
+    async def _failure(self, call: TxParams) -> str:
+        """Why a mined transaction failed: the same call again. Later state may let it pass: then nobody knows."""
+        try:
+            await self._rpc.ask(self._rpc.w3.eth.call(call))
+        except ChainError as error:
+            return error.reason or str(error)
+        return "reason unknown: the same call passes now"
+
+
+async def _receipt_or_none(rpc: Rpc, tx_hash: str) -> TxReceipt | None:
+    try:
+        return await rpc.w3.eth.get_transaction_receipt(HexStr(tx_hash))
+    except TransactionNotFound:
+        return None
