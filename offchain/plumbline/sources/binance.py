@@ -61,9 +61,7 @@ class BinanceCodec(Codec):
         message = _frame.decode(frame)
         event = message.data or message
         if event.event == "trade":
-            out: list[Trade] = []
-            self.numbered(event.symbol, event.trade_id, event.price, event.size, event.at_ms, now_ms, out)
-            return out
+            return self.numbered([(event.symbol, event.trade_id, event.price, event.size, event.at_ms)], now_ms)
         if message.error is not None or message.code is not None:
             text = message.error.msg if message.error is not None else message.msg
             raise VenueRefused(f"binance: {text[:200]}")

@@ -64,10 +64,7 @@ class BybitCodec(Codec):
         if message.topic.startswith(_TOPIC):
             trades = _trades.decode(message.data)
             trades.sort(key=lambda trade: trade.at_ms)
-            out: list[Trade] = []
-            for t in trades:
-                self.unordered(t.symbol, t.trade_id, t.price, t.size, t.at_ms, now_ms, out)
-            return out
+            return self.unordered([(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in trades], now_ms)
         if message.op == "subscribe":
             self._answered(message)
         elif message.op not in ("ping", "pong"):

@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, TypeVar
 
 import msgspec
 
@@ -31,6 +31,8 @@ MAX_VALUE_WAD: Final = 10**15 * WAD
 """No price and no size is larger; what is, is an exponent or unit gone wrong."""
 MAX_SKEW_MS: Final = 5_000
 """How far a venue's clock may run ahead of ours before its trades are not believed."""
+MAX_ID_LENGTH: Final = 64
+"""An id is told by its first characters; none in use is longer than a UUID's 36."""
 REMEMBERED_IDS: Final = 4_096
 """How many ids of a market are remembered where the venue's ids have no order."""
 
@@ -38,6 +40,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{1,15}/[A-Z0-9]{1,15}")
 
+Id = TypeVar("Id", int, str)
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """An RFC 3339 time; one without a zone is refused."""
 
@@ -145,51 +148,51 @@ class Codec(ABC):
             raise FrameError("unknown market", f"{native[:40]!r} was not subscribed to")
         return market
 
-    def numbered(
-        self, native: str, trade_id: int, price: str, size: str, at_ms: int, now_ms: int, out: list[Trade]
-    ) -> None:
-        """Take a trade whose ids grow by one with every trade of its market."""
-        market = self.market(native)
-        trade = self._trade(market.symbol, price, size, at_ms)
-        if at_ms > now_ms + MAX_SKEW_MS:
-            self.dropped["future"] += 1
-            return
-        last = market.last_id
-        if trade_id > last:
-            if last >= 0:
-                self.missed += trade_id - last - 1
-        elif at_ms <= market.last_ms:
-            self.dropped["duplicate" if trade_id == last else "out of order"] += 1
-            return
-        # A lower id at a later time: the venue numbers anew. Refusing it would silence the market for good.
-        market.last_id, market.last_ms = trade_id, at_ms
-        out.append(trade)
-
-    def unordered(
-        self, native: str, trade_id: str, price: str, size: str, at_ms: int, now_ms: int, out: list[Trade]
-    ) -> None:
-        """Take a trade whose id only tells it from others; order is by time."""
-        market = self.market(native)
-        trade = self._trade(market.symbol, price, size, at_ms)
-        if len(trade_id) > 64:
-            raise FrameError("malformed", f"a trade id of {len(trade_id)} characters")
-        if at_ms > now_ms + MAX_SKEW_MS:
-            self.dropped["future"] += 1
-        elif trade_id in market.seen:
-            self.dropped["duplicate"] += 1
-        elif at_ms < market.last_ms:
-            self.dropped["out of order"] += 1
-        else:
-            market.last_ms = at_ms
-            market.seen[trade_id] = None
-            if len(market.seen) > REMEMBERED_IDS:
-                del market.seen[next(iter(market.seen))]
+    def numbered(self, prints: Iterable[tuple[str, int, str, str, int]], now_ms: int) -> list[Trade]:
+        """The new ones of (market, id, price, size, at_ms), where ids grow by one with every trade of a market."""
+        out: list[Trade] = []
+        # All of them are parsed before any is taken: a frame with one bad trade leaves no trace.
+        for market, trade_id, trade in [self._parsed(p) for p in prints]:
+            if trade.at_ms > now_ms + MAX_SKEW_MS:
+                self.dropped["future"] += 1
+                continue
+            last = market.last_id
+            if trade_id > last:
+                if last >= 0:
+                    self.missed += trade_id - last - 1
+            elif trade.at_ms <= market.last_ms:
+                self.dropped["duplicate" if trade_id == last else "out of order"] += 1
+                continue
+            # A lower id at a later time: the venue numbers anew. Refusing it would silence the market for good.
+            market.last_id, market.last_ms = trade_id, trade.at_ms
             out.append(trade)
+        return out
 
-    def _trade(self, symbol: str, price: str, size: str, at_ms: int) -> Trade:
+    def unordered(self, prints: Iterable[tuple[str, str, str, str, int]], now_ms: int) -> list[Trade]:
+        """The same where an id only tells a trade from others; order is by time."""
+        out: list[Trade] = []
+        for market, trade_id, trade in [self._parsed(p) for p in prints]:
+            if trade.at_ms > now_ms + MAX_SKEW_MS:
+                self.dropped["future"] += 1
+            elif trade_id[:MAX_ID_LENGTH] in market.seen:
+                self.dropped["duplicate"] += 1
+            elif trade.at_ms < market.last_ms:
+                self.dropped["out of order"] += 1
+            else:
+                market.last_ms = trade.at_ms
+                market.seen[trade_id[:MAX_ID_LENGTH]] = None
+                if len(market.seen) > REMEMBERED_IDS:
+                    del market.seen[next(iter(market.seen))]
+                out.append(trade)
+        return out
+
+    def _parsed(self, print_: tuple[str, Id, str, str, int]) -> tuple[Market, Id, Trade]:
+        native, trade_id, price, size, at_ms = print_
+        market = self.market(native)
         if at_ms <= 0:
             raise FrameError("time", f"{at_ms} ms")
-        return Trade(self.venue, symbol, _positive(price, "price"), _positive(size, "size"), at_ms)
+        price_wad, size_wad = _positive(price, "price"), _positive(size, "size")
+        return market, trade_id, Trade(self.venue, market.symbol, price_wad, size_wad, at_ms)
 
 
 def _positive(text: str, what: str) -> int:

@@ -88,38 +88,31 @@ class CoinbaseCodec(Codec):
             return []
         if message.channel not in ("market_trades", "heartbeats", "subscriptions"):
             raise FrameError("unknown message", repr(frame[:80]))
-        if not self._in_sequence(message.sequence_num):
-            return []
-        if message.channel == "market_trades":
-            return self._trades(message.events, now_ms)
+        trades = self._trades(message.events, now_ms) if message.channel == "market_trades" else []
         if message.channel == "subscriptions":
             for event in _subscriptions.decode(message.events):
                 for native in event.subscriptions.get("market_trades", []):
                     self.confirmed.add(self.market(native).symbol)
-        return []
+        # Frames of a connection are numbered from 0. A hole is counted; repeats are told by their trades' ids.
+        if message.sequence_num > self._sequence:
+            self.missed += message.sequence_num - self._sequence - 1
+            self._sequence = message.sequence_num
+        return trades
 
     def _trades(self, events: msgspec.Raw, now_ms: int) -> list[Trade]:
-        trades = [(self._id(trade.trade_id), trade) for event in _trades.decode(events) for trade in event.trades]
-        trades.sort(key=lambda pair: pair[0])
-        out: list[Trade] = []
-        for trade_id, t in trades:
-            self.numbered(t.product_id, trade_id, t.price, t.size, milliseconds(t.time), now_ms, out)
-        return out
+        prints = [
+            (t.product_id, self._id(t.trade_id), t.price, t.size, milliseconds(t.time))
+            for event in _trades.decode(events)
+            for t in event.trades
+        ]
+        prints.sort(key=lambda print_: print_[1])
+        return self.numbered(prints, now_ms)
 
     @staticmethod
     def _id(text: str) -> int:
         if len(text) > 20 or not (text.isascii() and text.isdigit()):
             raise FrameError("malformed", f"trade_id {text[:40]!r}, expected a number")
         return int(text)
-
-    def _in_sequence(self, number: int) -> bool:
-        """Frames of a connection are numbered from 0; a repeat is dropped, a hole counted."""
-        if number <= self._sequence:
-            self.dropped["duplicate"] += 1
-            return False
-        self.missed += number - self._sequence - 1
-        self._sequence = number
-        return True
 
     def _error(self, text: str) -> None:
         named = [native for native in self.markets if native in text]

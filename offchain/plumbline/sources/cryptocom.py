@@ -78,10 +78,7 @@ class CryptocomCodec(Codec):
         # Newest first as sent; the sort keeps the order of trades of one millisecond.
         trades = message.result.data[::-1]
         trades.sort(key=lambda trade: trade.at_ms)
-        out: list[Trade] = []
-        for t in trades:
-            self.unordered(t.symbol, t.trade_id, t.price, t.size, t.at_ms, now_ms, out)
-        return out
+        return self.unordered([(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in trades], now_ms)
 
     def _answered(self, message: _Frame) -> None:
         symbols = [market.symbol for market in self.markets.values()]

@@ -32,7 +32,7 @@ class _Status(msgspec.Struct):
     system: str
 
 
-class _Subscribed(msgspec.Struct):
+class _Subscribed(msgspec.Struct, frozen=True):
     symbol: str = ""
 
 
@@ -68,11 +68,13 @@ class KrakenCodec(Codec):
         if message.channel == "trade":
             trades = _trades.decode(message.data)
             trades.sort(key=lambda trade: trade.trade_id)
-            out: list[Trade] = []
-            for t in trades:
-                at_ms = milliseconds(t.timestamp)
-                self.numbered(t.symbol, t.trade_id, number_text(t.price), number_text(t.qty), at_ms, now_ms, out)
-            return out
+            return self.numbered(
+                [
+                    (t.symbol, t.trade_id, number_text(t.price), number_text(t.qty), milliseconds(t.timestamp))
+                    for t in trades
+                ],
+                now_ms,
+            )
         if message.channel == "status":
             for status in _statuses.decode(message.data):
                 if status.system == "maintenance":
