@@ -12,7 +12,16 @@ import sys
 from scripts.artifacts import ROOT, compile_contract
 
 # What the off-chain package talks to. Interfaces are what integrators may rely on; contracts are what nodes need.
-EXPORTED: tuple[str, ...] = ("MedianOracle", "IndexVault", "IndexFactory", "ParityArbitrageur", "AggregatorAdapter")
+EXPORTED: tuple[str, ...] = (
+    "MedianOracle",
+    "IndexVault",
+    "IndexFactory",
+    "ParityArbitrageur",
+    "AggregatorAdapter",
+    "IUniswapV3Factory",
+    "IUniswapV3Pool",
+    "IUniswapV3Router",
+)
 FOLDER = ROOT / "offchain" / "plumbline" / "abi"
 
 

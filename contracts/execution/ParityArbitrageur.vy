@@ -22,24 +22,11 @@ from ethereum.ercs import IERC20Detailed
 from contracts.interfaces import IIndexVault
 from contracts.interfaces import IMedianOracle
 from contracts.interfaces import IParityArbitrageur
+from contracts.interfaces import IUniswapV3Factory
+from contracts.interfaces import IUniswapV3Pool
 from contracts.modules import constants as c
 
 implements: IParityArbitrageur
-
-
-interface IUniswapV3Factory:
-    def getPool(token_a: address, token_b: address, fee: uint24) -> address: view
-
-
-interface IUniswapV3Pool:
-    def swap(
-        recipient: address,
-        zero_for_one: bool,
-        amount_specified: int256,
-        sqrt_price_limit_x96: uint160,
-        data: Bytes[32],
-    ) -> (int256, int256): nonpayable
-
 
 WAD: constant(uint256) = c.WAD
 MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
