@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from plumbline.commands import relayer, reporter
+from plumbline.commands import relayer, replay, reporter
 from plumbline.errors import ConfigError, PlumblineError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(reporter.app, name="reporter")
 app.add_typer(relayer.app, name="relayer")
+app.add_typer(replay.app, name="replay")
 
 
 def main() -> None:

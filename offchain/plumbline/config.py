@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -21,12 +22,15 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from plumbline.core.rules import FeedRule, parse_crosses, parse_markets
+from plumbline.core.units import MAX_BPS
 from plumbline.errors import ConfigError
 
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
+Instant = Annotated[datetime, Meta(tz=True)]
+"""A TOML date-time with an offset: 2023-03-11T06:00:00Z."""
 Name = Annotated[str, Meta(min_length=1, max_length=32)]
 Address = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
 
@@ -203,6 +207,55 @@ class RelayerConfig(Section, frozen=True):
 
     def __post_init__(self) -> None:
         check_unique("peers", [peer.name for peer in self.peers])
+
+
+class TapeConfig(Section, frozen=True):
+    """What the replay servers play: a seeded simulation, or a recording of one-minute bars (Parquet)."""
+
+    kind: Literal["simulated", "recorded"] = "simulated"
+    seed: NonNegative = 1
+    """simulated: the same seed gives the same market."""
+    file: Path | None = None
+    hours: Annotated[int, Meta(ge=1, le=24 * 31)] = 24
+    """recorded: how much of the recording to load, from the clock's origin on."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "recorded") != (self.file is not None):
+            raise ValueError('file: expected a path beside kind = "recorded", and only there')
+
+
+class FaultConfig(Section, frozen=True):
+    """One fault of one venue from `start` until before `end`, in market time; see `plumbline.replay.faults`."""
+
+    kind: Literal["freeze", "scale", "latency", "outage", "silence", "garbage", "duplicates"]
+    venue: Name
+    start: Instant
+    end: Instant
+    bps: Annotated[int, Meta(gt=-MAX_BPS, le=1_000 * MAX_BPS)] = 0
+    """scale: how far prices are off."""
+    delay_ms: Annotated[int, Meta(ge=0, le=3_600_000)] = 0
+    """latency: how late trades come."""
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError(f"end: expected a time after start, {self.start.isoformat()}, got {self.end.isoformat()}")
+        for kind, key, value in (("scale", "bps", self.bps), ("latency", "delay_ms", self.delay_ms)):
+            if (self.kind == kind) != (value != 0):
+                raise ValueError(f'{key}: expected a value beside kind = "{kind}", and only there')
+
+
+class ReplayConfig(Section, frozen=True):
+    """The exchanges' local stand-ins. A recorded tape needs a market clock: its day is not today."""
+
+    listen: HttpConfig
+    clock: ClockConfig = ClockConfig()
+    tape: TapeConfig = TapeConfig()
+    faults: tuple[FaultConfig, ...] = ()
+    log: LogConfig = LogConfig()
+
+    def __post_init__(self) -> None:
+        if self.tape.kind == "recorded" and self.clock.kind != "market":
+            raise ValueError(f'clock.kind: expected "market" beside a recorded tape, got "{self.clock.kind}"')
 
 
 def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:

@@ -76,3 +76,11 @@ def recorded_trades(path: Path, start_s: int, end_s: int) -> Iterator[Trade]:
     for trade in sorted((trade for trade in trades if trade is not None), key=lambda trade: trade.at_ms):
         venue = VENUE_OF_RECORDING.get(trade.venue, trade.venue)
         yield Trade(venue, trade.symbol, trade.price_wad, trade.size_wad, trade.at_ms)
+
+
+def markets_of(trades: Iterable[Trade]) -> dict[str, list[str]]:
+    """The symbols each venue trades, sorted."""
+    markets: dict[str, set[str]] = {}
+    for trade in trades:
+        markets.setdefault(trade.venue, set()).add(trade.symbol)
+    return {venue: sorted(symbols) for venue, symbols in sorted(markets.items())}
