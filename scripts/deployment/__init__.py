@@ -2,5 +2,5 @@
 """How the whole of Plumbline is put on a chain, written once: `ape run deploy`, the demo and the tests all come here.
 
 `cast` says who and what; `chain` sends and remembers; `steps` is the order of things; `record` is what is kept.
-(`ape run` lists files and folders of scripts/ as commands; this package is only imported.)
+One backend is enough: plain web3, which Ape's provider hands over too (docs/adr/0003).
 """

@@ -4,24 +4,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_typing import ChecksumAddress
 
 LOCAL_CHAIN_ID = 31337
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's and Ape's own: published, so worth nothing anywhere but on a local chain."""
+ROLES = (
+    "owner",
+    *(f"reporter-{index}" for index in range(1, 6)),
+    "relayer",
+    "keeper",
+    "trader",
+    "liquidity-provider",
+)
+"""In the order of the mnemonic's accounts: ape's `accounts.test_accounts[0]` is the owner."""
+REPORTERS = tuple(role for role in ROLES if role.startswith("reporter-"))
 
 
 @dataclass(frozen=True)
 class Feed:
     name: str
+    opening: int
+    """Price a quiet local chain opens with (`ape run deploy`), for want of reporters; in the feed's decimals."""
+    floor: int
+    ceiling: int
+    """A median outside is a mistake, whoever signed it."""
+    step_bps: int
+    """A larger move has to be confirmed by further rounds before it is served."""
     decimals: int = 8
 
 
 @dataclass(frozen=True)
 class Component:
-    """A token of the basket and how much of it one share holds."""
+    """A token of the basket, and how much of it one share holds."""
 
     symbol: str
     name: str
@@ -32,7 +51,13 @@ class Component:
     contract: str = "MockERC20"
 
 
-FEEDS = (Feed("BTC/USD"), Feed("USDC/USD"), Feed("USDT/USD"), Feed("EUR/USD"))
+E8 = 10**8
+FEEDS = (
+    Feed("BTC/USD", opening=60_000 * E8, floor=100 * E8, ceiling=10_000_000 * E8, step_bps=2_000),
+    Feed("USDC/USD", opening=1 * E8, floor=E8 // 100, ceiling=10 * E8, step_bps=1_000),
+    Feed("USDT/USD", opening=1 * E8, floor=E8 // 100, ceiling=10 * E8, step_bps=1_000),
+    Feed("EUR/USD", opening=108 * E8 // 100, floor=E8 // 100, ceiling=10 * E8, step_bps=1_000),
+)
 COMPONENTS = (
     Component("WBTC", "Wrapped BTC", 8, "BTC/USD", 100_000),
     Component("USDC", "USD Coin", 6, "USDC/USD", 25_000_000),
@@ -40,7 +65,9 @@ COMPONENTS = (
     Component("EURC", "Euro Coin", 6, "EUR/USD", 20_000_000),
 )
 QUOTE = "USDC"
-"""What the index share is quoted in on the pool."""
+"""What the index share is traded against."""
+INDEX_NAME = "Plumbline Index"
+INDEX_SYMBOL = "PLUMB"
 
 
 @dataclass(frozen=True)
@@ -51,34 +78,37 @@ class Parameters:
     quorum: int = 3
     heartbeat_s: int = 60
     deviation_bps: int = 25
+    max_lateness_s: int = 300
+    """A round older than this is refused."""
+    owner_delay_s: int = 3_600
+    """Between the owner's proposal and its effect."""
     mint_fee_bps: int = 5
     redeem_fee_bps: int = 5
     streaming_fee_bps: int = 50
-    pool_fee: int = 500
-    """Uniswap's fee tier, in hundredths of a basis point."""
-    pool_usd: int = 2_000_000
-    """Value of the liquidity around NAV, both sides together, in whole dollars."""
-    inventory_usd: int = 1_000_000
-    """Value of the keeper's and of the trader's own tokens, each, in whole dollars."""
+    """A year."""
+    pool_fee_pips: int = 500
+    """Uniswap's fee tier {1e-6}."""
+    pool_shares: int = 10_000
+    """Whole shares on the pool's share side; as much value in the quote token stands against them."""
+    inventory_shares: int = 5_000
+    """The keeper gets the components of so many shares, the trader the shares; each as much value in the quote."""
 
 
-ROLES = (
-    "owner",
-    "reporter-1",
-    "reporter-2",
-    "reporter-3",
-    "reporter-4",
-    "reporter-5",
-    "relayer",
-    "keeper",
-    "trader",
-    "liquidity-provider",
-)
-REPORTERS = tuple(role for role in ROLES if role.startswith("reporter-"))
-
-
+@cache
 def account(role: str) -> LocalAccount:
-    """The local chain's account that plays `role`; Anvil gives it ether, everybody knows its key."""
+    """The local chain's account that plays `role`; Anvil gives it ether, everybody can know its key."""
     Account.enable_unaudited_hdwallet_features()
     found: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{ROLES.index(role)}")
     return found
+
+
+def address(role: str) -> ChecksumAddress:
+    return account(role).address
+
+
+def feed_index(name: str) -> int:
+    return [feed.name for feed in FEEDS].index(name)
+
+
+def component(symbol: str) -> Component:
+    return next(component for component in COMPONENTS if component.symbol == symbol)

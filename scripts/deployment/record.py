@@ -33,7 +33,7 @@ class Record:
         return self.contracts[key].address
 
 
-def local_path(network: str = "local") -> Path:
+def path_of(network: str) -> Path:
     return FOLDER / f"{network}.json"
 
 

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The order of things: `deploy` puts every contract and every token in place, `open_market` makes the pool around NAV.
+
+Between the two lies the oracle's first round: nothing here knows a price. In the demo it comes from the reporters; on a
+quiet local chain, which has none, `opening_round` signs one with their (published) keys.
+"""
+
+from __future__ import annotations
+
+from eth_typing import ChecksumAddress
+
+from plumbline.chain.signing import LocalKey
+from plumbline.chain.typed_data import domain_separator, pack, row_digest
+from plumbline.chain.uniswap import Uniswap, add_liquidity, create_pool, deploy_uniswap
+from plumbline.core.models import Row
+from scripts.artifacts import compile_contract
+from scripts.deployment import cast
+from scripts.deployment.cast import COMPONENTS, FEEDS, QUOTE, Parameters
+from scripts.deployment.chain import Chain, DeployError
+
+WAD = 10**18
+FOREVER = 2**256 - 1
+NOBODY = "0x" + "00" * 20
+SOLC = "solc 0.7.6, as Uniswap's npm packages hold it"
+
+
+def deploy(chain: Chain, parameters: Parameters) -> None:
+    """Every contract, every token to its holder, every approval: all that needs no price."""
+    refuse_other_than_local(chain)
+    deploy_tokens(chain)
+    deploy_oracle(chain, parameters)
+    deploy_vault(chain, parameters)
+    deploy_exchange(chain)
+    fill_pockets(chain, parameters)
+
+
+def refuse_other_than_local(chain: Chain) -> None:
+    """The mocks mint for anybody and the keys are published: on any other chain this would be giving money away."""
+    if chain.web3.eth.chain_id != cast.LOCAL_CHAIN_ID:
+        raise DeployError(
+            f"chain {chain.web3.eth.chain_id}: this deployment has mock tokens and published keys, "
+            f"it is for a local chain ({cast.LOCAL_CHAIN_ID}) only"
+        )
+
+
+def deploy_tokens(chain: Chain) -> None:
+    for token in COMPONENTS:
+        arguments = (token.name, token.symbol, token.decimals)
+        chain.deploy(f"token {token.symbol}", token.contract, *arguments, sender=cast.address("owner"))
+
+
+def deploy_oracle(chain: Chain, parameters: Parameters) -> None:
+    """The oracle over the cast's feeds and reporters, and one AggregatorV3 facade for each feed."""
+    owner = cast.address("owner")
+    feeds = [
+        {
+            "name": feed.name,
+            "decimals": feed.decimals,
+            "quorum": parameters.quorum,
+            "heartbeat": parameters.heartbeat_s,
+            "deviation_bps": parameters.deviation_bps,
+            "guards": {
+                "min_price": feed.floor,
+                "max_price": feed.ceiling,
+                "first_min_price": feed.floor,
+                "first_max_price": feed.ceiling,
+                "step_bps": feed.step_bps,
+                # A long gap allows a longer step: a tenth of it more for each minute, up to twice.
+                "step_growth_bps": feed.step_bps // 10,
+                "step_cap_bps": 2 * feed.step_bps,
+                "confirm_rounds": 3,
+                "confirm_seconds": 2 * parameters.period_s,
+            },
+        }
+        for feed in FEEDS
+    ]
+    terms = {
+        "period": parameters.period_s,
+        "history": 4_096,
+        "max_lateness": parameters.max_lateness_s,
+        "delay": parameters.owner_delay_s,
+        "sequencer": NOBODY,
+    }
+    reporters = [cast.address(role) for role in cast.REPORTERS]
+    faulty = (parameters.quorum - 1) // 2
+    oracle = chain.deploy("oracle", "MedianOracle", feeds, reporters, faulty, terms, owner, owner, sender=owner)
+    for index, feed in enumerate(FEEDS):
+        chain.deploy(f"feed {feed.name}", "AggregatorAdapter", oracle.address, index, sender=owner)
+
+
+def deploy_vault(chain: Chain, parameters: Parameters) -> None:
+    """The implementation, the factory, and one index of it: a clone."""
+    owner = cast.address("owner")
+    implementation = chain.deploy("vault implementation", "IndexVault", sender=owner)
+    factory = chain.deploy("index factory", "IndexFactory", implementation.address, sender=owner)
+    index = {
+        "name": cast.INDEX_NAME,
+        "symbol": cast.INDEX_SYMBOL,
+        "tokens": [chain.address(f"token {token.symbol}") for token in COMPONENTS],
+        "units": [token.per_share * WAD for token in COMPONENTS],
+        "oracle": chain.address("oracle"),
+        "feeds": [cast.feed_index(token.feed) for token in COMPONENTS],
+        "mint_fee_bps": parameters.mint_fee_bps,
+        "redeem_fee_bps": parameters.redeem_fee_bps,
+        "streaming_fee_bps": parameters.streaming_fee_bps,
+        "owner": owner,
+        "fee_recipient": owner,
+    }
+    chain.send(factory.functions.create(index), owner)
+    vault = factory.functions.index_at(factory.functions.index_count().call() - 1).call()
+    chain.remember("vault", "IndexVault", vault, [index], "EIP-1167 clone")
+
+
+def deploy_exchange(chain: Chain) -> None:
+    """The real Uniswap v3, and the keeper's atomic trade, which belongs to whoever deploys it."""
+    owner = cast.address("owner")
+    weth = chain.deploy("weth", "MockWETH9", sender=owner)
+    uniswap = deploy_uniswap(chain.web3, owner, weth.address)
+    for key, name, where, arguments in (
+        ("uniswap factory", "UniswapV3Factory", uniswap.factory, []),
+        ("position manager", "NonfungiblePositionManager", uniswap.position_manager, None),
+        ("swap router", "SwapRouter", uniswap.router, [uniswap.factory, uniswap.weth]),
+        ("quoter", "QuoterV2", uniswap.quoter, [uniswap.factory, uniswap.weth]),
+    ):
+        chain.remember(key, name, where, arguments, SOLC)
+    chain.deploy(
+        "arbitrageur",
+        "ParityArbitrageur",
+        chain.address("vault"),
+        chain.address(f"token {QUOTE}"),
+        cast.feed_index(cast.component(QUOTE).feed),
+        uniswap.factory,
+        sender=cast.address("keeper"),
+    )
+
+
+def fill_pockets(chain: Chain, parameters: Parameters) -> None:
+    """What keeper, trader and liquidity provider start with, and whom they allow to take it."""
+    inventory, pooled = parameters.inventory_shares, parameters.pool_shares
+    _give_components(chain, "keeper", inventory)
+    for role, shares in (("trader", inventory), ("liquidity-provider", pooled)):
+        # A fiftieth more than the shares hold: the mint fee, rounding up.
+        _give_components(chain, role, shares + shares // 50)
+        _mint(chain, role, shares)
+    # Each side's worth in the quote again, at any price a share of this basket could have.
+    for role, shares in (("keeper", inventory), ("trader", inventory), ("liquidity-provider", pooled)):
+        _give(chain, QUOTE, role, shares * 1_000 * 10 ** cast.component(QUOTE).decimals)
+    spenders = {"keeper": "arbitrageur", "trader": "swap router", "liquidity-provider": "position manager"}
+    for token in COMPONENTS:
+        _approve(chain, f"token {token.symbol}", "keeper", chain.address(spenders["keeper"]))
+    for role in ("trader", "liquidity-provider"):
+        for key in ("vault", f"token {QUOTE}"):
+            _approve(chain, key, role, chain.address(spenders[role]))
+
+
+def opening_round(chain: Chain, parameters: Parameters) -> None:
+    """A first round for a chain without reporters: the cast's opening prices, signed by a quorum of published keys."""
+    oracle = chain.at("oracle", compile_contract("MedianOracle").abi)
+    domain = domain_separator(chain.web3.eth.chain_id, oracle.address)
+    now = chain.web3.eth.get_block("latest")["timestamp"]
+    timestamp = now // parameters.period_s * parameters.period_s
+    row = Row(oracle.functions.epoch().call(), timestamp, tuple(feed.opening for feed in FEEDS))
+    digest, words = row_digest(domain, row), list(pack(row.prices))
+    signers, rows, signatures = 0, [], []
+    for place, role in enumerate(cast.REPORTERS[: parameters.quorum]):
+        signers |= (cast.REPORTERS.index(role) + 1) << (8 * place)
+        rows += words
+        signatures += LocalKey(bytes(cast.account(role).key)).sign(digest)
+    # All rows are equal, and so is their median.
+    chain.send(oracle.functions.submit(timestamp, signers, words, rows, signatures), cast.address("relayer"))
+
+
+def open_market(chain: Chain, parameters: Parameters) -> None:
+    """The pool of share and quote at NAV, and liquidity on both sides. Needs a round no older than two heartbeats."""
+    provider, quote = cast.address("liquidity-provider"), chain.address(f"token {QUOTE}")
+    vault, uniswap = chain.address("vault"), _uniswap(chain)
+    per_share = quote_per_share(chain, 2 * parameters.heartbeat_s)
+    worth = {vault: WAD, quote: per_share}
+    pool = create_pool(chain.web3, provider, uniswap, worth, parameters.pool_fee_pips)
+    token0, token1 = sorted(worth, key=lambda token: int(token, 16))
+    chain.remember("pool", "UniswapV3Pool", pool, [token0, token1, parameters.pool_fee_pips], SOLC)
+    deposit = {vault: parameters.pool_shares * WAD, quote: parameters.pool_shares * per_share}
+    add_liquidity(chain.web3, provider, uniswap, deposit, parameters.pool_fee_pips)
+
+
+def quote_per_share(chain: Chain, max_age_s: int) -> int:
+    """NAV of one whole share in base units of the quote token, which has a price of its own."""
+    nav_wad = chain.at("vault", compile_contract("IndexVault").abi).functions.nav(max_age_s).call()
+    quote = cast.component(QUOTE)
+    index = cast.feed_index(quote.feed)
+    price = chain.at("oracle", compile_contract("MedianOracle").abi).functions.price(index, max_age_s).call()
+    return nav_wad * 10 ** (quote.decimals + FEEDS[index].decimals) // (WAD * price)
+
+
+def _uniswap(chain: Chain) -> Uniswap:
+    keys = ("uniswap factory", "position manager", "swap router", "quoter", "weth")
+    return Uniswap(*(chain.address(key) for key in keys))
+
+
+def _token(chain: Chain, key: str):  # type: ignore[no-untyped-def]
+    return chain.at(key, compile_contract("MockERC20").abi)
+
+
+def _give(chain: Chain, symbol: str, role: str, amount: int) -> None:
+    chain.send(_token(chain, f"token {symbol}").functions.mint(cast.address(role), amount), cast.address("owner"))
+
+
+def _give_components(chain: Chain, role: str, shares: int) -> None:
+    for token in COMPONENTS:
+        _give(chain, token.symbol, role, shares * token.per_share)
+
+
+def _approve(chain: Chain, key: str, role: str, spender: ChecksumAddress, amount: int = FOREVER) -> None:
+    chain.send(_token(chain, key).functions.approve(spender, amount), cast.address(role))
+
+
+def _mint(chain: Chain, role: str, shares: int) -> None:
+    """Shares for `role` out of its own components, at most what it was given for them."""
+    vault = chain.at("vault", compile_contract("IndexVault").abi)
+    amounts = vault.functions.preview_mint(shares * WAD).call()
+    for token, amount in zip(COMPONENTS, amounts, strict=True):
+        _approve(chain, f"token {token.symbol}", role, vault.address, amount)
+    chain.send(vault.functions.mint(shares * WAD, cast.address(role), amounts, FOREVER), cast.address(role))
