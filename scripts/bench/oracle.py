@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Gas of the oracle on Anvil, beside its peers: `make bench-oracle`.
+
+`submit/feeds=K/reporters=N` is the gasUsed of one transaction that brings a round of K feeds with N signed rows, 60-bit
+random prices, all guards on, when the ring has gone round once (the slots it writes are not fresh); for K > 1 a feed's
+share of it. `submit_first_lap/...` is the same while the ring is still being filled. A read is what one cold STATICCALL
+from another contract costs, call included, for the worst feed of ten.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import Any
+
+from eth_utils.crypto import keccak
+from web3 import HTTPProvider, Web3
+from web3.contract import Contract
+
+from plumbline.chain.signing import LocalKey
+from plumbline.chain.typed_data import domain_separator, pack, row_digest
+from plumbline.core.models import Row
+from plumbline.supervisor.anvil import CHAIN_ID, Anvil
+from scripts.artifacts import compile_contract
+from scripts.bench.report import Bench
+
+PERIOD_S = 5
+HISTORY = 4_096
+MAX_LANE = 2**63 - 1
+ZERO = "0x" + "00" * 20
+TRANSACTION_GAS = 21_000
+COLD_ACCOUNT_GAS = 2_600
+REPORTERS = (4, 7, 13, 21, 31)
+
+# Issue bounds: gas of a transaction with one feed, gas a feed-update with more.
+ONE_FEED_BOUNDS = {4: 70_000, 7: 87_000, 13: 121_000, 21: 166_000, 31: 223_000}
+TEN_FEEDS_BOUNDS = {4: 9_800, 5: 12_500, 7: 11_900, 13: 16_200, 21: 22_000, 31: 29_500}
+THIRTY_TWO_FEEDS_BOUNDS = {13: 8_700}
+ONE_FEED_PEERS = {
+    4: "Maker 57.9k (3 sigs), RedStone 66.2k, Scribe 76.6k, OCR2 94.9k, API3 113k",
+    7: "Maker 90.7k, RedStone 91.8k, Scribe 92.1k, OCR2 104.1k, API3 176k",
+    13: "Maker 140.0k, RedStone 146.9k, OCR2 122.5k, Scribe 123.4k, Pyth 193.6k",
+    21: "Maker 205.7k, RedStone 227.4k, OCR2 142.2k, Scribe 168.1k",
+    31: "Maker 287.9k, RedStone 338.6k, OCR2 177.6k, Scribe 218.3k",
+}
+TEN_FEEDS_PEERS = {
+    4: "RedStone 23.0k",
+    7: "RedStone 32.2k",
+    13: "RedStone 53.8k, Pyth 42.0k",
+    21: "RedStone 88.0k",
+    31: "RedStone 139.6k",
+}
+READ_BOUNDS = {"price": 7_500, "prices10": 18_000}
+READ_PEERS = {
+    "price": "API3 5.2k, RedStone 5.6k, Scribe 7.8k, Pyth 10.6k",
+    "latestRoundData": "OCR2 7.4k (10.0k with its access list)",
+}
+
+
+class Stage:
+    """One chain and one unlocked caller; each round is mined at its own time."""
+
+    def __init__(self, web3: Web3) -> None:
+        self.web3 = web3
+        self.caller = web3.eth.accounts[0]
+        self.now = int(web3.eth.get_block("latest")["timestamp"]) // PERIOD_S * PERIOD_S + 1_000
+
+    def rpc(self, method: str, *params: Any) -> None:
+        self.web3.provider.make_request(method, list(params))  # type: ignore[arg-type]
+
+    def send(self, transaction: dict[str, Any]) -> Any:
+        self.rpc("evm_setNextBlockTimestamp", self.now)
+        sent = self.web3.eth.send_transaction({"from": self.caller, "gas": 16_000_000, **transaction})  # type: ignore[typeddict-item]
+        receipt = self.web3.eth.wait_for_transaction_receipt(sent, poll_latency=0.002)
+        if receipt["status"] != 1:
+            raise SystemExit(f"bench-oracle: a transaction to {transaction.get('to')} reverted")
+        self.now += 1
+        return receipt
+
+    def deploy(self, name: str, *arguments: Any) -> Contract:
+        artifact = compile_contract(name)
+        factory = self.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+        receipt = self.send({"data": factory.constructor(*arguments).data_in_transaction})
+        return self.web3.eth.contract(address=receipt["contractAddress"], abi=artifact.abi)
+
+
+class FeedSet:
+    """An oracle with `feeds` feeds and `reporters` reporters, and the rounds brought to it."""
+
+    def __init__(self, stage: Stage, feeds: int, reporters: int) -> None:
+        self.stage = stage
+        self.random = random.Random(1_000 * feeds + reporters)
+        self.keys = [LocalKey(keccak(text=f"bench reporter {index}")) for index in range(reporters)]
+        self.centers = [self.random.randrange(2**59, 2**60) for _ in range(feeds)]
+        quorum, faulty = (reporters + 1) // 2, ((reporters + 1) // 2 - 1) // 2
+        guards = (1, MAX_LANE, 1, MAX_LANE, 500, 100, 5_000, 3, 60)
+        self.oracle = stage.deploy(
+            "MedianOracle",
+            [(f"F{index}/USD", 8, quorum, 60, 25, guards) for index in range(feeds)],
+            [key.address for key in self.keys],
+            faulty,
+            (PERIOD_S, HISTORY, 60, 3_600, ZERO),
+            stage.caller,
+            ZERO,
+        )
+        self.domain = domain_separator(CHAIN_ID, self.oracle.address)
+        self.rounds = 0
+
+    def submit(self) -> int:
+        """Bring a round with a row of every reporter, around 1% apart; its gasUsed."""
+        stage = self.stage
+        timestamp = stage.now = stage.now // PERIOD_S * PERIOD_S + PERIOD_S
+        vectors = [tuple(center - self.random.randrange(center // 100) for center in self.centers) for _ in self.keys]
+        rows: list[int] = []
+        signatures: list[int] = []
+        for key, vector in zip(self.keys, vectors, strict=True):
+            rows += pack(vector)
+            signatures += key.sign(row_digest(self.domain, Row(1, timestamp, vector)))
+        medians = pack([sorted(lane)[(len(lane) - 1) // 2] for lane in zip(*vectors, strict=True)])
+        signers = sum((place + 1) << (8 * place) for place in range(len(self.keys)))
+        data = self.oracle.encode_abi("submit", [timestamp, signers, list(medians), rows, signatures])
+        self.rounds += 1
+        return int(stage.send({"to": self.oracle.address, "data": data})["gasUsed"])
+
+    def use_ring(self) -> None:
+        """Make the ring look gone round: the slots the next round writes hold an older one's words."""
+        first = compile_contract("MedianOracle").layout["storage_layout"]["_ring"]["slot"]
+        at = first + ((self.rounds + 1) % HISTORY << 4)
+        for word in range(len(self.centers) // 4 + 1):
+            old = self.random.getrandbits(252)
+            self.stage.rpc("anvil_setStorageAt", self.oracle.address, hex(at + word), f"0x{old:064x}")
+
+    def read(self, function: str, *arguments: Any) -> int:
+        """Gas of one cold STATICCALL: the transaction's, less what only transactions pay, plus the call's own."""
+        data = bytes.fromhex(self.oracle.encode_abi(function, list(arguments))[2:])
+        used = self.stage.send({"to": self.oracle.address, "data": data})["gasUsed"]
+        return int(used) - TRANSACTION_GAS - sum(16 if byte else 4 for byte in data) + COLD_ACCOUNT_GAS
+
+
+def measure(stage: Stage, feeds: int, reporters: int) -> tuple[FeedSet, int, int]:
+    """(the feed set, gas of its third round, gas of a round in a ring that has gone round)."""
+    feed_set = FeedSet(stage, feeds, reporters)
+    first_lap = [feed_set.submit() for _ in range(3)][-1]
+    feed_set.use_ring()
+    return feed_set, first_lap, feed_set.submit()
+
+
+def main() -> int:
+    bench = Bench("oracle")
+    bench.add("runtime/MedianOracle", compile_contract("MedianOracle").runtime_size, "bytes", "<= 24576")
+    plan = {1: (ONE_FEED_BOUNDS, ONE_FEED_PEERS), 10: (TEN_FEEDS_BOUNDS, TEN_FEEDS_PEERS)}
+    plan[32] = (THIRTY_TWO_FEEDS_BOUNDS, {})
+    with Anvil() as anvil:
+        stage = Stage(Web3(HTTPProvider(anvil.url)))
+        for feeds, (bounds, peers) in plan.items():
+            for reporters, limit in sorted(bounds.items()):
+                _, first_lap, steady = measure(stage, feeds, reporters)
+                name = f"feeds={feeds}/reporters={reporters}"
+                bench.add(f"submit_first_lap/{name}", first_lap // feeds, "gas")
+                bench.add(f"submit/{name}", steady // feeds, "gas", f"<= {limit}", peers.get(reporters, ""))
+        ten, _, _ = measure(stage, 10, 5)
+        reads = {"price": ("price", 9, 60), "prices10": ("prices", list(range(10)), 60)}
+        for name, call in reads.items():
+            bench.add(f"read/{name}", ten.read(*call), "gas", f"<= {READ_BOUNDS[name]}", READ_PEERS.get(name, ""))
+    return bench.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
