@@ -5,70 +5,43 @@
 @title Mock ERC-20
 @license AGPL-3.0-only
 @notice A plain, well-behaved token that anybody may mint. For tests, benches and local chains only.
-@dev Costs what OpenZeppelin's ERC20 costs: one plain mapping for balances, one for allowances, zero-address checks,
-     and no allowance write when the allowance is infinite.
 """
 
 from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 
+from contracts.mocks.modules import mock_token
+
 implements: IERC20
 implements: IERC20Detailed
 
-name: public(String[64])
-symbol: public(String[32])
-decimals: public(immutable(uint8))
-totalSupply: public(uint256)
-balanceOf: public(HashMap[address, uint256])
-allowance: public(HashMap[address, HashMap[address, uint256]])
+initializes: mock_token
+
+exports: (
+    mock_token.name,
+    mock_token.symbol,
+    mock_token.decimals,
+    mock_token.totalSupply,
+    mock_token.balanceOf,
+    mock_token.allowance,
+    mock_token.mint,
+    mock_token.approve,
+)
 
 
 @deploy
-def __init__(name: String[64], symbol: String[32], decimals_: uint8):
-    self.name = name
-    self.symbol = symbol
-    decimals = decimals_
-
-
-@external
-def mint(to: address, amount: uint256):
-    """
-    @notice Anybody may make tokens out of nothing.
-    """
-    assert to != empty(address), "erc20: zero address"
-    self.totalSupply += amount
-    self.balanceOf[to] += amount
-    log IERC20.Transfer(sender=empty(address), receiver=to, value=amount)
+def __init__(name: String[64], symbol: String[32], decimals: uint8):
+    mock_token.__init__(name, symbol, decimals)
 
 
 @external
 def transfer(to: address, amount: uint256) -> bool:
-    self._transfer(msg.sender, to, amount)
+    mock_token._move(msg.sender, to, amount)
     return True
 
 
 @external
 def transferFrom(owner: address, to: address, amount: uint256) -> bool:
-    allowed: uint256 = self.allowance[owner][msg.sender]
-    if allowed != max_value(uint256):
-        assert allowed >= amount, "erc20: insufficient allowance"
-        self.allowance[owner][msg.sender] = allowed - amount
-    self._transfer(owner, to, amount)
+    mock_token._spend(owner, amount)
+    mock_token._move(owner, to, amount)
     return True
-
-
-@external
-def approve(spender: address, amount: uint256) -> bool:
-    assert spender != empty(address), "erc20: zero address"
-    self.allowance[msg.sender][spender] = amount
-    log IERC20.Approval(owner=msg.sender, spender=spender, value=amount)
-    return True
-
-
-@internal
-def _transfer(owner: address, to: address, amount: uint256):
-    assert owner != empty(address) and to != empty(address), "erc20: zero address"
-    assert self.balanceOf[owner] >= amount, "erc20: insufficient balance"
-    self.balanceOf[owner] -= amount
-    self.balanceOf[to] += amount
-    log IERC20.Transfer(sender=owner, receiver=to, value=amount)

@@ -8,59 +8,38 @@
         allowance can only be changed from or to zero. Anybody may mint. For tests, benches and local chains only.
 """
 
-from ethereum.ercs import IERC20
+from contracts.mocks.modules import mock_token
 
-name: public(String[64])
-symbol: public(String[32])
-decimals: public(immutable(uint8))
-totalSupply: public(uint256)
-balanceOf: public(HashMap[address, uint256])
-allowance: public(HashMap[address, HashMap[address, uint256]])
+initializes: mock_token
+
+exports: (
+    mock_token.name,
+    mock_token.symbol,
+    mock_token.decimals,
+    mock_token.totalSupply,
+    mock_token.balanceOf,
+    mock_token.allowance,
+    mock_token.mint,
+)
 
 
 @deploy
-def __init__(name: String[64], symbol: String[32], decimals_: uint8):
-    self.name = name
-    self.symbol = symbol
-    decimals = decimals_
-
-
-@external
-def mint(to: address, amount: uint256):
-    """
-    @notice Anybody may make tokens out of nothing.
-    """
-    assert to != empty(address), "erc20: zero address"
-    self.totalSupply += amount
-    self.balanceOf[to] += amount
-    log IERC20.Transfer(sender=empty(address), receiver=to, value=amount)
-
-
-@external
-def transfer(to: address, amount: uint256):
-    self._transfer(msg.sender, to, amount)
-
-
-@external
-def transferFrom(owner: address, to: address, amount: uint256):
-    allowed: uint256 = self.allowance[owner][msg.sender]
-    if allowed != max_value(uint256):
-        assert allowed >= amount, "erc20: insufficient allowance"
-        self.allowance[owner][msg.sender] = allowed - amount
-    self._transfer(owner, to, amount)
+def __init__(name: String[64], symbol: String[32], decimals: uint8):
+    mock_token.__init__(name, symbol, decimals)
 
 
 @external
 def approve(spender: address, amount: uint256):
-    assert amount == 0 or self.allowance[msg.sender][spender] == 0, "erc20: approve from non-zero"
-    self.allowance[msg.sender][spender] = amount
-    log IERC20.Approval(owner=msg.sender, spender=spender, value=amount)
+    assert amount == 0 or mock_token.allowance[msg.sender][spender] == 0, "erc20: approve from non-zero"
+    mock_token._approve(msg.sender, spender, amount)
 
 
-@internal
-def _transfer(owner: address, to: address, amount: uint256):
-    assert to != empty(address), "erc20: zero address"
-    assert self.balanceOf[owner] >= amount, "erc20: insufficient balance"
-    self.balanceOf[owner] -= amount
-    self.balanceOf[to] += amount
-    log IERC20.Transfer(sender=owner, receiver=to, value=amount)
+@external
+def transfer(to: address, amount: uint256):
+    mock_token._move(msg.sender, to, amount)
+
+
+@external
+def transferFrom(owner: address, to: address, amount: uint256):
+    mock_token._spend(owner, amount)
+    mock_token._move(owner, to, amount)

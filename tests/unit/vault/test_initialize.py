@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""IndexVault.initialize and IndexFactory: what makes an index, and what is refused."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+
+from tests.helpers.contracts import deployer
+from tests.unit.vault.conftest import MAX_UINT, WAD, fund
+
+ZERO = "0x" + "00" * 20
+
+
+def test_create__gives_a_working_index(create, factory, implementation, params, oracle, owner, fee_recipient, stranger):
+    index = create(params.as_tuple(), stranger)
+    [created] = [log for log in factory.get_logs() if type(log).__name__ == "IndexCreated"]
+    assert (created.index, created.creator, created.owner) == (index.address, stranger, owner)
+    assert (index.name(), index.symbol(), index.decimals()) == ("Plumbline Index", "PLUMB", 18)
+    assert index.components() == (list(params.tokens), list(params.units))
+    assert index.price_feeds() == (oracle.address, [0, 1, 2, 3])
+    assert (index.owner(), index.pending_owner(), index.fee_recipient()) == (owner, ZERO, fee_recipient)
+    assert index.totalSupply() == index.pending_fees() == 0
+    assert factory.implementation() == implementation.address
+    assert (factory.index_count(), factory.index_at(0)) == (1, index.address)
+    assert factory.is_index(index.address)
+    assert not factory.is_index(implementation.address)
+
+
+def test_create__twice__gives_two_indices_that_know_nothing_of_each_other(create, factory, params, stranger):
+    first, second = create(params.as_tuple()), create(params.but(name="Other", owner=stranger))
+    assert (first.name(), second.name()) == ("Plumbline Index", "Other")
+    assert (first.owner(), second.owner()) == (params.owner, stranger)
+    assert [factory.index_at(i) for i in range(factory.index_count())] == [first.address, second.address]
+    assert first.DOMAIN_SEPARATOR() != second.DOMAIN_SEPARATOR()
+
+
+def test_initialize__a_second_time__reverts(create, params, attacker):
+    with boa.reverts("vault: initialized"):
+        create(params.as_tuple()).initialize(params.but(owner=attacker), sender=attacker)
+
+
+def test_initialize__of_the_implementation__reverts(implementation, params, attacker):
+    with boa.reverts("vault: initialized"):
+        implementation.initialize(params.but(owner=attacker), sender=attacker)
+    assert implementation.owner() == implementation.address
+
+
+def test_factory__without_an_implementation__reverts(stranger):
+    with boa.reverts("factory: no implementation"):
+        deployer("IndexFactory").deploy(stranger)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"mint_fee_bps": 501}, "vault: mint fee too high"),
+        ({"redeem_fee_bps": 501}, "vault: redeem fee too high"),
+        ({"streaming_fee_bps": 1_001}, "vault: streaming fee too high"),
+        ({"fee_recipient": ZERO}, "share: invalid receiver"),
+        ({"owner": ZERO}, "owner: zero address"),
+        ({"tokens": ()}, "vault: no components"),
+        ({"units": (WAD,)}, "vault: wrong number of units"),
+        ({"feeds": (0, 1, 2)}, "vault: wrong number of feeds"),
+        ({"feeds": (0, 1, 2, 4)}, "oracle: unknown feed"),
+        ({"units": (WAD, WAD, WAD, 0)}, "basket: unit is zero"),
+        ({"units": (WAD, WAD, WAD, 2**80 + 1)}, "basket: unit has too many digits"),
+        ({"units": (WAD, WAD, WAD, 10**77)}, "basket: unit too large"),
+    ],
+)
+def test_create__with_unsound_parameters__reverts_with_the_reason(factory, params, changes, reason):
+    with boa.reverts(reason):
+        factory.create(params.but(**changes))
+
+
+def test_create__at_the_caps__works(create, params):
+    index = create(params.but(mint_fee_bps=500, redeem_fee_bps=500, streaming_fee_bps=1_000))
+    assert index.fees() == (500, 500, 1_000)
+
+
+def test_create__with_a_duplicate_component__reverts(factory, params):
+    tokens = (*params.tokens[:3], params.tokens[0])
+    with boa.reverts("vault: duplicate component"):
+        factory.create(params.but(tokens=tokens))
+
+
+def test_create__with_a_component_that_is_no_token__reverts(factory, params, stranger):
+    with boa.reverts():
+        factory.create(params.but(tokens=(*params.tokens[:3], stranger)))
+
+
+@pytest.mark.parametrize(("decimals", "sound"), [(0, True), (27, True), (28, False)])
+def test_create__takes_tokens_of_0_to_27_decimals(create, factory, params, decimals, sound):
+    tokens = (*params.tokens[:3], deployer("MockERC20").deploy("Odd", "ODD", decimals).address)
+    if sound:
+        assert create(params.but(tokens=tokens)).components()[0] == list(tokens)
+    else:
+        with boa.reverts("vault: too many token decimals"):
+            factory.create(params.but(tokens=tokens))
+
+
+def test_create__with_32_components__mints_and_redeems(create, params, depositor):
+    tokens = [deployer("MockERC20").deploy(f"Token {i}", f"T{i}", i % 19) for i in range(32)]
+    units = tuple((i + 1) * 10 ** (i % 19) * WAD for i in range(32))
+    index = create(
+        params.but(tokens=tuple(token.address for token in tokens), units=units, feeds=tuple(i % 4 for i in range(32)))
+    )
+    fund(tokens, index, depositor, 10**30)
+    paid = index.mint(2 * WAD, depositor, [MAX_UINT] * 32, MAX_UINT, sender=depositor)
+    assert paid == [-(-units[i] * 2_001 // (1_000 * WAD)) for i in range(32)]
+    index.redeem(WAD, depositor, [0] * 32, MAX_UINT, sender=depositor)
+    assert index.price_feeds()[1] == [i % 4 for i in range(32)]
+    assert index.nav(0) > 0
