@@ -25,6 +25,7 @@ from contracts.interfaces import IParityArbitrageur
 from contracts.interfaces import IUniswapV3Factory
 from contracts.interfaces import IUniswapV3Pool
 from contracts.modules import constants as c
+from contracts.modules import token
 
 implements: IParityArbitrageur
 
@@ -100,8 +101,10 @@ def mint_and_sell(fee: uint24, shares: uint256, min_profit: uint256, max_age: ui
     # The preview is what the mint takes, to the wei: pulled, approved and used up exactly.
     amounts: DynArray[uint256, MAX_COMPONENTS] = staticcall VAULT.preview_mint(shares)
     for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
-        self._transfer_from_owner(IERC20(book.tokens[i]), self, amounts[i])
-        self._approve_vault(IERC20(book.tokens[i]), amounts[i])
+        token._pull(book.tokens[i], OWNER, amounts[i])
+        assert extcall IERC20(book.tokens[i]).approve(
+            VAULT.address, amounts[i], default_return_value=True
+        ), "arbitrageur: approve failed"
     extcall VAULT.mint(shares, self, amounts, deadline)
     for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
         assert staticcall IERC20(book.tokens[i]).allowance(self, VAULT.address) == 0, "arbitrageur: approval left"
@@ -153,21 +156,24 @@ def uniswapV3SwapCallback(amount0_delta: int256, amount1_delta: int256, data: By
     share_delta: int256 = amount0_delta if SHARE_IS_TOKEN0 else amount1_delta
     quote_delta: int256 = amount1_delta if SHARE_IS_TOKEN0 else amount0_delta
     if share_delta > 0:
-        self._transfer(SHARE, msg.sender, convert(share_delta, uint256))
+        token._push(SHARE.address, msg.sender, convert(share_delta, uint256))
     else:
-        self._transfer_from_owner(QUOTE, msg.sender, convert(quote_delta, uint256))
+        # The pool itself measures what arrived.
+        assert extcall QUOTE.transferFrom(
+            OWNER, msg.sender, convert(quote_delta, uint256), default_return_value=True
+        ), "arbitrageur: transferFrom failed"
 
 
 @external
-def rescue(token: address, amount: uint256):
+def rescue(asset: address, amount: uint256):
     """
     @notice Sends a token that was sent here by mistake to the owner.
-    @param token The token.
+    @param asset The token.
     @param amount How much of it {tok}.
     """
     assert msg.sender == OWNER, _NOT_OWNER
-    self._transfer(IERC20(token), OWNER, amount)
-    log IParityArbitrageur.Rescued(token=token, amount=amount)
+    token._push(asset, OWNER, amount)
+    log IParityArbitrageur.Rescued(asset=asset, amount=amount)
 
 
 @internal
@@ -185,7 +191,6 @@ def _open(max_age: uint256) -> Book:
     @dev The owner's holdings before the trade and each token's price and scale: the components in the vault's order,
          then the quote unless it is one of them (counted twice, its gains would double).
     """
-    tokens: DynArray[address, MAX_TOKENS] = []
     components: DynArray[address, MAX_COMPONENTS] = []
     units: DynArray[uint256, MAX_COMPONENTS] = []
     components, units = staticcall VAULT.components()
@@ -238,9 +243,9 @@ def _close(book: Book, min_profit: uint256) -> uint256:
 
 @internal
 @view
-def _scale(token: address, feed: uint256) -> uint256:
+def _scale(asset: address, feed: uint256) -> uint256:
     feed_decimals: uint8 = (staticcall ORACLE.feed(feed)).decimals
-    return 10 ** convert(staticcall IERC20Detailed(token).decimals() + feed_decimals, uint256)
+    return 10 ** convert(staticcall IERC20Detailed(asset).decimals() + feed_decimals, uint256)
 
 
 @internal
@@ -266,18 +271,3 @@ def _swap(pool: address, selling: bool, shares: uint256):
     if SHARE_IS_TOKEN0:
         share_delta = amount0
     assert share_delta == specified, _DRY
-
-
-@internal
-def _transfer(token: IERC20, receiver: address, amount: uint256):
-    assert extcall token.transfer(receiver, amount, default_return_value=True), "arbitrageur: transfer failed"
-
-
-@internal
-def _transfer_from_owner(token: IERC20, receiver: address, amount: uint256):
-    assert extcall token.transferFrom(OWNER, receiver, amount, default_return_value=True), "arbitrageur: pull failed"
-
-
-@internal
-def _approve_vault(token: IERC20, amount: uint256):
-    assert extcall token.approve(VAULT.address, amount, default_return_value=True), "arbitrageur: approve failed"
