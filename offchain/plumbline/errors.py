@@ -7,6 +7,7 @@ PlumblineError
 |-- ChainError         the node or the contract said no; `reason` is the revert reason when there is one
 |   `-- ChainUnreachable   the RPC endpoint did not answer
 |-- JournalError       the journal refused (a second row for one round, a damaged file)
+|-- PeerError          a peer did not answer, or not with a row; `kind` is one word for counters
 `-- RowError           a signed row is malformed, foreign or wrongly signed
 """
 
@@ -37,6 +38,12 @@ class ChainUnreachable(ChainError):
 
 class JournalError(PlumblineError):
     pass
+
+
+class PeerError(PlumblineError):
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
 
 
 class RowError(PlumblineError):

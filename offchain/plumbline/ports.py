@@ -6,7 +6,7 @@ Services (reporter, relayer, keeper) know only these; `cli` is where real adapte
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,10 +21,41 @@ class Clock(Protocol):
     async def sleep_until_ms(self, at_ms: int) -> None: ...
 
 
+class SourceHealth(Protocol):
+    """How a venue stands, for metrics and views; counts are since the process began."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    @property
+    def reason(self) -> str:
+        """Why there is no connection; empty while there is one."""
+        ...
+
+    @property
+    def connections(self) -> int: ...
+
+    @property
+    def trades(self) -> int: ...
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """Frames that gave nothing, by reason."""
+        ...
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Trades that were not passed on, by reason."""
+        ...
+
+
 class TradeSource(Protocol):
     """One venue. `trades` reconnects by itself and never raises for what the venue sends."""
 
     venue: str
+
+    @property
+    def stats(self) -> SourceHealth: ...
 
     def trades(self) -> AsyncIterator[Trade]: ...
 

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What a reporter shows: its rows, to relayers; its state, to people."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from plumbline.core.models import Contribution, IndexPrice
+from plumbline.errors import JournalError
+from plumbline.ports import TradeSource
+from plumbline.reporter.service import Reporter
+from plumbline.transport.pages import node_routes
+from plumbline.transport.rows import encode_row
+
+_MAX_DIGITS: Final = 12
+log = structlog.get_logger(__name__)
+
+
+def reporter_app(reporter: Reporter) -> Starlette:
+    """`GET /rows/{timestamp}`: the signed row of that round, 404 while there is none. And the pages of every node."""
+
+    async def row(request: Request) -> Response:
+        asked = request.path_params["timestamp"]
+        if not (asked.isascii() and asked.isdecimal() and len(asked) <= _MAX_DIGITS):
+            return PlainTextResponse("expected /rows/{seconds since the epoch}\n", 400)
+        try:
+            signed = reporter.row(int(asked))
+        except JournalError as error:
+            log.error("journal not readable", reason=str(error))
+            return PlainTextResponse("journal not readable\n", 503)
+        if signed is None:
+            return PlainTextResponse("no row for this round\n", 404)
+        return Response(encode_row(signed), media_type="application/json")
+
+    routes = node_routes(reporter.metrics, reporter.unready, lambda: reporter_status(reporter))
+    return Starlette(routes=[Route("/rows/{timestamp}", row), *routes])
+
+
+def reporter_status(reporter: Reporter) -> dict[str, Any]:
+    """The whole state as plain JSON values; every price is decimal text: WAD for the index, feed decimals in the row.
+
+    {"service", "address", "refusal", "chain_trouble", "unready", "chain": {...} | null, "row": {...} | null,
+     "venues": [{"name", "connected", "reason", "trades", "connections", "rejected", "dropped"}],
+     "feeds": [{"name", "decimals", "at_ms", "price_wad", "reason", "contributions": [...]}]}
+    """
+    config, last = reporter.config, reporter.last
+    return {
+        "service": "reporter",
+        "address": reporter.address,
+        "refusal": reporter.refusal,
+        "chain_trouble": reporter.chain_trouble,
+        "unready": reporter.unready(),
+        "chain": config
+        and {
+            "chain_id": config.chain_id,
+            "oracle": config.address,
+            "epoch": config.epoch,
+            "period_s": config.period_s,
+            "reporters": len(config.reporters),
+        },
+        "row": last
+        and {
+            "reporter": last.reporter,
+            "epoch": last.row.epoch,
+            "timestamp": last.row.timestamp,
+            "prices": [str(price) for price in last.row.prices],
+        },
+        "venues": [_venue(source) for source in reporter.sources],
+        "feeds": [
+            {"name": rule.name, "decimals": rule.decimals} | _price(reporter.prices.get(rule.name))
+            for rule in reporter.rules
+        ],
+    }
+
+
+def _venue(source: TradeSource) -> dict[str, Any]:
+    stats = source.stats
+    return {
+        "name": source.venue,
+        "connected": stats.connected,
+        "reason": stats.reason,
+        "trades": stats.trades,
+        "connections": stats.connections,
+        "rejected": dict(stats.rejected),
+        "dropped": dict(stats.dropped),
+    }
+
+
+def _price(price: IndexPrice | None) -> dict[str, Any]:
+    if price is None:
+        return {"at_ms": None, "price_wad": None, "reason": "not observed yet", "contributions": []}
+    return {
+        "at_ms": price.at_ms,
+        "price_wad": _text(price.price_wad),
+        "reason": price.reason,
+        "contributions": [_contribution(each) for each in price.contributions],
+    }
+
+
+def _contribution(each: Contribution) -> dict[str, Any]:
+    return {
+        "venue": each.venue,
+        "symbol": each.symbol,
+        "price_wad": _text(each.price_wad),
+        "converted_wad": _text(each.converted_wad),
+        "age_ms": each.age_ms,
+        "included": each.included,
+        "reason": each.reason,
+    }
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The reporter's loop: trades in, a signed row each round out.
+
+    venues -> engine -> observation at each grid time -> claimed in the journal -> signed -> served
+
+Nothing outside can stop it: a venue that is out is missing from the index, a chain that does not answer leaves the
+last agreement standing, a chain that says something else than the config stops the signing until it agrees again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from plumbline.chain.typed_data import domain_separator, row_digest
+from plumbline.core.engine import IndexEngine
+from plumbline.core.models import IndexPrice, Row, SignedRow
+from plumbline.core.rules import FeedRule
+from plumbline.core.units import WAD
+from plumbline.errors import ChainError, JournalError
+from plumbline.metrics import ReporterMetrics
+from plumbline.ports import Clock, OracleClient, OracleConfig, RowSigner, TradeSource
+from plumbline.reporter.agreement import disagreement, make_row, reporter_index
+from plumbline.store.rows import RowJournal
+
+KEPT_ROWS: Final = 64
+"""Rounds served from memory; older ones come from the journal."""
+READY_PERIODS: Final = 3
+"""A reporter without a row for so many periods is not ready."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReporterTiming:
+    delay_ms: int = 100
+    """Market time between a grid time and its observation."""
+    chain_poll_s: float = 2.0
+    """Wall time between two looks at the chain's epoch."""
+
+
+class Reporter:
+    """One reporter for one oracle. `run` never returns; the rest is for whoever shows or serves its state."""
+
+    def __init__(
+        self,
+        rules: Sequence[FeedRule],
+        sources: Sequence[TradeSource],
+        oracle: OracleClient,
+        key: RowSigner,
+        journal: RowJournal,
+        clock: Clock,
+        timing: ReporterTiming = ReporterTiming(),
+    ) -> None:
+        self.rules, self.sources, self.address = tuple(rules), tuple(sources), key.address
+        self.metrics = ReporterMetrics(self.sources)
+        self._engine = IndexEngine(rules)
+        self._oracle, self._key, self._journal, self._clock, self._timing = oracle, key, journal, clock, timing
+        self._known = asyncio.Event()
+        self._rows: dict[int, SignedRow] = {}
+        self.config: OracleConfig | None = None
+        """The chain's, as last read."""
+        self.refusal = "the chain was not read yet"
+        """Why nothing is signed; empty while rows are."""
+        self.chain_trouble = ""
+        """Why the chain could not be read the last time; empty when it could."""
+        self.prices: Mapping[str, IndexPrice] = {}
+        self.last: SignedRow | None = None
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for source in self.sources:
+                tasks.create_task(self._listen(source), name=source.venue)
+            tasks.create_task(self._watch_chain(), name="chain")
+            tasks.create_task(self._observe_rounds(), name="rounds")
+
+    async def _listen(self, source: TradeSource) -> None:
+        async for trade in source.trades():
+            self._engine.on_trade(trade)
+
+    async def _watch_chain(self) -> None:
+        while True:
+            try:
+                self._agree(await self._oracle.config())
+            except ChainError as error:
+                self.metrics.chain_errors.inc()
+                if not self.chain_trouble:
+                    log.warning("chain not readable", reason=str(error))
+                self.chain_trouble = str(error)
+            await asyncio.sleep(self._timing.chain_poll_s)
+
+    def _agree(self, config: OracleConfig) -> None:
+        refusal = disagreement(config, self.rules, self.address)
+        if self.chain_trouble or config != self.config or refusal != self.refusal:
+            log.log(
+                logging.WARNING if refusal else logging.INFO,
+                "will not sign" if refusal else "agrees with the chain",
+                epoch=config.epoch,
+                feeds=len(config.feeds),
+                reporters=len(config.reporters),
+                reason=refusal,
+            )
+        self.config, self.refusal, self.chain_trouble = config, refusal, ""
+        self.metrics.epoch.set(config.epoch)
+        self.metrics.agrees.set(not refusal)
+        self._known.set()
+
+    async def _observe_rounds(self) -> None:
+        """Observe at every grid time, signing or not: conversions live on the previous observation."""
+        await self._known.wait()
+        last = 0
+        while True:
+            assert self.config is not None
+            period_s, delay_ms = self.config.period_s, self._timing.delay_ms
+            # The next grid time whose observation is still ahead; the past is never observed.
+            upcoming = -(-(self._clock.now_ms() - delay_ms) // (period_s * 1000)) * period_s
+            last = max(upcoming, last + period_s)
+            await self._clock.sleep_until_ms(last * 1000 + delay_ms)
+            if self._clock.now_ms() >= (last + period_s) * 1000:
+                # The machine slept, or is too slow: the next round has begun.
+                self.metrics.withheld.labels("late").inc()
+                log.warning("no row", round=last, reason="woke after the next round began")
+                continue
+            self._round(last)
+
+    def _round(self, timestamp: int) -> None:
+        woke = time.monotonic()
+        self.prices = self._engine.observe(timestamp * 1000)
+        self._count_prices()
+        if self.refusal or self.config is None:
+            self.metrics.withheld.labels("refused").inc()
+            return
+        row = make_row(self.config, timestamp, self.prices)
+        if not any(row.prices):
+            self.metrics.withheld.labels("no price").inc()
+            log.warning("no row", round=timestamp, reason="no feed has a price")
+            return
+        try:
+            self._sign(self.config, row)
+        except JournalError as error:
+            # What is not durable must not be signed; the next round tries again.
+            self.metrics.withheld.labels("journal").inc()
+            log.error("no row", round=timestamp, reason=str(error))
+            return
+        self.metrics.round_time.observe(time.monotonic() - woke)
+
+    def _sign(self, config: OracleConfig, observed: Row) -> None:
+        index, timestamp = reporter_index(config, self.address), observed.timestamp
+        row = self._journal.claim(config.chain_id, config.address, index, observed, self._clock.now_ms())
+        if row != observed:
+            log.warning("round was claimed before", round=timestamp, claimed=row.prices, observed=observed.prices)
+        r, vs = self._key.sign(row_digest(domain_separator(config.chain_id, config.address), row))
+        signed = SignedRow(index, row, r, vs)
+        self._journal.sign(config.chain_id, config.address, signed)
+        self.last = self._rows[timestamp] = signed
+        while len(self._rows) > KEPT_ROWS:
+            del self._rows[next(iter(self._rows))]
+        self.metrics.signed.inc()
+        self.metrics.last_row.set(timestamp)
+        log.info("row signed", round=timestamp, epoch=row.epoch, prices=row.prices)
+
+    def row(self, timestamp: int) -> SignedRow | None:
+        """The row this reporter signed for a round, if any. Raises JournalError."""
+        if timestamp in self._rows or self.config is None:
+            return self._rows.get(timestamp)
+        return self._journal.signed(self.config.chain_id, self.config.address, timestamp)
+
+    def unready(self) -> str:
+        """Why nobody should count on this reporter now; empty when it is ready."""
+        if self.refusal or self.config is None:
+            return self.refusal
+        if self.last is None:
+            return "no row signed yet"
+        age_s = self._clock.now_ms() // 1000 - self.last.row.timestamp
+        limit_s = READY_PERIODS * self.config.period_s
+        return f"last row is {age_s} s old, expected at most {limit_s} s" if age_s > limit_s else ""
+
+    def _count_prices(self) -> None:
+        for feed, price in self.prices.items():
+            if price.price_wad is not None:
+                self.metrics.price.labels(feed).set(price.price_wad / WAD)
+            self.metrics.included.labels(feed).set(sum(each.included for each in price.contributions))
+            for each in price.contributions:
+                if not each.included:
+                    self.metrics.excluded.labels(feed, f"{each.venue}:{each.symbol}", each.reason).inc()

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""SQLite as a journal: write-ahead log, synchronous FULL: what was committed survives a kill and a power cut."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from plumbline.errors import JournalError
+
+_BUSY_MS: Final = 5_000
+"""How long a second process on one journal waits for the first one's commit."""
+
+
+class Database:
+    """One connection in autocommit: every statement is durable when it returns, unless inside `transaction`."""
+
+    def __init__(self, path: Path, kind: str, version: int, schema: str) -> None:
+        """Opens or creates. Raises JournalError for a file that is damaged, of another kind or of another version."""
+        self.path = path
+        with self._translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None)
+        try:
+            with self._translated():
+                self._prepare(kind, version, schema)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self, kind: str, version: int, schema: str) -> None:
+        self.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        self.execute("PRAGMA journal_mode = WAL")
+        self.execute("PRAGMA synchronous = FULL")
+        with self.transaction():
+            self.execute("CREATE TABLE IF NOT EXISTS journal (kind TEXT NOT NULL, version INTEGER NOT NULL) STRICT")
+            found = self.execute("SELECT kind, version FROM journal").fetchone()
+            if found is None:
+                for statement in filter(str.strip, schema.split(";")):
+                    self.execute(statement)
+                self.execute("INSERT INTO journal VALUES (?, ?)", kind, version)
+            elif found != (kind, version):
+                raise JournalError(
+                    f"{self.path}: expected a {kind} journal of version {version}, got a {found[0]} journal "
+                    f"of version {found[1]}"
+                )
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        with self._translated():
+            return self._connection.execute(statement, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; takes the write lock at once, so that what is read inside still holds when it writes."""
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            # A full disk may have rolled it back already.
+            if self._connection.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"{self.path}: {error}") from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""How a signed row looks on the wire: strict JSON, prices as decimal text so that no reader rounds them.
+
+{"reporter": 1, "epoch": 1, "timestamp": 1678492800, "prices": ["2012345000000", "0"], "r": "0x...", "vs": "0x..."}
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from plumbline.core.models import Row, SignedRow
+from plumbline.core.units import MAX_LANE
+from plumbline.errors import RowError
+
+MAX_ROW_BYTES = 4_096
+"""32 prices of 19 digits and the rest need 1,100."""
+
+_Word = Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
+_Price = Annotated[str, Meta(pattern="^(0|[1-9][0-9]{0,18})$")]
+
+
+class _Wire(msgspec.Struct, forbid_unknown_fields=True):
+    reporter: Annotated[int, Meta(ge=1, le=31)]
+    epoch: Annotated[int, Meta(ge=0)]
+    timestamp: Annotated[int, Meta(ge=0)]
+    prices: Annotated[list[_Price], Meta(min_length=1, max_length=32)]
+    r: _Word
+    vs: _Word
+
+
+_decoder = msgspec.json.Decoder(_Wire)
+
+
+def encode_row(signed: SignedRow) -> bytes:
+    return msgspec.json.encode(
+        _Wire(
+            reporter=signed.reporter,
+            epoch=signed.row.epoch,
+            timestamp=signed.row.timestamp,
+            prices=[str(price) for price in signed.row.prices],
+            r=f"0x{signed.r:064x}",
+            vs=f"0x{signed.vs:064x}",
+        )
+    )
+
+
+def decode_row(body: bytes) -> SignedRow:
+    """Its shape only: whose signature it is is for `plumbline.relayer.admission` to say. Raises RowError."""
+    if len(body) > MAX_ROW_BYTES:
+        raise RowError(f"row: expected at most {MAX_ROW_BYTES} bytes, got {len(body)}")
+    try:
+        wire = _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RowError(f"row: {str(error)[:200]}") from None
+    prices = tuple(int(price) for price in wire.prices)
+    if max(prices) > MAX_LANE:
+        raise RowError(f"row: expected prices of at most 2**63 - 1, got {max(prices)}")
+    return SignedRow(wire.reporter, Row(wire.epoch, wire.timestamp, prices), int(wire.r, 16), int(wire.vs, 16))
