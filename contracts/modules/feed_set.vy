@@ -36,6 +36,11 @@ struct FeedSet:
 NOBODY: constant(uint256) = max_value(uint256)
 
 SET_BYTES: constant(uint256) = 32 * (4 + 31 + 8 * 5)
+# Where things lie in the encoding.
+EPOCH_AT: constant(uint256) = 0
+BEFORE_REPORTERS: constant(uint256) = 32 * 3          # reporter index i, from 1, is at BEFORE_REPORTERS + 32 * i
+WORDS_AT: constant(uint256) = 32 * (4 + 31)
+WORD_BYTES: constant(uint256) = 32 * 5
 FEED_WORDS: constant(uint256) = 3
 FEEDS_AT: constant(uint256) = 1 + SET_BYTES + 64      # 64: offset and length of the records' array
 

@@ -39,6 +39,9 @@ FUTURE_TOLERANCE: public(constant(uint256)) = 15
 MIN_HISTORY: constant(uint256) = 4_096
 MAX_HISTORY: constant(uint256) = 65_536
 
+# A reporter's index is 1 .. 31: these bits of `signers` are never set.
+_NOT_INDICES: constant(uint256) = max_value(uint256) // 255 * 224
+
 # EIP-712.
 _DOMAIN_TYPE: constant(String[82]) = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _DOMAIN_TYPEHASH: constant(bytes32) = keccak256(_DOMAIN_TYPE)
@@ -47,10 +50,14 @@ _NAME_HASH: constant(bytes32) = keccak256("Plumbline")
 _VERSION_HASH: constant(bytes32) = keccak256("1")
 _HALF_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
 _S_MASK: constant(uint256) = 2**255 - 1
+_EIP191: constant(bytes2) = 0x1901
 
 # Lanes: four unsigned 63-bit numbers in a word. With FLAGS set in the minuend, one subtraction compares all four, and
 # the flag of a lane survives where minuend >= subtrahend; nothing is borrowed across lanes.
 _ONES: constant(uint256) = 2**192 + 2**128 + 2**64 + 1
+_ONES_8: constant(uint256) = _ONES << 8
+_ONES_16: constant(uint256) = _ONES << 16
+_BYTES: constant(uint256) = _ONES * 255
 _FLAGS: constant(uint256) = _ONES << 63
 _FLAG: constant(uint256) = 2**63
 _LANE_MASK: constant(uint256) = 2**64 - 1
@@ -122,7 +129,7 @@ def __init__(
     DOMAIN = self._domain_separator_of(chain.id)
     ownable.__init__(owner)
     self.guardian = guardian
-    self._start_epoch(feed_set._write(feeds, reporters, faulty, 1), 0)
+    self._start_epoch(feed_set._write(feeds, reporters, faulty, 1))
 
 
 # ------------------------------------------------------------------ rounds
@@ -150,37 +157,40 @@ def submit(
     words: uint256 = unsafe_add((meta >> _COUNT_AT) & _COUNT_MASK, 3) >> 2
     count: uint256 = len(signatures) >> 1
     self._check_calldata(words, count, len(medians), len(rows), len(signatures))
-    assert signers >> (8 * count) == 0, "oracle: signers"
-
+    assert signers >> unsafe_mul(8, count) == 0 and signers & _NOT_INDICES == 0, "oracle: signers"
     config: address = convert(meta >> _CONFIG_AT, address)
-    feeds: feed_set.FeedSet = feed_set._read(config)
+    feeds: Bytes[feed_set.SET_BYTES] = slice(config.code, 1, feed_set.SET_BYTES)
 
     # 1. Each row is signed by a known reporter. Indices ascend, so nobody counts twice.
     domain: bytes32 = self._domain_separator()
+    epoch: bytes32 = extract32(feeds, feed_set.EPOCH_AT)
     previous: uint256 = 0
-    at: uint256 = 0
+    rest: uint256 = signers
+    row_bytes: uint256 = unsafe_mul(32, words)
+    at: uint256 = unsafe_add(228, row_bytes)
     for i: uint256 in range(count, bound=31):
-        reporter: uint256 = (signers >> (8 * i)) & 255
-        assert reporter > previous and reporter <= 31, "oracle: signers"
+        reporter: uint256 = rest & 255
+        assert reporter > previous, "oracle: signers"
+        rest = rest >> 8
         previous = reporter
-        body: bytes32 = empty(bytes32)
-        if words == 1:
-            body = keccak256(convert(rows[at], bytes32))
-        elif words == 2:
-            body = keccak256(abi_encode(rows[at], rows[at + 1]))
-        elif words == 3:
-            body = keccak256(abi_encode(rows[at], rows[at + 1], rows[at + 2]))
-        else:
-            body = keccak256(abi_encode(rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5], rows[at + 6], rows[at + 7]))
-        digest: bytes32 = keccak256(
-            concat(b"\x19\x01", domain, keccak256(abi_encode(_ROW_TYPEHASH, feeds.epoch, timestamp, body)))
-        )
-        vs: uint256 = signatures[2 * i + 1]
+        vs: uint256 = signatures[unsafe_add(i << 1, 1)]
         s: uint256 = vs & _S_MASK
         assert s <= _HALF_ORDER, "oracle: high s"
-        signer: address = ecrecover(digest, 27 + (vs >> 255), signatures[2 * i], s)
-        assert convert(signer, uint256) == feeds.reporters[reporter - 1], "oracle: signature"
-        at += words
+        signer: address = ecrecover(
+            keccak256(
+                concat(
+                    _EIP191,
+                    domain,
+                    keccak256(abi_encode(_ROW_TYPEHASH, epoch, timestamp, self._hash_row(at, words))),
+                )
+            ),
+            unsafe_add(27, vs >> 255),
+            signatures[i << 1],
+            s,
+        )
+        key: uint256 = extract32(feeds, unsafe_add(feed_set.BEFORE_REPORTERS, reporter << 5), output_type=uint256)
+        assert convert(signer, uint256) == key, "oracle: signature"
+        at = unsafe_add(at, row_bytes)
 
     # 2. Each claimed median is the lower median of its lane.
     round_id: uint256 = unsafe_add((meta >> _ROUND_AT) & _MASK_40, 1)
@@ -194,29 +204,36 @@ def submit(
         median: uint256 = medians[word]
         median_flagged: uint256 = median | _FLAGS
         seen: uint256 = median
-        below: uint256 = 0
-        above: uint256 = 0
-        present: uint256 = 0
+        counts: uint256 = 0
         p: uint256 = word
         for i: uint256 in range(count, bound=31):
             x: uint256 = rows[p]
             seen |= x
-            above = unsafe_add(above, (unsafe_sub(x | _FLAGS, median) >> 63) & _ONES)
-            below = unsafe_add(below, (unsafe_sub(median_flagged, x) >> 63) & _ONES)
-            present = unsafe_add(present, (unsafe_sub(x | _FLAGS, _ONES) >> 63) & _ONES)
+            # In each lane, a byte each: #(x >= median), #(x <= median), #(x >= 1).
+            counts = unsafe_add(
+                unsafe_add(counts, (unsafe_sub(x | _FLAGS, median) >> 63) & _ONES),
+                unsafe_add(
+                    (unsafe_sub(median_flagged, x) >> 55) & _ONES_8,
+                    (unsafe_sub(x | _FLAGS, _ONES) >> 47) & _ONES_16,
+                )
+            )
             p = unsafe_add(p, words)
-        assert seen & feeds.words[word].forbidden == 0, "oracle: lane"
-        quorate: uint256 = unsafe_sub(present | _FLAGS, feeds.words[word].quorum) & _FLAGS
+        limits: uint256 = unsafe_add(feed_set.WORDS_AT, unsafe_mul(feed_set.WORD_BYTES, word))
+        assert seen & extract32(feeds, limits, output_type=uint256) == 0, "oracle: lane"
+        above: uint256 = counts & _BYTES
+        below: uint256 = (counts >> 8) & _BYTES
+        present: uint256 = (counts >> 16) & _BYTES
+        quorate: uint256 = unsafe_sub(present | _FLAGS, extract32(feeds, unsafe_add(limits, 32), output_type=uint256)) & _FLAGS
         exact: uint256 = unsafe_sub(unsafe_add(unsafe_mul(2, below), present) | _FLAGS, twice) & unsafe_sub(unsafe_mul(2, above) | _FLAGS, unsafe_add(present, _ONES))
         assert (exact | ~quorate) & _FLAGS == _FLAGS, "oracle: median"
         full: uint256 = quorate | unsafe_sub(quorate, quorate >> 63)
         assert median & ~full == 0, "oracle: median of no quorum"
         any_median |= median
-        accepted: uint256 = quorate & unsafe_sub(median_flagged, feeds.words[word].min_price) & unsafe_sub(feeds.words[word].max_price | _FLAGS, median)
+        accepted: uint256 = quorate & unsafe_sub(median_flagged, extract32(feeds, unsafe_add(limits, 64), output_type=uint256)) & unsafe_sub(extract32(feeds, unsafe_add(limits, 96), output_type=uint256) | _FLAGS, median)
         old: uint256 = self._ring[last_at | word]
         if word == header_word:
             old &= _BELOW_HEADER
-        bits: uint256 = feeds.words[word].step_shift
+        bits: uint256 = extract32(feeds, unsafe_add(limits, 128), output_type=uint256)
         step: uint256 = (old >> bits) & unsafe_mul(_PRICE_MASK >> bits, _ONES)
         calm: uint256 = accepted & unsafe_sub(unsafe_add(old, step) | _FLAGS, median) & unsafe_sub(median_flagged, unsafe_sub(old, step))
         stored = median
@@ -247,12 +264,40 @@ def _check_calldata(words: uint256, count: uint256, medians: uint256, rows: uint
     @notice Lengths fit each other, and the call is in the one encoding every ABI library writes: no gaps, no shared
             or reordered arrays, no trailing bytes.
     """
-    row_words: uint256 = words * count
-    assert medians == words and rows == row_words and signatures == 2 * count, "oracle: lengths"
-    offsets: uint256[3] = abi_decode(slice(msg.data, 4 + 64, 96), uint256[3])
-    assert offsets[0] == 160 and offsets[1] == 192 + 32 * words, "oracle: calldata"
-    assert offsets[2] == offsets[1] + 32 + 32 * row_words, "oracle: calldata"
-    assert len(msg.data) == 4 + offsets[2] + 32 + 64 * count, "oracle: calldata"
+    row_words: uint256 = unsafe_mul(words, count)
+    assert medians == words and rows == row_words and signatures == unsafe_mul(2, count), "oracle: lengths"
+    offsets: Bytes[96] = slice(msg.data, 68, 96)
+    rows_at: uint256 = unsafe_add(192, unsafe_mul(32, words))
+    signatures_at: uint256 = unsafe_add(unsafe_add(rows_at, 32), unsafe_mul(32, row_words))
+    assert (
+        extract32(offsets, 0, output_type=uint256) == 160
+        and extract32(offsets, 32, output_type=uint256) == rows_at
+        and extract32(offsets, 64, output_type=uint256) == signatures_at
+        and len(msg.data) == unsafe_add(unsafe_add(signatures_at, 36), unsafe_mul(64, count))
+    ), "oracle: calldata"
+
+
+@internal
+@view
+def _hash_row(at: uint256, words: uint256) -> bytes32:
+    """
+    @notice keccak256 of the row's words at byte `at` of the call.
+    """
+    if words == 1:
+        return keccak256(slice(msg.data, at, 32))
+    if words == 2:
+        return keccak256(slice(msg.data, at, 64))
+    if words == 3:
+        return keccak256(slice(msg.data, at, 96))
+    if words == 4:
+        return keccak256(slice(msg.data, at, 128))
+    if words == 5:
+        return keccak256(slice(msg.data, at, 160))
+    if words == 6:
+        return keccak256(slice(msg.data, at, 192))
+    if words == 7:
+        return keccak256(slice(msg.data, at, 224))
+    return keccak256(slice(msg.data, at, 256))
 
 
 @internal
@@ -387,7 +432,90 @@ def _answer(feed: uint256, meta: uint256) -> (uint256, uint256, uint256):
     return state.round_id, state.price, state.timestamp
 
 
+# -------------------------------------------------------------------- stops
+
+
+@external
+def pause():
+    """
+    @notice Stop at once: no round is taken, no price is served.
+    """
+    assert msg.sender == self.guardian or msg.sender == ownable.owner, "oracle: not guardian or owner"
+    assert self._meta & _PAUSED == 0, _PAUSED_REASON
+    self._meta |= _PAUSED
+    log IMedianOracle.Paused(caller=msg.sender)
+
+
+@external
+def unpause():
+    """
+    @notice Go on. The last answers are served again while they are young enough for the reader.
+    """
+    ownable._check_owner()
+    assert self._meta & _PAUSED != 0, "oracle: not paused"
+    self._meta &= ~_PAUSED
+    log IMedianOracle.Unpaused(caller=msg.sender)
+
+
+@external
+def set_guardian(new_guardian: address):
+    """
+    @notice Change who may stop the oracle beside the owner; zero: nobody.
+    """
+    ownable._check_owner()
+    log IMedianOracle.GuardianChanged(old_guardian=self.guardian, new_guardian=new_guardian)
+    self.guardian = new_guardian
+
+
+@external
+@view
+def paused() -> bool:
+    return self._meta & _PAUSED != 0
+
+
 # ------------------------------------------------- feeds, reporters, epochs
+
+
+@external
+def propose_epoch(feeds: DynArray[IMedianOracle.Feed, 32], reporters: DynArray[address, 31], faulty: uint256):
+    """
+    @notice Announce the next feed and reporter set; it can start after the delay. Replaces an earlier proposal.
+    @param feeds the present feeds in their order, names and decimals as they are, then new ones
+    @param reporters the whole new set, in signing order
+    @param faulty {1} bad reporters the quorums must withstand
+    """
+    ownable._check_owner()
+    meta: uint256 = self._meta
+    old_config: address = convert(meta >> _CONFIG_AT, address)
+    epoch: uint256 = feed_set._read(old_config).epoch + 1
+    config: address = feed_set._write(feeds, reporters, faulty, epoch)
+    feed_set._check_extends(old_config, (meta >> _COUNT_AT) & _COUNT_MASK, config, len(feeds))
+    self.pending_config = config
+    self.pending_at = block.timestamp + DELAY
+    log IMedianOracle.EpochProposed(epoch=epoch, config=config, ready_at=self.pending_at)
+
+
+@external
+def execute_epoch():
+    """
+    @notice Start the proposed epoch. Rows signed for the old one are void from here on.
+    """
+    ownable._check_owner()
+    assert self.pending_at != 0, "epoch: nothing proposed"
+    assert block.timestamp >= self.pending_at, "epoch: too early"
+    self._start_epoch(self.pending_config)
+
+
+@external
+def cancel_epoch():
+    """
+    @notice Withdraw the proposal.
+    """
+    ownable._check_owner()
+    assert self.pending_at != 0, "epoch: nothing proposed"
+    log IMedianOracle.EpochCancelled(config=self.pending_config)
+    self.pending_config = empty(address)
+    self.pending_at = 0
 
 
 @external
@@ -474,9 +602,25 @@ def _domain_separator_of(chain_id: uint256) -> bytes32:
 
 
 @internal
-def _start_epoch(config: address, old_count: uint256):
+def _start_epoch(config: address):
+    """
+    @notice Put a feed set into force. Feeds only grow in number; where that moves the header to another word, the last
+            round is laid out anew and the history begins with it.
+    """
     meta: uint256 = self._meta
-    feeds: feed_set.FeedSet = feed_set._read(config)
     old_config: address = convert(meta >> _CONFIG_AT, address)
-    self._meta = convert(config, uint256) << _CONFIG_AT | feeds.feed_count << _COUNT_AT | meta & _ROUND_BITS
+    old_header: uint256 = ((meta >> _COUNT_AT) & _COUNT_MASK) >> 2
+    feeds: feed_set.FeedSet = feed_set._read(config)
+    new_header: uint256 = feeds.feed_count >> 2
+    round_id: uint256 = (meta >> _ROUND_AT) & _MASK_40
+    if round_id != 0 and new_header != old_header:
+        at: uint256 = (round_id & HISTORY_MASK) << _STRIDE_BITS
+        self._ring[at | old_header] &= _BELOW_HEADER
+        self._ring[at | new_header] = (meta & _MASK_40) << _HEADER_AT
+        self._history_start = round_id
+    self._meta = (
+        convert(config, uint256) << _CONFIG_AT | meta & _PAUSED | feeds.feed_count << _COUNT_AT | meta & _ROUND_BITS
+    )
+    self.pending_config = empty(address)
+    self.pending_at = 0
     log IMedianOracle.EpochStarted(epoch=feeds.epoch, old_config=old_config, new_config=config)
