@@ -32,6 +32,10 @@ Port = Annotated[int, Meta(ge=0, le=65_535)]
 Instant = Annotated[datetime, Meta(tz=True)]
 """A TOML date-time with an offset: 2023-03-11T06:00:00Z."""
 Name = Annotated[str, Meta(min_length=1, max_length=32)]
+PoolFee = Annotated[int, Meta(ge=1, lt=1_000_000)]
+"""Fee tier of a Uniswap v3 pool {1e-6}."""
+Decimal = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
+"""A plain decimal as text ("1600.50"): exact, unlike a TOML float."""
 Address = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
 
 
@@ -256,6 +260,54 @@ class ReplayConfig(Section, frozen=True):
     def __post_init__(self) -> None:
         if self.tape.kind == "recorded" and self.clock.kind != "market":
             raise ValueError(f'clock.kind: expected "market" beside a recorded tape, got "{self.clock.kind}"')
+
+
+class KeeperConfig(Section, frozen=True):
+    chain: ChainConfig
+    key: KeyConfig
+    http: HttpConfig
+    journal: Path
+    arbitrageur: Address
+    """A ParityArbitrageur that this key deployed: it names vault, quote token and exchange."""
+    gas_token_usd: Decimal
+    """USD price of the token that gas is paid in."""
+    fee_pips: PoolFee = 500
+    max_age_s: Positive = 90
+    """The oldest oracle price a trade is made on."""
+    min_edge_usd: Decimal = "0"
+    """Least profit after gas that is worth a trade."""
+    poll_ms: Positive = 200
+    """Wall time between two looks for a new block."""
+    deadline_s: Positive = 60
+    """Chain time after which a trade that was not mined is no longer wanted."""
+    log: LogConfig = LogConfig()
+    tx: TxConfig = TxConfig()
+
+
+class TraderConfig(Section, frozen=True):
+    """Somebody who moves a pool at random, for demos and tests. Not for real money: it buys dear and sells cheap."""
+
+    rpc_url: str
+    key: KeyConfig
+    router: Address
+    """Uniswap's SwapRouter; the trader has approved it for both tokens."""
+    vault: Address
+    quote: Address
+    fee_pips: PoolFee = 500
+    seed: int = 1
+    interval_s: Positive = 60
+    """One push in each interval of the clock's time."""
+    min_push_bps: Bps = 50
+    max_push_bps: Bps = 300
+    timeout_s: Seconds = 5.0
+    clock: ClockConfig = ClockConfig()
+    log: LogConfig = LogConfig()
+    tx: TxConfig = TxConfig()
+
+    def __post_init__(self) -> None:
+        check_url("rpc_url", self.rpc_url, ("http", "https"))
+        if not 0 < self.min_push_bps <= self.max_push_bps:
+            raise ValueError(f"min_push_bps: expected 1 to max_push_bps ({self.max_push_bps}), got {self.min_push_bps}")
 
 
 def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
