@@ -170,7 +170,7 @@ class ReporterConfig(Section, frozen=True):
     feeds: Annotated[tuple[FeedConfig, ...], Meta(min_length=1, max_length=32)]
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
-    delay_ms: Annotated[int, Meta(ge=0, le=60_000)] = 100
+    delay_ms: NonNegative = 100
     """Market time between a grid time and its observation: lets the last trades before it arrive."""
 
     def __post_init__(self) -> None:
@@ -297,8 +297,8 @@ class TraderConfig(Section, frozen=True):
     seed: int = 1
     interval_s: Positive = 60
     """One push in each interval of the clock's time."""
-    min_push_bps: Bps = 50
-    max_push_bps: Bps = 300
+    min_push_bps: Annotated[int, Meta(ge=1, lt=MAX_BPS)] = 50
+    max_push_bps: Annotated[int, Meta(ge=1, lt=MAX_BPS)] = 300
     timeout_s: Seconds = 5.0
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
@@ -306,8 +306,9 @@ class TraderConfig(Section, frozen=True):
 
     def __post_init__(self) -> None:
         check_url("rpc_url", self.rpc_url, ("http", "https"))
-        if not 0 < self.min_push_bps <= self.max_push_bps:
-            raise ValueError(f"min_push_bps: expected 1 to max_push_bps ({self.max_push_bps}), got {self.min_push_bps}")
+        if self.min_push_bps > self.max_push_bps:
+            limit = f"at most max_push_bps ({self.max_push_bps})"
+            raise ValueError(f"min_push_bps: expected {limit}, got {self.min_push_bps}")
 
 
 def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
