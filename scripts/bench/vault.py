@@ -21,6 +21,8 @@ from scripts.bench.report import Bench
 
 WAD = 10**18
 MAX_UINT = 2**256 - 1
+MAX_LANE = 2**63 - 1
+ZERO = "0x" + "00" * 20
 DAY_S = 86_400
 SIZES = (3, 5, 10, 20)
 SHARES = 100 * WAD
@@ -106,12 +108,25 @@ def measure(stage: Stage, factory: Contract, oracle: Contract, size: int) -> dic
     return {name: (values[0], values[-1]) for name, values in gas.items()}
 
 
+def deploy_oracle(stage: Stage, feeds: int) -> Contract:
+    """The real one: an index asks it for the decimals of each feed once."""
+    guards = (1, MAX_LANE, 1, MAX_LANE, 500, 100, 5_000, 3, 60)
+    return stage.deploy(
+        "MedianOracle",
+        [(f"T{i}/USD", 8, 3, 60, 25, guards) for i in range(feeds)],
+        stage.web3.eth.accounts[:5],
+        1,
+        (5, 4_096, 60, 3_600, ZERO),
+        stage.owner,
+        ZERO,
+    )
+
+
 def main() -> int:
     bench = Bench("vault")
     with Anvil() as anvil:
         stage = Stage(Web3(HTTPProvider(anvil.url)))
-        names = [f"T{i}/USD" for i in range(max(SIZES))]
-        oracle = stage.deploy("MockOracle", names, [8] * len(names))
+        oracle = deploy_oracle(stage, max(SIZES))
         factory = stage.deploy("IndexFactory", stage.deploy("IndexVault").address)
         for size in SIZES:
             for operation, (first, steady) in measure(stage, factory, oracle, size).items():
