@@ -91,7 +91,7 @@ def _write(
         feed_set.words[word].min_price |= convert(feed.guards.min_price, uint256) << bit
         feed_set.words[word].max_price |= convert(feed.guards.max_price, uint256) << bit
         feed_set.words[word].step_shift = max(feed_set.words[word].step_shift, self._shift(feed.guards.step_bps))
-        records.append(convert(convert(feed.name, Bytes[32]), uint256))
+        records.append(convert(convert(convert(feed.name, Bytes[32]), bytes32), uint256))
         records.append(self._pack_feed(feed))
         records.append(self._pack_guards(feed.guards))
     return raw_create(concat(_INIT_CODE, abi_encode(feed_set), abi_encode(records)))
@@ -111,7 +111,9 @@ def _feed(config: address, index: uint256) -> IMedianOracle.Feed:
     """
     record: uint256[3] = abi_decode(slice(config.code, FEEDS_AT + 96 * index, 96), uint256[3])
     packed: uint256 = record[1]
-    name: Bytes[32] = slice(convert(record[0], bytes32), 0, (packed >> 64) & BYTE)
+    # A number made from bytes holds them at its low end.
+    length: uint256 = (packed >> 64) & BYTE
+    name: Bytes[32] = slice(convert(record[0], bytes32), 32 - length, length)
     return IMedianOracle.Feed(
         name=convert(name, String[32]),
         decimals=convert(packed & BYTE, uint8),
