@@ -24,11 +24,10 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from plumbline.core.models import Trade
 from plumbline.errors import SourceError
+from plumbline.log import redacted
 from plumbline.ports import Clock
 from plumbline.sources.codec import MAX_FRAME_BYTES, Codec, FrameError, VenueRefused
 
-OPEN_S: Final = 10.0
-"""How long a handshake, and later the answer to a subscription, may take."""
 MIN_PAUSE_S: Final = 0.25
 MAX_PAUSE_S: Final = 30.0
 _log = structlog.get_logger(__name__)
@@ -58,13 +57,24 @@ class SourceStats:
 class WebSocketSource:
     """A `TradeSource` of one venue. `trades` may be iterated once at a time."""
 
-    def __init__(self, codec: Codec, clock: Clock, url: str | None = None, rng: random.Random | None = None) -> None:
-        """`url`: None for the exchange's public endpoint. `rng`: for the jitter; tests pass a seeded one."""
+    def __init__(
+        self,
+        codec: Codec,
+        clock: Clock,
+        url: str | None = None,
+        *,
+        patience_s: float = 10.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        """`url`: None for the exchange's public endpoint. `patience_s`: how long a handshake, and then the answer to
+        a subscription, may take. `rng`: for the jitter of the pauses.
+        """
         self.venue = codec.venue
         self.stats = SourceStats(dropped=codec.dropped, refused=codec.refused)
         self._codec = codec
         self._clock = clock
         self._url = url or codec.url
+        self._patience_s = patience_s
         self._rng = rng or random.Random()
 
     async def trades(self) -> AsyncIterator[Trade]:
@@ -75,7 +85,7 @@ class WebSocketSource:
             try:
                 async with connect(
                     self._url,
-                    open_timeout=OPEN_S,
+                    open_timeout=self._patience_s,
                     close_timeout=1.0,
                     max_size=MAX_FRAME_BYTES,
                     compression=None,
@@ -150,15 +160,15 @@ class WebSocketSource:
         codec, loop = self._codec, asyncio.get_running_loop()
         began = pinged = loop.time()
         while True:
-            await asyncio.sleep(min(1.0, codec.silence_s / 4))
+            await asyncio.sleep(min(1.0, codec.silence_s / 4, self._patience_s / 4))
             now = loop.time()
             silent_s = now - (self.stats.last_frame_s or began)
             if silent_s > codec.silence_s:
-                raise SourceError(f"{self.venue}: silent for {silent_s:.0f} s")
+                raise SourceError(f"{self.venue}: silent for {silent_s:.1f} s")
             unanswered = [
                 m.symbol for m in codec.markets.values() if m.symbol not in codec.confirmed | set(codec.refused)
             ]
-            if unanswered and now - began > OPEN_S:
+            if unanswered and now - began > self._patience_s:
                 raise SourceError(f"{self.venue}: no answer to the subscription of {', '.join(unanswered)}")
             if codec.ping_s is not None and now - pinged >= codec.ping_s:
                 pinged = now
@@ -168,7 +178,7 @@ class WebSocketSource:
         if isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == 1009:
             self.stats.rejected["too big"] += 1
         self.stats.reason = str(error) or type(error).__name__
-        _log.warning("venue out", venue=self.venue, url=self._url, reason=self.stats.reason)
+        _log.warning("venue out", venue=self.venue, url=redacted(self._url), reason=self.stats.reason)
 
     def _pause_s(self, failures: int) -> float:
         """Doubles with each failure in a row, between half and all of it: a crowd must not come back as one."""

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The real sources against the real servers, over sockets: every venue, its faults, and a server that is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.helpers.ports import free_port
+from tests.helpers.streams import reading, run, until
+from tests.helpers.tapes import few_trades
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from plumbline.clock import MarketClock
+from plumbline.core.models import Trade
+from plumbline.replay.faults import Fault, Faults
+from plumbline.replay.server import ReplayServer
+from plumbline.replay.tape import Tape, markets_of
+from plumbline.sources import CODECS, codec_of
+from plumbline.sources.websocket import WebSocketSource
+
+SPEED = 10
+ORIGIN_MS = 1_678_492_800_000
+
+
+def clock_from_now() -> MarketClock:
+    return MarketClock(ORIGIN_MS, time.time_ns() // 1_000_000, SPEED)
+
+
+def busy_tape(seconds: int, venues: Sequence[str]) -> list[Trade]:
+    """Ten trades a second of market time on each venue, from before the origin on."""
+    trades = [t for v in venues for t in few_trades(v, count=10 * (seconds + 5), start_ms=ORIGIN_MS - 5_000)]
+    return sorted(trades, key=lambda t: t.at_ms)
+
+
+def sources(server: ReplayServer, clock: MarketClock, told: list[Trade]) -> dict[str, WebSocketSource]:
+    return {v: WebSocketSource(codec_of(v, s), clock, server.url(v)) for v, s in markets_of(told).items()}
+
+
+def news(got: list[Trade]) -> list[Trade]:
+    return sorted((t for t in got if t.at_ms >= ORIGIN_MS + 20_000), key=lambda t: (t.at_ms, t.venue))
+
+
+def test_all_venues__every_trade_arrives_exactly_once():
+    told = busy_tape(60, sorted(CODECS))
+
+    async def test() -> None:
+        clock = clock_from_now()
+        async with ReplayServer(Tape(told), clock, markets_of(told), 0) as server:
+            venues = sources(server, clock, told)
+            async with reading(*venues.values()) as got:
+                await until(lambda: len({t.venue for t in got if t.at_ms >= ORIGIN_MS + 59_900}) == len(CODECS), 15)
+                for source in venues.values():
+                    assert source.stats.connections == 1
+                    assert not source.stats.rejected
+                    assert not source.stats.refused
+        assert len(set(got)) == len(got)
+        # Subscribed within two seconds (Crypto.com wants one of them); all later trades are there.
+        assert news(got) == news(told)
+        # Those with a snapshot know what happened before they came; Crypto.com comes a second, ten of the market, late.
+        earliest = {v: min(t.at_ms for t in got if t.venue == v) for v in CODECS}
+        assert max(earliest["kraken"], earliest["coinbase"]) < ORIGIN_MS
+        assert earliest["cryptocom"] < ORIGIN_MS + SPEED * 1_000
+
+    run(test())
+
+
+def test_garbage_and_duplicates_on_all_venues__not_a_trade_wrong_or_missing():
+    told = busy_tape(40, sorted(CODECS))
+    ordered = [Fault(kind, venue, 0, 1 << 60) for venue in CODECS for kind in ("garbage", "duplicates")]
+
+    async def test() -> None:
+        clock = clock_from_now()
+        async with ReplayServer(Tape(told, Faults(ordered)), clock, markets_of(told), 0) as server:
+            venues = sources(server, clock, told)
+            async with reading(*venues.values()) as got:
+                await until(lambda: len({t.venue for t in got if t.at_ms >= ORIGIN_MS + 39_900}) == len(CODECS), 15)
+                for source in venues.values():
+                    assert source.stats.rejected.total() > 20
+                    assert source.stats.connections == 1
+        assert news(got) == news(told)
+
+    run(test())
+
+
+def test_outage__closed_refused_and_back_while_others_go_on():
+    told = busy_tape(120, ["kraken", "binance"])
+    outage = Fault("outage", "kraken", ORIGIN_MS + 20_000, ORIGIN_MS + 50_000)
+
+    async def test() -> None:
+        clock = clock_from_now()
+        async with ReplayServer(Tape(told, Faults([outage])), clock, markets_of(told), 0) as server:
+            venues = sources(server, clock, told)
+            async with reading(*venues.values()) as got:
+                await until(lambda: "503" in venues["kraken"].stats.reason)
+                before = len([t for t in got if t.venue == "binance"])
+                await until(lambda: venues["kraken"].stats.connections == 2, 20)
+                assert len([t for t in got if t.venue == "binance"]) > before + 20
+                await until(lambda: any(t.venue == "kraken" and t.at_ms >= outage.end_ms for t in got))
+        kraken = [t for t in got if t.venue == "kraken"]
+        assert len(set(kraken)) == len(kraken)
+
+    run(test())
+
+
+def test_freeze_and_scale__seen_by_the_source():
+    told = busy_tape(40, ["kraken", "bybit"])
+    ordered = [
+        Fault("freeze", "kraken", ORIGIN_MS, 1 << 60),
+        Fault("scale", "bybit", ORIGIN_MS + 20_000, 1 << 60, bps=3_000),
+    ]
+
+    async def test() -> None:
+        clock = clock_from_now()
+        async with (
+            ReplayServer(Tape(told, Faults(ordered)), clock, markets_of(told), 0) as server,
+            reading(*sources(server, clock, told).values()) as got,
+        ):
+            await until(lambda: len({t.venue for t in got if t.at_ms >= ORIGIN_MS + 39_900}) == 2)
+        assert len({(t.symbol, t.price_wad) for t in news(got) if t.venue == "kraken"}) == 2
+        true = {(t.symbol, t.at_ms): t.price_wad for t in told if t.venue == "bybit"}
+        scaled = [t for t in news(got) if t.venue == "bybit"]
+        assert scaled
+        assert all(t.price_wad == true[t.symbol, t.at_ms] * 13 // 10 for t in scaled)
+
+    run(test())
+
+
+def test_symbol_that_is_not_listed__only_it_is_refused():
+    told = busy_tape(60, ["kraken", "coinbase", "bybit", "cryptocom"])
+
+    async def test() -> None:
+        clock = clock_from_now()
+        async with ReplayServer(Tape(told), clock, markets_of(told), 0) as server:
+            venues = [
+                WebSocketSource(codec_of(v, ["BTC/USD", "BTC/XYZ"]), clock, server.url(v)) for v in markets_of(told)
+            ]
+            async with reading(*venues) as got:
+                await until(lambda: all(s.stats.refused for s in venues) and len({t.venue for t in got}) == 4)
+                assert all(list(source.stats.refused) == ["BTC/XYZ"] for source in venues)
+                assert {t.symbol for t in got} == {"BTC/USD"}
+
+    run(test())
+
+
+def test_silence__half_open_connection_is_hung_up_on():
+    told = busy_tape(100, ["kraken"])
+    silence = Fault("silence", "kraken", ORIGIN_MS + 10_000, ORIGIN_MS + 40_000)
+
+    async def test() -> None:
+        clock = clock_from_now()
+        async with ReplayServer(Tape(told, Faults([silence])), clock, markets_of(told), 0) as server:
+            codec = codec_of("kraken", ["BTC/USD"])
+            codec.silence_s = 1.5  # type: ignore[misc]
+            source = WebSocketSource(codec, clock, server.url("kraken"))
+            async with reading(source) as got:
+                await until(lambda: "silent" in source.stats.reason)
+                await until(lambda: any(t.at_ms >= silence.end_ms for t in got))
+
+    run(test())
+
+
+async def answer(url: str, request: Any) -> list[Any]:
+    async with connect(url) as socket:
+        await socket.send(json.dumps(request))
+        got = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                while True:
+                    got.append(json.loads(await socket.recv()))
+        return got
+
+
+def test_conversations__wrong_requests__each_exchanges_own_error():
+    told = busy_tape(1, sorted(CODECS))
+    cases = [
+        ("kraken", {"method": "subscribe", "params": {"channel": "trade"}}, {"success": False}),
+        ("kraken", {"method": "order"}, {"error": "Unsupported event"}),
+        ("kraken", {"method": "ping"}, {"method": "pong"}),
+        ("coinbase", {"type": "subscribe", "channel": "level2"}, {"type": "error"}),
+        ("binance", {"method": "JUMP", "id": 4}, {"id": 4}),
+        ("binance", {"method": "SUBSCRIBE", "params": ["xyzusd@trade"], "id": 5}, {"result": None, "id": 5}),
+        ("bybit", {"op": "ping", "req_id": "9"}, {"ret_msg": "pong", "req_id": "9"}),
+        ("bybit", {"op": "subscribe", "args": ["publicTrade.BTCUSD"] * 11}, {"success": False}),
+        ("cryptocom", {"id": 3, "method": "subscribe", "params": {"channels": ["trade.XYZ_USD"]}}, {"code": 40003}),
+        ("cryptocom", {"id": 3, "method": "subscribe"}, {"code": 40001}),
+    ]
+
+    async def test() -> None:
+        async with ReplayServer(Tape(told), clock_from_now(), markets_of(told), 0) as server:
+            for venue, request, expected in cases:
+                answers = await answer(server.url(venue), request)
+                assert any(expected.items() <= a.items() for a in answers), (venue, request, answers)
+
+    run(test())
+
+
+def test_paths__the_exchanges_own_or_none__others_are_not_found():
+    told = busy_tape(1, ["kraken", "bybit"])
+
+    async def test() -> None:
+        async with ReplayServer(Tape(told), clock_from_now(), markets_of(told), 0) as server:
+            for path in ("/kraken", "/kraken/v2", "/bybit/v5/public/spot"):
+                async with connect(f"ws://127.0.0.1:{server.port}{path}"):
+                    pass
+            for path in ("/", "/kraken/v1", "/coinbase", "/../kraken"):
+                with pytest.raises(InvalidStatus, match="404"):
+                    await connect(f"ws://127.0.0.1:{server.port}{path}")
+
+    run(test())
+
+
+def test_coinbase__client_that_never_subscribes__is_hung_up_on():
+    told = busy_tape(1, ["coinbase"])
+
+    async def test() -> None:
+        async with (
+            ReplayServer(Tape(told), clock_from_now(), markets_of(told), 0) as server,
+            connect(server.url("coinbase")) as socket,
+            asyncio.timeout(8),
+        ):
+            with pytest.raises(ConnectionClosed, match="nothing heard"):
+                await socket.recv()
+
+    run(test())
+
+
+def replay_process(config: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "plumbline.cli", "replay", "run", "--config", str(config)])
+
+
+def test_process__killed_and_started_again__sources_come_back_and_nothing_is_told_twice(tmp_path: Path):
+    port, origin_ms = free_port(), time.time_ns() // 1_000_000
+    config = tmp_path / "replay.toml"
+    config.write_text(
+        f"""
+        [listen]
+        port = {port}
+        [clock]
+        kind = "market"
+        market_origin_ms = {origin_ms}
+        wall_origin_ms = {origin_ms}
+        speed = 4.0
+        [tape]
+        seed = 7
+        """
+    )
+    clock = MarketClock(origin_ms, origin_ms, 4.0)
+
+    async def test() -> None:
+        process = replay_process(config)
+        try:
+            source = WebSocketSource(codec_of("kraken", ["BTC/USD"]), clock, f"ws://127.0.0.1:{port}/kraken")
+            async with reading(source) as got:
+                await until(lambda: len(got) > 5, 20)
+                process.kill()
+                process.wait()
+                await until(lambda: not source.stats.connected)
+                known = len(got)
+                process = replay_process(config)
+                await until(lambda: len(got) > known + 5, 20)
+                assert source.stats.connections == 2
+            assert len(set(got)) == len(got)
+            # What traded while the server was dead came with the snapshot: no hole.
+            assert source._codec.missed == 0
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(5) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "listen: required, but missing"),
+        ("[listen]\nport = 'x'", "listen.port: expected int, got str"),
+        ("[listen]\nport = 0\n[tape]\nkind = 'recorded'", "tape.file: expected a path beside"),
+        ("[listen]\nport = 0\n[tape]\nkind = 'recorded'\nfile = 'x'", 'clock.kind: expected "market" beside'),
+        (
+            "[listen]\nport = 0\n[[faults]]\nkind = 'freeze'\nvenue = 'kraken'\n"
+            "start = 2023-03-11T06:00:00Z\nend = 2023-03-11T06:00:00Z",
+            "faults[0].end: expected a time after start",
+        ),
+        (
+            "[listen]\nport = 0\n[[faults]]\nkind = 'scale'\nvenue = 'kraken'\n"
+            "start = 2023-03-11T06:00:00Z\nend = 2023-03-11T08:00:00Z",
+            'faults[0].bps: expected a value beside kind = "scale"',
+        ),
+        (
+            "[listen]\nport = 0\n[[faults]]\nkind = 'freeze'\nvenue = 'mtgox'\n"
+            "start = 2023-03-11T06:00:00Z\nend = 2023-03-11T08:00:00Z",
+            "faults[0].venue: expected one of binance, bybit, coinbase, cryptocom, kraken, got 'mtgox'",
+        ),
+    ],
+)
+def test_process__wrong_config__says_which_key_and_what_is_expected(tmp_path: Path, text: str, expected: str):
+    config = tmp_path / "replay.toml"
+    config.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "plumbline.cli", "replay", "run", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
