@@ -111,9 +111,7 @@ def _feed(config: address, index: uint256) -> IMedianOracle.Feed:
     """
     record: uint256[3] = abi_decode(slice(config.code, FEEDS_AT + 96 * index, 96), uint256[3])
     packed: uint256 = record[1]
-    # A number made from bytes holds them at its low end.
-    length: uint256 = (packed >> 64) & BYTE
-    name: Bytes[32] = slice(convert(record[0], bytes32), 32 - length, length)
+    name: Bytes[32] = slice(convert(record[0], bytes32), 0, (packed >> 64) & BYTE)
     return IMedianOracle.Feed(
         name=convert(name, String[32]),
         decimals=convert(packed & BYTE, uint8),
