@@ -62,7 +62,7 @@ def write(folder: Path, text: str) -> Path:
 def test_load__sound_file__gives_typed_sections_and_paths_beside_the_file(tmp_path):
     config = load(write(tmp_path, REPORTER), ReporterConfig)
     assert config.feeds[0].markets == ("kraken:BTC/USD", "coinbase:BTC/USD")
-    assert config.feeds[0].rule().clamp_bps == 50
+    assert config.feeds[0].rule().clamp_bps == 2
     assert config.feeds[1].rule().crosses[0].denominator == "BTC/EUR"
     assert config.key.keystore == tmp_path / "keys" / "reporter.json"
     assert config.clock == ClockConfig(kind="system")

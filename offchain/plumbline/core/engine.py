@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The index engine: trades in, one price per feed out, with every market's say and why it counted or not.
 
-    last trade -> fresh? -> one name? -> converted -> one price per venue -> alive? -> enough, and agreeing? -> price
+    last trade -> fresh? -> under its true name? -> converted -> moving? -> one price per venue -> near the others?
+        -> enough venues, and agreeing? -> clamped median
 
 Pure and deterministic: time is an argument, all numbers are integers, and the order of trades, markets and feeds does
 not matter. Nothing bad becomes a price: what fails a check is left out with its reason, and a feed that cannot be
@@ -13,11 +14,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plumbline.core.markets import Markets
-from plumbline.core.methods import clamped_median
 from plumbline.core.models import IndexPrice, Trade
 from plumbline.core.quotes import Quotes
 from plumbline.core.rules import Cross, FeedRule, Market
-from plumbline.core.votes import Vote, agreed, drop_frozen, venue_prices
+from plumbline.core.votes import (
+    Vote,
+    drop_frozen,
+    drop_outliers,
+    majority_agrees,
+    prefer_direct,
+    venue_median,
+    venue_prices,
+)
 
 
 class IndexEngine:
@@ -30,6 +38,8 @@ class IndexEngine:
         self._rules = tuple(feeds)
         self._markets = Markets({leg for rule in feeds for source in rule.sources for leg in source.legs})
         self._quotes = Quotes(feeds)
+        self._outliers: dict[str, set[str]] = {name: set() for name in names}
+        """Per feed, the venues that are out for being far from the others."""
         self._observed_ms = 0
 
     def on_trade(self, trade: Trade) -> None:
@@ -57,17 +67,21 @@ class IndexEngine:
 
     def _price(self, rule: FeedRule, at_ms: int) -> IndexPrice:
         votes = [self._vote(rule, source, at_ms) for source in rule.sources]
-        venues = venue_prices(votes)
-        if drop_frozen(votes, venues, rule):
-            venues = venue_prices(votes)
-        price_wad, reason = None, ""
+        drop_frozen(votes, rule.frozen_s)
+        prefer_direct(votes, rule.quote)
+        live = venue_prices(votes, rule.quote)
+        venues = drop_outliers(live, self._outliers[rule.name], rule.agree_bps)
+        for vote in votes:
+            if not vote.reason and vote.venue not in venues:
+                vote.reason = "too far from the others"
+        contributions = tuple(vote.contribution() for vote in votes)
+        reason = ""
         if len(venues) < rule.min_venues:
             reason = f"{len(venues)} of at least {rule.min_venues} venues"
-        elif not agreed(median := clamped_median(list(venues.values()), rule.clamp_bps), venues, rule.agree_bps):
+        elif not majority_agrees(live, rule.agree_bps):
             reason = "venues disagree"
-        else:
-            price_wad = median
-        return IndexPrice(rule.name, at_ms, price_wad, tuple(vote.contribution() for vote in votes), reason)
+        price_wad = None if reason else venue_median(venues, rule.clamp_bps)
+        return IndexPrice(rule.name, at_ms, price_wad, contributions, reason)
 
     def _vote(self, rule: FeedRule, source: Market | Cross, at_ms: int) -> Vote:
         vote = Vote(source)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Index methods: many venues' prices in, one price out. Pure, exact, and indifferent to the order of their inputs.
+"""Index methods: many prices in, one price out. Pure, exact, and indifferent to the order of their inputs.
 
-Prices are positive integers of one unit and scale (WAD in the engine); the result has the same.
+Prices are positive integers of one unit and one scale (1e18 in the engine), and so is the result; where the formula
+leaves a fraction it is rounded to the nearest, half up. Weights are positive integers of any one unit.
 """
 
 from __future__ import annotations
@@ -9,42 +10,64 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from plumbline.core.median import lower_median
 from plumbline.core.units import MAX_BPS
 
 
-def clamped_median(prices: Sequence[int], clamp_bps: int) -> int:
-    """The price p at which the pulls of all venues balance, no venue pulling harder than the clamp.
+def weighted_median(prices: Sequence[int], weights: Sequence[int]) -> int:
+    """The price with no more than half of the weight on either side of it.
 
-        sum_i clamp(x_i - p, -d, d) = 0,   d = lower_median(x) * clamp_bps / 10_000
+    Where the weight splits into two equal halves: the middle of the two prices between them.
+    Equal weights make it the plain median. Breakdown point: half of the weight.
 
-    With a narrow clamp this is the median (the middle of the two middle ones when n is even), with a wide one the mean:
-    it averages the venues that agree and treats all others as a median does. It is Huber's location estimate
-    (Huber, "Robust Estimation of a Location Parameter", 1964); Deribit's rule (clamp to median +-0.5%, then average)
-    is its first step from the median. Taken to the end it no longer jumps when the median changes its venue.
-    Where a whole interval balances (two camps of equal size further apart than 2 d), its middle is taken.
+    >>> weighted_median([100, 110, 150], [1, 1, 3]), weighted_median([100, 110], [1, 1])
+    (150, 105)
 
-    Inside the range of the inputs; scale-equivariant; monotone in each input while n * clamp_bps < 10_000;
-    breakdown point 1/2: fewer than n/2 bad inputs leave it inside the range of the others, give or take d.
+    Raises:
+        ValueError: no prices, not a weight for each, or a weight below 1.
+    """
+    _check(prices, weights)
+    ordered = sorted(zip(prices, weights, strict=True))
+    twice, total = 0, sum(weights)
+    for i, (price, weight) in enumerate(ordered):
+        twice += 2 * weight
+        if twice == total:
+            return _nearest(price + ordered[i + 1][0], 2)
+        if twice > total:
+            return price
+    raise AssertionError("unreachable: the last price carries the weight over the half")
 
-    >>> clamped_median([100_00, 100_10, 100_20], clamp_bps=50)
+
+def clamped_median(prices: Sequence[int], weights: Sequence[int], clamp_bps: int) -> int:
+    """The price p at which all pulls balance, where no price pulls from further away than the clamp.
+
+        sum_i w_i * clamp(x_i - p, -d, d) = 0,   d = weighted_median(x, w) * clamp_bps / 10_000
+
+    A narrow clamp makes it the median, a wide one the mean: prices that agree are averaged, all others count as in a
+    median. It is Huber's estimate of location (P. J. Huber, "Robust Estimation of a Location Parameter", 1964).
+    Deribit's index (clamp to the median +-0.5%, then average) is its first step from the median; taken to the end it
+    does not jump when the median changes hands. Where a whole interval balances, its middle is taken.
+
+    Inside the range of the inputs, scale-equivariant, monotone in each input (while clamp_bps * sum(w) / min(w) is
+    below 10_000). Breakdown point: half of the weight; less than that moves it beyond the others by no more than d.
+
+    >>> clamped_median([100_00, 100_10, 100_20], [1, 1, 1], clamp_bps=50)
     10010
-    >>> clamped_median([100_00, 100_10, 130_00], clamp_bps=50)  # two agree; the third pulls with 50: 2 p = 20010 + 50
+    >>> clamped_median([100_00, 100_10, 130_00], [1, 1, 1], clamp_bps=50)  # 2 p = 20_010 + 50.05
     10030
 
     Raises:
-        ValueError: no prices, or no clamp.
+        ValueError: no prices, not a weight for each, a weight below 1, or a clamp below 1.
     """
     if clamp_bps < 1:
         raise ValueError(f"clamp_bps: expected at least 1, got {clamp_bps}")
-    reach = lower_median(prices) * clamp_bps
-    scaled = [price * MAX_BPS for price in prices]  # as `reach` is: all stays integer
+    reach = weighted_median(prices, weights) * clamp_bps
+    pulls = [(price * MAX_BPS, weight) for price, weight in zip(prices, weights, strict=True)]
 
     def push(p: int) -> int:
-        return sum(min(max(p - x, -reach), reach) for x in scaled)
+        return sum(weight * min(max(p - x, -reach), reach) for x, weight in pulls)
 
-    # `push` never falls and is linear between the corners x_i +- d: find the corners around (or on) its zero.
-    corners = sorted(corner for x in scaled for corner in (x - reach, x + reach))
+    # `push` never falls, and is straight between the corners x_i +- d: find the corners around (or on) its zero.
+    corners = sorted(corner for x, _ in pulls for corner in (x - reach, x + reach))
     low = corners[bisect_right(corners, 0, key=push) - 1]
     high = corners[bisect_left(corners, 0, key=push)]
     if low >= high:
@@ -53,6 +76,15 @@ def clamped_median(prices: Sequence[int], clamp_bps: int) -> int:
     return _nearest(low * over + high * under, (under + over) * MAX_BPS)
 
 
+def _check(prices: Sequence[int], weights: Sequence[int]) -> None:
+    if not prices:
+        raise ValueError("prices: expected at least one, got none")
+    if len(prices) != len(weights):
+        raise ValueError(f"weights: expected one for each of {len(prices)} prices, got {len(weights)}")
+    if min(weights) < 1:
+        raise ValueError(f"weights: expected each at least 1, got {min(weights)}")
+
+
 def _nearest(numerator: int, denominator: int) -> int:
-    """The nearest integer of a positive fraction, half up."""
+    """The nearest integer to a fraction, half up."""
     return (2 * numerator + denominator) // (2 * denominator)

@@ -48,7 +48,8 @@ class Quotes:
             return None, f"{quote}/{into} stale"
         if rate.off_peg:
             return None, f"{quote} off its peg"
-        return (price_wad * rate.price_wad + WAD // 2) // WAD, ""
+        converted_wad = (price_wad * rate.price_wad + WAD // 2) // WAD
+        return (converted_wad, "") if converted_wad else (None, "rounds to nothing")
 
     def update(self, prices: Iterable[IndexPrice]) -> None:
         """Make an observation's prices the previous ones; a feed without a price keeps its last and ages."""

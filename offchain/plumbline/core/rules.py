@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from plumbline.core.units import MAX_BPS, WAD
+from plumbline.core.units import WAD
 
 METHODS: Final = ("clamped_median",)
 VIA: Final = "BTC"
@@ -120,12 +120,13 @@ class FeedRule:
     method: str = "clamped_median"
     max_age_s: int = 180
     """A market silent for longer is out; a conversion rate older than this is none."""
-    clamp_bps: int = 50
-    """No venue pulls the price from further away than this."""
-    agree_bps: int = 250
-    """More than half of the venues must lie this near to the price, or there is no price."""
+    clamp_bps: int = 2
+    """No venue pulls the price from further away: about the noise between healthy venues, far below their faults."""
+    agree_bps: int = 500
+    """A venue further than this from the median of all is out until it is back within half of it; and more than half
+    of the venues must fit together into this, or there is no price."""
     frozen_s: int = 600
-    """A market at one unchanged price for this long is out once the others have left it by more than the clamp."""
+    """A market that trades at one unchanged price for this long is out once the others have left that price."""
     off_peg_bps: int | None = None
     """For a base that is meant to be worth one quote: beyond this it converts no market ..."""
     on_peg_bps: int | None = None
@@ -144,9 +145,9 @@ class FeedRule:
         _expect(self.method in METHODS, "method", f"one of {', '.join(METHODS)}", self.method)
         _expect(self.max_age_s > 0, "max_age_s", "a positive number of seconds", self.max_age_s)
         _expect(self.frozen_s > 0, "frozen_s", "a positive number of seconds", self.frozen_s)
-        # The clamp's monotonicity needs venues * clamp < 1; 500 bps leaves room for 20 venues.
-        _expect(0 <= self.clamp_bps <= 500, "clamp_bps", "0 to 500", self.clamp_bps)
-        _expect(0 < self.agree_bps < MAX_BPS, "agree_bps", f"1 to {MAX_BPS - 1}", self.agree_bps)
+        # Wider, and the clamped median would lose its monotonicity before the venues run out.
+        _expect(1 <= self.clamp_bps <= 100, "clamp_bps", "1 to 100", self.clamp_bps)
+        _expect(2 <= self.agree_bps <= 2_500, "agree_bps", "2 to 2500", self.agree_bps)
         if self.off_peg_bps is not None or self.on_peg_bps is not None:
             held = (
                 self.off_peg_bps is not None and self.on_peg_bps is not None and 0 < self.on_peg_bps < self.off_peg_bps
