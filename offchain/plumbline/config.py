@@ -67,10 +67,18 @@ class LogConfig(Section, frozen=True):
 class ChainConfig(Section, frozen=True):
     rpc_url: str
     oracle: Address
+    fallback_rpc_urls: tuple[str, ...] = ()
+    """Asked in this order while `rpc_url` does not answer."""
     timeout_s: Seconds = 5.0
 
     def __post_init__(self) -> None:
         check_url("rpc_url", self.rpc_url, ("http", "https"))
+        for i, url in enumerate(self.fallback_rpc_urls):
+            check_url(f"fallback_rpc_urls[{i}]", url, ("http", "https"))
+
+    @property
+    def rpc_urls(self) -> tuple[str, ...]:
+        return (self.rpc_url, *self.fallback_rpc_urls)
 
 
 class KeyConfig(Section, frozen=True):
@@ -172,6 +180,8 @@ class ReporterConfig(Section, frozen=True):
     log: LogConfig = LogConfig()
     delay_ms: NonNegative = 100
     """Market time between a grid time and its observation: lets the last trades before it arrive."""
+    chain_poll_s: Seconds = 2.0
+    """Wall time between two looks at the oracle's epoch."""
 
     def __post_init__(self) -> None:
         known = [venue.name for venue in self.venues]
@@ -203,7 +213,7 @@ class RelayerConfig(Section, frozen=True):
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
     tx: TxConfig = TxConfig()
-    poll_ms: Positive = 100
+    poll_ms: Positive = 50
     """Wall time between two questions to a peer that has not served the round yet."""
     late_ms: NonNegative = 500
     """Wall time a quorum waits for the rows still missing; then the round goes on without them."""

@@ -8,7 +8,7 @@ PlumblineError
 |   `-- ChainUnreachable   the RPC endpoint did not answer
 |-- JournalError       the journal refused (a second row for one round, a damaged file)
 |-- PeerError          a peer did not answer, or not with a row; `kind` is one word for counters
-`-- RowError           a signed row is malformed, foreign or wrongly signed
+`-- RowError           a signed row is malformed, foreign or wrongly signed; `kind` is one word for counters
 """
 
 from __future__ import annotations
@@ -47,4 +47,6 @@ class PeerError(PlumblineError):
 
 
 class RowError(PlumblineError):
-    pass
+    def __init__(self, message: str, kind: str = "malformed") -> None:
+        super().__init__(message)
+        self.kind = kind

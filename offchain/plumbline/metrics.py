@@ -90,6 +90,7 @@ class RelayerMetrics(Metrics):
         self.rows = self.counter("rows_collected", "Rows of a peer that were verified and kept", "peer")
         self.refused = self.counter("rows_refused", "Answers of a peer that were no row we can use", "peer", "reason")
         self.equivocations = self.counter("equivocations", "Second, different rows for one round", "reporter")
+        self.journal_errors = self.counter("journal_errors", "What the journal could not keep")
         self.rounds = self.counter("rounds", "Rounds by what became of them", "outcome")
         self.chain_errors = self.counter("chain_errors", "Questions the chain did not answer")
         self.last_round = self.gauge("last_round_timestamp_seconds", "Grid time of the chain's last round")
@@ -97,4 +98,19 @@ class RelayerMetrics(Metrics):
         self.balance = self.gauge("balance_wei", "What is left to pay for gas with")
         self.quorum_time = self.histogram(
             "quorum_seconds", "Wall time from a round's grid time to its quorum", (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5)
+        )
+
+
+class KeeperMetrics(Metrics):
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = self.counter("keeper_turns", "Looks at a new block, by what became of them", "outcome")
+        self.trades = self.counter("keeper_trades", "Trades mined", "side")
+        self.profit = self.counter("keeper_profit_usd", "Profit before gas at the oracle's prices")
+        self.gas = self.counter("keeper_gas_usd", "Gas paid")
+        self.chain_errors = self.counter("chain_errors", "Questions the chain did not answer")
+        self.premium = self.gauge("premium_ratio", "Pool price over NAV, less one")
+        self.block = self.gauge("block", "The last block looked at")
+        self.turn_time = self.histogram(
+            "turn_seconds", "From seeing a new block to having decided", (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
         )

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from plumbline.core.arbitrage import ParityMarket, ParityTrade
 from plumbline.core.models import SignedRow, Trade
 
 
@@ -106,6 +107,10 @@ class OracleClient(Protocol):
         """One per feed; None before its first round."""
         ...
 
+    async def simulate(self, timestamp: int, rows: Sequence[SignedRow]) -> None:
+        """Run a submission without sending it. Raises ChainError with the revert reason."""
+        ...
+
     async def submit(self, timestamp: int, rows: Sequence[SignedRow]) -> str:
         """Send a round; returns the transaction hash once it is mined. Raises ChainError with the revert reason."""
         ...
@@ -127,3 +132,44 @@ class RowPeer(Protocol):
     name: str
 
     async def row(self, timestamp: int) -> SignedRow | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ParitySnapshot:
+    """A vault, a pool of its share and the keeper's inventory at one block."""
+
+    block: int
+    at_s: int
+    gas_price_wei: int
+    """The most a unit of gas costs in the next block."""
+    market: ParityMarket
+
+
+@dataclass(frozen=True, slots=True)
+class ParityReceipt:
+    """What a mined trade brought."""
+
+    tx_hash: str
+    block: int
+    profit: int
+    """In the quote token's smallest units at the oracle's prices, before gas."""
+    gas_used: int
+    gas_price_wei: int
+
+
+class ParityVenue(Protocol):
+    """Where a keeper trades. Every method raises ChainError, with the contract's reason when it has one."""
+
+    async def head(self) -> int:
+        """Number of the latest block."""
+        ...
+
+    async def snapshot(self) -> ParitySnapshot: ...
+
+    async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
+        """(profit, gas) of the trade on the latest state; nothing is sent."""
+        ...
+
+    async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
+        """Send the trade with room for `gas`; returns once it is mined."""
+        ...

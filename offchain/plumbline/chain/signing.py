@@ -44,13 +44,13 @@ def recover(digest: bytes, r: int, vs: int) -> str:
     """Checksummed address of the signer. Raises RowError for anything but a sound low-s signature."""
     s, parity = vs & _S_MASK, vs >> 255
     if not (0 < r < ORDER and 0 < s <= ORDER // 2 and parity <= 1):
-        raise RowError("signature: expected 0 < r < n, 0 < s <= n / 2 and a parity bit")
+        raise RowError("signature: expected 0 < r < n, 0 < s <= n / 2 and a parity bit", "signature")
     try:
         signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([parity])
         return _address(PublicKey.from_signature_and_message(signature, digest, hasher=None))
     except ValueError:
         # r is not the x of a point on the curve.
-        raise RowError("signature: no public key fits it") from None
+        raise RowError("signature: no public key fits it", "signature") from None
 
 
 def _address(key: PublicKey) -> str:

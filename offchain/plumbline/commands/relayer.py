@@ -4,19 +4,57 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from plumbline.config import RelayerConfig
 
 app = typer.Typer(help="Collect the reporters' rows and submit rounds.", no_args_is_help=True)
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The relayer's TOML file.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Simulate each submission and log it; send nothing.")]
+
+
+@app.callback()
+def group() -> None:
+    """Keeps `run` a subcommand while it is the only one."""
 
 
 @app.command()
-def check(config: ConfigPath) -> None:
-    """Read the config and say what is wrong with it, without starting anything."""
+def run(config: ConfigPath, dry_run: DryRun = False) -> None:
+    """Run until stopped."""
+    from plumbline import log
+    from plumbline.commands.service import run_service
     from plumbline.config import RelayerConfig, load
 
-    load(config, RelayerConfig)
-    typer.echo(f"{config}: ok")
+    settings = load(config, RelayerConfig)
+    log.setup(settings.log, service="relayer")
+    run_service(_run(settings, dry_run))
+
+
+async def _run(config: RelayerConfig, dry_run: bool) -> None:
+    from plumbline.chain.keystore import open_key
+    from plumbline.chain.oracle import ChainOracle
+    from plumbline.chain.rpc import Rpc
+    from plumbline.chain.tx import Sender
+    from plumbline.clock import make_clock
+    from plumbline.metrics import RelayerMetrics
+    from plumbline.relayer.collect import Collector
+    from plumbline.relayer.pages import relayer_app
+    from plumbline.relayer.service import Relayer
+    from plumbline.store.relays import RelayJournal
+    from plumbline.transport.peer import HttpRowPeer, peer_client
+    from plumbline.transport.server import HttpServer
+
+    key, clock, metrics = open_key(config.key), make_clock(config.clock), RelayerMetrics()
+    with RelayJournal(config.journal) as journal:
+        async with peer_client() as client, Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+            oracle = ChainOracle(rpc, config.chain.oracle, Sender(rpc, key, config.tx))
+            peers = [HttpRowPeer(p.name, p.url, client, timeout_s=config.request_timeout_s) for p in config.peers]
+            waits = {"poll_s": config.poll_ms / 1000, "late_s": config.late_ms / 1000}
+            collector = Collector(peers, journal, clock, metrics, **waits)
+            relayer = Relayer(oracle, collector, journal, clock, metrics, address=key.address, dry_run=dry_run)
+            async with HttpServer(relayer_app(relayer), config.http):
+                await relayer.run()

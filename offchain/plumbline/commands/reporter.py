@@ -3,20 +3,102 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from plumbline.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from plumbline.config import ReporterConfig
+    from plumbline.ports import Clock, TradeSource
 
 app = typer.Typer(help="Watch the venues, sign a row each round, serve it.", no_args_is_help=True)
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The reporter's TOML file.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Observe and log what would be signed; sign nothing.")]
+
+
+@app.command()
+def run(config: ConfigPath, dry_run: DryRun = False) -> None:
+    """Run until stopped."""
+    from plumbline import log
+    from plumbline.commands.service import run_service
+    from plumbline.config import ReporterConfig, load
+
+    settings = load(config, ReporterConfig)
+    log.setup(settings.log, service="reporter")
+    run_service(_run(settings, dry_run))
 
 
 @app.command()
 def check(config: ConfigPath) -> None:
-    """Read the config and say what is wrong with it, without starting anything."""
+    """Check config, key and chain, without starting anything."""
+    import asyncio
+
     from plumbline.config import ReporterConfig, load
 
-    load(config, ReporterConfig)
-    typer.echo(f"{config}: ok")
+    settings = load(config, ReporterConfig)
+    typer.echo(asyncio.run(_check(settings)))
+
+
+async def _run(config: ReporterConfig, dry_run: bool) -> None:
+    from plumbline.chain.keystore import open_key
+    from plumbline.chain.oracle import ChainOracle
+    from plumbline.chain.rpc import Rpc
+    from plumbline.clock import make_clock
+    from plumbline.reporter.pages import reporter_app
+    from plumbline.reporter.service import Reporter, ReporterTiming
+    from plumbline.store.rows import RowJournal
+    from plumbline.transport.server import HttpServer
+
+    key, clock = open_key(config.key), make_clock(config.clock)
+    rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, clock)
+    timing = ReporterTiming(config.delay_ms, config.chain_poll_s)
+    with RowJournal(config.journal, key.address) as journal:
+        async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+            oracle = ChainOracle(rpc, config.chain.oracle)
+            reporter = Reporter(rules, sources, oracle, key, journal, clock, timing, dry_run=dry_run)
+            async with HttpServer(reporter_app(reporter), config.http):
+                await reporter.run()
+
+
+async def _check(config: ReporterConfig) -> str:
+    from plumbline.chain.keystore import open_key
+    from plumbline.chain.oracle import ChainOracle
+    from plumbline.chain.rpc import Rpc
+    from plumbline.clock import make_clock
+    from plumbline.errors import PlumblineError
+    from plumbline.reporter.agreement import disagreement, reporter_index
+
+    rules, key = [feed.rule() for feed in config.feeds], open_key(config.key)
+    make_sources(config, make_clock(config.clock))
+    async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+        chain = await ChainOracle(rpc, config.chain.oracle).config()
+    if refusal := disagreement(chain, rules, key.address):
+        raise PlumblineError(refusal)
+    return f"ok: {key.address} is reporter {reporter_index(chain, key.address)} of epoch {chain.epoch}"
+
+
+def make_sources(config: ReporterConfig, clock: Clock) -> list[TradeSource]:
+    """One source per venue that a feed names. Raises ConfigError for a venue or market no adapter knows."""
+    from plumbline.sources import codec_of
+    from plumbline.sources.websocket import WebSocketSource
+
+    symbols: defaultdict[str, set[str]] = defaultdict(set)
+    for feed in config.feeds:
+        for source in feed.rule().sources:
+            for name, symbol in source.legs:
+                symbols[name].add(symbol)
+    sources: list[TradeSource] = []
+    for i, venue in enumerate(config.venues):
+        if venue.name not in symbols:
+            continue
+        try:
+            codec = codec_of(venue.name, sorted(symbols[venue.name]))
+        except SourceError as error:
+            raise ConfigError(f"venues[{i}]: {error}") from None
+        sources.append(WebSocketSource(codec, clock, venue.url))
+    return sources

@@ -57,8 +57,11 @@ class Reporter:
         journal: RowJournal,
         clock: Clock,
         timing: ReporterTiming = ReporterTiming(),
+        *,
+        dry_run: bool = False,
     ) -> None:
         self.rules, self.sources, self.address = tuple(rules), tuple(sources), key.address
+        self.dry_run = dry_run
         self.metrics = ReporterMetrics(self.sources)
         self._engine = IndexEngine(rules)
         self._oracle, self._key, self._journal, self._clock, self._timing = oracle, key, journal, clock, timing
@@ -141,6 +144,9 @@ class Reporter:
             self.metrics.withheld.labels("no price").inc()
             log.warning("no row", round=timestamp, reason="no feed has a price")
             return
+        if self.dry_run:
+            log.info("would sign", round=timestamp, epoch=row.epoch, prices=row.prices)
+            return
         try:
             self._sign(self.config, row)
         except JournalError as error:
@@ -176,7 +182,7 @@ class Reporter:
         if self.refusal or self.config is None:
             return self.refusal
         if self.last is None:
-            return "no row signed yet"
+            return "dry run: signs nothing" if self.dry_run else "no row signed yet"
         age_s = self._clock.now_ms() // 1000 - self.last.row.timestamp
         limit_s = READY_PERIODS * self.config.period_s
         return f"last row is {age_s} s old, expected at most {limit_s} s" if age_s > limit_s else ""

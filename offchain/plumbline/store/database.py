@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""SQLite as a journal: write-ahead log, synchronous FULL: what was committed survives a kill and a power cut."""
+"""SQLite as a journal, in write-ahead log mode.
+
+What was committed survives a kill at any moment; with `durable` also a power cut, at the price of a disk flush each.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ _BUSY_MS: Final = 5_000
 
 
 class Database:
-    """One connection in autocommit: every statement is durable when it returns, unless inside `transaction`."""
+    """One connection in autocommit: every statement is committed when it returns, unless inside `transaction`."""
 
-    def __init__(self, path: Path, kind: str, version: int, schema: str) -> None:
+    def __init__(self, path: Path, kind: str, version: int, schema: str, *, durable: bool) -> None:
         """Opens or creates. Raises JournalError for a file that is damaged, of another kind or of another version."""
         self.path = path
         with self._translated():
@@ -27,15 +30,15 @@ class Database:
             self._connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None)
         try:
             with self._translated():
+                self.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+                self.execute("PRAGMA journal_mode = WAL")
+                self.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._prepare(kind, version, schema)
         except BaseException:
             self._connection.close()
             raise
 
     def _prepare(self, kind: str, version: int, schema: str) -> None:
-        self.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-        self.execute("PRAGMA journal_mode = WAL")
-        self.execute("PRAGMA synchronous = FULL")
         with self.transaction():
             self.execute("CREATE TABLE IF NOT EXISTS journal (kind TEXT NOT NULL, version INTEGER NOT NULL) STRICT")
             found = self.execute("SELECT kind, version FROM journal").fetchone()

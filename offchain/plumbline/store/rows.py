@@ -38,7 +38,7 @@ class RowJournal(Database):
     """Of one reporter's key (`address`), for as many oracles as it reports to."""
 
     def __init__(self, path: Path, address: str) -> None:
-        super().__init__(path, "reporter", _VERSION, _SCHEMA)
+        super().__init__(path, "reporter", _VERSION, _SCHEMA, durable=True)
         self._address = address
 
     def claim(self, chain_id: int, oracle: str, reporter: int, row: Row, now_ms: int) -> Row:

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Gathering one round's rows from peers that may be late, broken or hostile: none of them can hold up the others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from plumbline.chain.typed_data import domain_separator
+from plumbline.core.models import SignedRow
+from plumbline.errors import JournalError, PeerError, RowError
+from plumbline.metrics import RelayerMetrics
+from plumbline.ports import Clock, OracleConfig, RowPeer
+from plumbline.relayer.admission import admit
+from plumbline.store.relays import RelayJournal
+
+_MAX_PAUSE_S: Final = 2.0
+"""The longest pause between two questions to a peer that answers badly."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class PeerState:
+    """How a peer stands, for the views."""
+
+    name: str
+    timestamp: int = 0
+    """Of its last good row."""
+    trouble: str = ""
+    """Why its last answer was no row; empty when it was one."""
+    kind: str = ""
+    """The trouble in one word."""
+
+
+@dataclass(slots=True)
+class Gathering:
+    """One round's rows so far, by reporter; who equivocates is out of the round."""
+
+    timestamp: int
+    rows: dict[int, SignedRow] = field(default_factory=dict)
+    equivocators: set[int] = field(default_factory=set)
+    grew: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def usable(self) -> list[SignedRow]:
+        return [signed for reporter, signed in sorted(self.rows.items()) if reporter not in self.equivocators]
+
+
+class Collector:
+    """Asks every peer for a round until it has its row, or the round is over."""
+
+    def __init__(
+        self,
+        peers: Sequence[RowPeer],
+        journal: RelayJournal,
+        clock: Clock,
+        metrics: RelayerMetrics,
+        *,
+        poll_s: float,
+        late_s: float,
+    ) -> None:
+        self.states = {peer.name: PeerState(peer.name) for peer in peers}
+        self._peers, self._journal, self._clock, self._metrics = tuple(peers), journal, clock, metrics
+        self._poll_s, self._late_s = poll_s, late_s
+
+    async def gather(self, config: OracleConfig, timestamp: int, quorum: int, over_ms: int) -> Gathering:
+        """All rows of a round; or those there are `late_s` after `quorum` of them, or at market time `over_ms`."""
+        round_ = Gathering(timestamp)
+        domain = domain_separator(config.chain_id, config.address)
+        async with asyncio.TaskGroup() as tasks:
+            asking = {tasks.create_task(self._ask(peer, config, domain, round_)) for peer in self._peers}
+            endings = (_all(asking), self._late(round_, quorum), self._clock.sleep_until_ms(over_ms))
+            ends = {tasks.create_task(ending) for ending in endings}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in asking | ends:
+                task.cancel()
+        return round_
+
+    async def _late(self, round_: Gathering, quorum: int) -> None:
+        start = time.monotonic()
+        while len(round_.usable) < quorum:
+            round_.grew.clear()
+            await round_.grew.wait()
+        self._metrics.quorum_time.observe(time.monotonic() - start)
+        await asyncio.sleep(self._late_s)
+
+    async def _ask(self, peer: RowPeer, config: OracleConfig, domain: bytes, round_: Gathering) -> None:
+        """Until the peer has served a row that holds; a peer that answers badly is asked ever less often."""
+        pause_s = self._poll_s
+        while True:
+            try:
+                signed = await peer.row(round_.timestamp)
+                if signed is not None:
+                    admit(signed, round_.timestamp, config, domain)
+                    self._take(peer.name, config, signed, round_)
+                    return
+                self._note(peer.name, "", "")
+                pause_s = self._poll_s
+            except (PeerError, RowError) as error:
+                self._metrics.refused.labels(peer.name, error.kind).inc()
+                self._note(peer.name, error.kind, str(error))
+                pause_s = min(2 * pause_s, _MAX_PAUSE_S)
+            await asyncio.sleep(pause_s)
+
+    def _take(self, peer: str, config: OracleConfig, signed: SignedRow, round_: Gathering) -> None:
+        known = round_.rows.setdefault(signed.reporter, signed)
+        if self._contradicts(peer, config, signed) or known.row != signed.row:
+            round_.equivocators.add(signed.reporter)
+            self._metrics.equivocations.labels(str(signed.reporter)).inc()
+            log.error("reporter equivocates", reporter=signed.reporter, round=round_.timestamp, peer=peer)
+        self._metrics.rows.labels(peer).inc()
+        self.states[peer].timestamp = round_.timestamp
+        self._note(peer, "", "")
+        round_.grew.set()
+
+    def _contradicts(self, peer: str, config: OracleConfig, signed: SignedRow) -> bool:
+        try:
+            return self._journal.keep(config.chain_id, config.address, signed, peer, self._clock.now_ms())
+        except JournalError as error:
+            # The journal is for evidence; a round must not fail for a full disk.
+            self._metrics.journal_errors.inc()
+            log.error("row not kept", peer=peer, reason=str(error))
+            return False
+
+    def _note(self, peer: str, kind: str, reason: str) -> None:
+        """Logged when its kind changes: a peer must not be able to fill our disk."""
+        state = self.states[peer]
+        if kind != state.kind:
+            if kind:
+                log.warning("peer gives no row", peer=peer, reason=reason)
+            else:
+                log.info("peer is back", peer=peer)
+        state.kind, state.trouble = kind, reason
+
+
+async def _all(tasks: set[asyncio.Task[None]]) -> None:
+    await asyncio.wait(tasks)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Whether a round is worth its gas, and which of its rows to submit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plumbline.core.median import lane_medians
+from plumbline.core.models import SignedRow
+from plumbline.core.units import MAX_BPS
+from plumbline.ports import Answer, ChainFeed
+
+
+def why_due(
+    feeds: Sequence[ChainFeed], answers: Sequence[Answer | None], medians: Sequence[int], timestamp: int
+) -> list[str]:
+    """What calls for a round at `timestamp`, in words; empty when nothing does.
+
+    A feed does when it has a median (in its decimals) and no answer yet, or when the median is `deviation_bps` or more
+    away from the answer, or when the answer is `heartbeat_s` or older.
+    """
+    reasons = []
+    for feed, answer, median in zip(feeds, answers, medians, strict=True):
+        if not median:
+            continue
+        if answer is None:
+            reasons.append(f"{feed.name} has no answer yet")
+        elif abs(median - answer.price) * MAX_BPS >= feed.deviation_bps * answer.price:
+            reasons.append(f"{feed.name} moved {abs(median - answer.price) * MAX_BPS // answer.price} bps")
+        elif timestamp - answer.timestamp >= feed.heartbeat_s:
+            reasons.append(f"{feed.name} is {timestamp - answer.timestamp} s old")
+    return reasons
+
+
+def choose_rows(rows: Sequence[SignedRow], quorums: Sequence[int]) -> list[SignedRow]:
+    """The fewest rows that keep every feed's quorum, in ascending order of reporters.
+
+    Each row costs gas; but whoever picks a quorum picks the median inside the spread of the rows. So rows are left
+    out one by one, always the one whose absence moves the medians least from those of all rows, relatively and summed
+    over the feeds; among equals the highest reporter goes.
+    """
+    chosen = sorted(rows, key=lambda signed: signed.reporter)
+    wanted = lane_medians([signed.row for signed in chosen], quorums)
+    while True:
+        best: tuple[int, list[SignedRow]] | None = None
+        for place in reversed(range(len(chosen))):
+            rest = chosen[:place] + chosen[place + 1 :]
+            moved = _moved_ppb(lane_medians([signed.row for signed in rest], quorums), wanted)
+            if moved is not None and (best is None or moved < best[0]):
+                best = moved, rest
+        if best is None:
+            return chosen
+        chosen = best[1]
+
+
+def _moved_ppb(medians: Sequence[int], wanted: Sequence[int]) -> int | None:
+    """How far `medians` are from `wanted`, {1e-9} summed; None when a feed has lost its quorum."""
+    pairs = [(median, wish) for median, wish in zip(medians, wanted, strict=True) if wish]
+    if not all(median for median, _ in pairs):
+        return None
+    return sum(abs(median - wish) * 10**9 // wish for median, wish in pairs)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The keeper's journal: every trade that was mined, with what it brought and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from plumbline.core.arbitrage import Side
+from plumbline.store.database import Database
+
+_SCHEMA = """
+CREATE TABLE trade (
+    tx_hash TEXT PRIMARY KEY,
+    block INTEGER NOT NULL,
+    at_s INTEGER NOT NULL,
+    side TEXT NOT NULL,
+    shares TEXT NOT NULL,
+    expected INTEGER NOT NULL,
+    profit INTEGER NOT NULL,
+    gas_used INTEGER NOT NULL,
+    gas_price_wei INTEGER NOT NULL,
+    gas_cost INTEGER NOT NULL
+) STRICT
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRecord:
+    """Profits and costs in the quote token's smallest units."""
+
+    tx_hash: str
+    block: int
+    at_s: int
+    """Time of the block the decision was made on."""
+    side: Side
+    shares: int
+    expected: int
+    """What sizing said the profit would be."""
+    profit: int
+    """Before gas, at the oracle's prices."""
+    gas_used: int
+    gas_price_wei: int
+    gas_cost: int
+    """The gas at the configured price of the gas token."""
+
+    @property
+    def net(self) -> int:
+        return self.profit - self.gas_cost
+
+
+class TradeJournal:
+    """Append only; one file per keeper. What a power cut takes from its end is still on the chain, as events."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, "keeper", 1, _SCHEMA, durable=False)
+
+    def append(self, trade: TradeRecord) -> None:
+        # Shares have 18 decimals and outgrow SQLite's 64 bits; the rest cannot.
+        self._database.execute(
+            "INSERT INTO trade VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            trade.tx_hash,
+            trade.block,
+            trade.at_s,
+            str(trade.side),
+            str(trade.shares),
+            trade.expected,
+            trade.profit,
+            trade.gas_used,
+            trade.gas_price_wei,
+            trade.gas_cost,
+        )
+
+    def trades(self) -> list[TradeRecord]:
+        """In the order they were mined."""
+        rows = self._database.execute("SELECT * FROM trade ORDER BY block, rowid").fetchall()
+        return [TradeRecord(row[0], row[1], row[2], Side(row[3]), int(row[4]), *row[5:]) for row in rows]
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
