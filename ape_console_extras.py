@@ -6,28 +6,28 @@ Reads deployments/<network>.json, or the record that $PLUMBLINE_DEPLOYMENT names
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
+
+from ethpm_types import ContractType
+from scripts.artifacts import compile_contract
+from scripts.deployment import cast, record
 
 from plumbline.chain.abi import load_abi
 from plumbline.chain.uniswap import artifact
-from scripts.artifacts import compile_contract
-from scripts.deployment import cast, record
 
 
 def ape_init_extras(networks: Any, accounts: Any, Contract: Any) -> dict[str, Any]:
     """Called by Ape when the console opens."""
     provider = networks.active_provider
-    path = Path(os.environ.get("PLUMBLINE_DEPLOYMENT") or record.path_of(provider.network.name))
     try:
-        deployment = record.read(path, provider.web3)
+        deployment = record.read(record.path_of(provider.network.name), provider.web3)
     except record.RecordError as error:
         print(f"plumbline: {error}")  # noqa: T201 - the console opens without the names, and says why
         return {}
 
     def contract(key: str, abi: list[dict[str, Any]]) -> Any:
-        return Contract(deployment.address(key), abi=abi)
+        known = deployment.contracts[key]
+        return Contract(known.address, contract_type=ContractType(contractName=known.contract, abi=abi))
 
     def family(kind: str, abi: list[dict[str, Any]]) -> dict[str, Any]:
         keys = [key for key in deployment.contracts if key.startswith(f"{kind} ")]

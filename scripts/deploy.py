@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`ape run deploy --network ethereum:local:foundry`: the whole of Plumbline on the chain that `make chain` keeps running.
+"""`ape run deploy --network ethereum:local:foundry`: the whole of Plumbline on the chain that `make chain` keeps.
 
 Writes deployments/local.json, where `ape console` (ape_console_extras.py) finds it. A chain on another port:
 APE_FOUNDRY_HOST=http://127.0.0.1:8546 before the command.
@@ -29,4 +29,4 @@ def main() -> None:
     written = record.write(chain, path)
     for key, deployed in written.contracts.items():
         click.echo(f"{key:22} {deployed.address}  {deployed.contract}")
-    click.echo(f"\nwritten to deployments/{path.name}; look at it: ape console --network {provider.network_choice}")
+    click.echo(f"\nwritten to {path.parent.name}/{path.name}; next: ape console --network {provider.network_choice}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,7 +35,9 @@ class Record:
 
 
 def path_of(network: str) -> Path:
-    return FOLDER / f"{network}.json"
+    """deployments/<network>.json, or the file that $PLUMBLINE_DEPLOYMENT names (a demo's, a test's)."""
+    chosen = os.environ.get("PLUMBLINE_DEPLOYMENT")
+    return Path(chosen) if chosen else FOLDER / f"{network}.json"
 
 
 def write(chain: Chain, path: Path) -> Record:
