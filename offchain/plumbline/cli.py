@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from plumbline.commands import relayer, replay, reporter
+from plumbline.commands import keeper, relayer, replay, reporter, trader
 from plumbline.errors import ConfigError, PlumblineError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.add_typer(reporter.app, name="reporter")
 app.add_typer(relayer.app, name="relayer")
 app.add_typer(replay.app, name="replay")
+app.add_typer(keeper.app, name="keeper")
+app.add_typer(trader.app, name="trader")
 
 
 def main() -> None:

@@ -16,9 +16,10 @@ Everything is in one currency: NAV is in the oracle's (USD), so the quote token 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
+from math import ceil
 
 from plumbline.core.uniswap_math import PIPS, PoolState, sqrt_price_of, swap
 from plumbline.core.units import MAX_BPS, WAD
@@ -79,6 +80,10 @@ class ParityMarket:
         """Pool price over NAV, less one: negative is a discount."""
         return self.pool_price / self.nav - 1
 
+    def with_inventory(self, held: int) -> ParityMarket:
+        """The same market for a keeper who holds `held` of every token."""
+        return replace(self, tokens=tuple(replace(token, held=held) for token in self.tokens))
+
     def mint_amounts(self, shares: int) -> list[int]:
         """What the vault takes for `shares`, fee included: rounded up."""
         gross = shares - (-shares * self.mint_fee_bps // MAX_BPS)
@@ -106,6 +111,12 @@ def band(market: ParityMarket, slack_bps: int = 0) -> tuple[Fraction, Fraction]:
     low = pool_fee + Fraction(market.redeem_fee_bps, MAX_BPS) + slack
     high = pool_fee + Fraction(market.mint_fee_bps, MAX_BPS) + slack
     return -low, high
+
+
+def gas_cost(market: ParityMarket, gas: int, gas_price_wei: int, gas_token_usd_wad: int) -> int:
+    """What gas costs in the quote token's smallest units, rounded up. The gas token has 18 decimals."""
+    usd = Fraction(gas * gas_price_wei * gas_token_usd_wad, WAD * WAD)
+    return ceil(usd / market.tokens[market.quote].usd)
 
 
 def best_trade(market: ParityMarket) -> ParityTrade | None:
