@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from plumbline.commands import keeper, relayer, replay, reporter, trader
+from plumbline.commands import demo, keeper, relayer, replay, reporter, trader
 from plumbline.errors import ConfigError, PlumblineError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(relayer.app, name="relayer")
 app.add_typer(replay.app, name="replay")
 app.add_typer(keeper.app, name="keeper")
 app.add_typer(trader.app, name="trader")
+app.command()(demo.demo)
 
 
 def main() -> None:

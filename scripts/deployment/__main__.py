@@ -15,7 +15,7 @@ from pathlib import Path
 from web3 import HTTPProvider, Web3
 
 from plumbline.errors import PlumblineError
-from scripts.deployment import record, steps
+from scripts.deployment import cast, record, steps
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain, DeployError
 
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("step", choices=("deploy", "open-market"))
     parser.add_argument("--rpc-url", required=True)
     parser.add_argument("--record", required=True, type=Path, help="where the deployment is written down")
+    parser.add_argument("--keys", type=Path, help="deploy: a folder for every role's keystore and their password")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="a parameter of cast.py")
     given = parser.parse_args()
     web3 = Web3(HTTPProvider(given.rpc_url, request_kwargs={"timeout": 30}))
@@ -33,6 +34,8 @@ def main() -> int:
         if given.step == "deploy":
             chain = Chain(web3)
             steps.deploy(chain, parameters)
+            if given.keys:
+                cast.write_keys(given.keys)
         else:
             chain = Chain(web3, dict(record.read(given.record, web3).contracts))
             steps.open_market(chain, parameters)

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 
+from plumbline.chain.keystore import write_keystore
+
 LOCAL_CHAIN_ID = 31337
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's and Ape's own: published, so worth nothing anywhere but on a local chain."""
+KEY_PASSWORD = "plumbline"
 ROLES = (
     "owner",
     *(f"reporter-{index}" for index in range(1, 6)),
@@ -104,6 +108,13 @@ def account(role: str) -> LocalAccount:
 
 def address(role: str) -> ChecksumAddress:
     return account(role).address
+
+
+def write_keys(folder: Path) -> None:
+    """`<role>.json` for every role and one `password`. Sealed lightly: everybody knows these keys anyway."""
+    for role in ROLES:
+        write_keystore(folder / f"{role}.json", bytes(account(role).key), KEY_PASSWORD, scrypt_n=2)
+    (folder / "password").write_text(KEY_PASSWORD)
 
 
 def feed_index(name: str) -> int:

@@ -57,7 +57,7 @@ class Processes:
         self._environment = dict(environment)
         self.children: dict[str, Child] = {}
 
-    async def start(self, name: str, command: Sequence[str]) -> Child:
+    async def start(self, name: str, command: Sequence[str], cwd: Path | None = None) -> Child:
         """One process, its output in <logs>/<name>.log. Its own group: a Ctrl-C at the terminal reaches only us."""
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
@@ -68,14 +68,15 @@ class Processes:
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
                 env=self._environment,
+                cwd=cwd,
                 start_new_session=True,
             )
         child = self.children[name] = Child(name, process, log)
         return child
 
-    async def run(self, name: str, command: Sequence[str], timeout_s: float) -> None:
+    async def run(self, name: str, command: Sequence[str], timeout_s: float, cwd: Path | None = None) -> None:
         """A process that is meant to end. Raises ProcessDied unless it ends well and in time."""
-        child = await self.start(name, command)
+        child = await self.start(name, command, cwd)
         try:
             await asyncio.wait_for(child.process.wait(), timeout_s)
         except TimeoutError:

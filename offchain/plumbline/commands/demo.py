@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""`plumbline demo`: the whole path on this machine, from exchanges to a keeper, under one view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from plumbline.supervisor.scenario import Scenario
+
+MarketOption = Annotated[
+    str, typer.Option("--market", envvar="DEMO_MARKET", help="simulated, recorded or live (the real exchanges).")
+]
+SecondsOption = Annotated[
+    float | None, typer.Option("--seconds", envvar="DEMO_SECONDS", min=1, help="End by itself after so long.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", envvar="DEMO_DATA", help="recorded: the folder that holds the recording.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", envvar="DEMO_SEED", min=0, help="The same seed, the same market.")]
+PortOption = Annotated[
+    int | None, typer.Option("--port", envvar="DEMO_PORT", help="Of the local chain; without it, a free one.")
+]
+FolderOption = Annotated[
+    Path, typer.Option("--folder", envvar="DEMO_FOLDER", help="Configs, keys, journals and logs of the run go below.")
+]
+
+
+def demo(
+    market: MarketOption = "simulated",
+    seconds: SecondsOption = None,
+    data: DataOption = None,
+    seed: SeedOption = 1,
+    port: PortOption = None,
+    folder: FolderOption = Path("build/demo"),
+) -> None:
+    """Play everything at once; Ctrl-C ends it. Exit status 0 only if rounds were published, an arbitrage was made and
+    the premium ended inside its band."""
+    import asyncio
+
+    from plumbline.supervisor.terminal import run
+
+    raise typer.Exit(asyncio.run(run(_scenario(market, data, seed), folder, seconds=seconds, port=port)))
+
+
+def _scenario(market: str, data: Path | None, seed: int) -> Scenario:
+    from plumbline.errors import ConfigError
+    from plumbline.supervisor import scenario
+
+    if market == "simulated":
+        return scenario.simulated(seed)
+    if market == "recorded":
+        return scenario.recorded(data)
+    if market == "live":
+        return scenario.live()
+    raise ConfigError(f"DEMO_MARKET: expected simulated, recorded or live, got {market!r}")

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The whole path on one machine: chain, contracts, exchanges, reporters, relayer, pool, trader, keeper.
+
+    Anvil -> deploy -> replay + reporters + relayer -> first round -> pool at NAV -> keeper + trader -> watch -> stop
+
+Nothing is restarted: a process that dies ends the run, and the run has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from plumbline.chain.rpc import Rpc
+from plumbline.clock import MarketClock
+from plumbline.errors import ChainError, PlumblineError
+from plumbline.ports import Clock
+from plumbline.supervisor.anvil import Anvil, anvil_path
+from plumbline.supervisor.block_clock import BlockClock
+from plumbline.supervisor.configs import Run, reporters
+from plumbline.supervisor.processes import ProcessDied, Processes
+from plumbline.supervisor.scenario import MarketKind, Scenario
+from plumbline.supervisor.watch import Snapshot, Watch
+
+HEADROOM_S: Final = 600
+"""The chain begins so much before the market, and its contracts are deployed in that time."""
+STEP_TIMEOUT_S: Final = 120
+FIRST_ROUND_TIMEOUT_S: Final = 60
+SETTLE_S: Final = 8
+"""At the end the trader stops first; the keeper has so long, on the wall, to bring the price home."""
+LOOK_S: Final = 0.5
+
+Show = Callable[[Snapshot, dict[str, str]], None]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    rounds: int
+    trades: int
+    profit: int
+    premium_ppm: int | None
+    in_band: bool
+    fault: str = ""
+    """What ended the run before its time; empty for a run that was asked to end."""
+
+    def failures(self) -> list[str]:
+        """Why the run is no success; empty when it is."""
+        reasons = [self.fault] if self.fault else []
+        if self.rounds == 0:
+            reasons.append("no round was published")
+        if self.trades == 0:
+            reasons.append("no arbitrage was made")
+        if not self.in_band:
+            reasons.append("the premium ended outside the band")
+        return reasons
+
+
+class Demo:
+    """One run. `stop` may be set at any time, from anywhere: the run then ends in order."""
+
+    def __init__(self, scenario: Scenario, folder: Path, *, port: int | None, say: Say, show: Show) -> None:
+        self.scenario, self.folder = scenario, folder
+        self.stop = asyncio.Event()
+        self._port, self._say, self._show = port, say, show
+        self._checkout = checkout()
+        self._processes = Processes(folder / "logs", os.environ)
+        self._last = Snapshot()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self, seconds: float | None) -> Outcome:
+        """Plays until `seconds` have passed since the call (None: for ever), `stop` is set, or something dies."""
+        anvil_path()
+        deadline = time.monotonic() + seconds if seconds is not None else None
+        begun = time.monotonic()
+        fault = ""
+        origin_s = (self.scenario.start_ms or time.time_ns() // 1_000_000) // 1000
+        with Anvil("--timestamp", str(origin_s - HEADROOM_S), port=self._port) as anvil:
+            try:
+                async with self._watching(anvil) as (run, watch):
+                    await self._first_round(watch, begun)
+                    await self._open_market(run, watch)
+                    await self._until(watch, deadline)
+                    await self._settle(watch, deadline)
+            except (ProcessDied, ChainError) as error:
+                fault = str(error)
+            finally:
+                await self._end()
+        last = self._last
+        return Outcome(last.round_id, last.trades, last.profit, last.premium_ppm, last.in_band, fault)
+
+    @contextlib.asynccontextmanager
+    async def _watching(self, anvil: Anvil) -> AsyncIterator[tuple[Run, Watch]]:
+        """Everything up to the first round is running inside."""
+        self._say(f"chain on {anvil.url}; files of this run in {self.folder}")
+        await self._deploy(anvil.url, "deploy", "--keys", str(self.folder / "keys"))
+        await _rpc(anvil.url, "evm_setAutomine", False)
+        clock, section = self._start_clock()
+        self._background(BlockClock(anvil.url, clock, self.scenario.block_s).run())
+        run = Run(self.folder, self.scenario, anvil.url, section, self._contracts())
+        (self.folder / "journals").mkdir(exist_ok=True)
+        if self.scenario.kind is not MarketKind.LIVE:
+            await self._start("replay", "replay", run.replay())
+        for name in reporters():
+            await self._start(name, "reporter", run.reporter(name))
+        await self._start("relayer", "relayer", run.relayer())
+        async with Rpc([anvil.url], timeout_s=10) as rpc, httpx.AsyncClient(timeout=2) as http:
+            yield run, Watch(rpc, http, run.contracts, run.url(reporters()[0]))
+
+    async def _first_round(self, watch: Watch, begun: float) -> None:
+        give_up = time.monotonic() + FIRST_ROUND_TIMEOUT_S
+        while not self._last.nav_wad:
+            if time.monotonic() > give_up:
+                raise ProcessDied(f"no round with every price within {FIRST_ROUND_TIMEOUT_S} s; see {self.folder}/logs")
+            if self.stop.is_set():
+                return
+            await self._look(watch)
+        self._say(f"first round published after {time.monotonic() - begun:.1f} s")
+
+    async def _open_market(self, run: Run, watch: Watch) -> None:
+        """The pool at NAV, then those who trade in it."""
+        if self.stop.is_set():
+            return
+        await self._deploy(run.rpc_url, "open-market")
+        run.contracts = self._contracts()
+        watch.found_pool(run.contracts["pool"])
+        await self._start("keeper", "keeper", run.keeper())
+        await self._start("trader", "trader", run.trader())
+
+    async def _until(self, watch: Watch, deadline: float | None) -> None:
+        while not self.stop.is_set() and (deadline is None or time.monotonic() < deadline - SETTLE_S):
+            await self._look(watch)
+
+    async def _settle(self, watch: Watch, deadline: float | None) -> None:
+        """The trader goes first, so that the last push is answered; then one last look."""
+        if "trader" not in self._processes.children:
+            return
+        await self._processes.stop(["trader"])
+        limit = time.monotonic() + SETTLE_S
+        await self._look(watch)
+        while not self._last.in_band and time.monotonic() < min(limit, deadline or limit):
+            await self._look(watch)
+
+    async def _look(self, watch: Watch) -> None:
+        """One look, shown; waits its time. Raises what ended a process or a task of ours."""
+        self._processes.check()
+        for task in self._tasks:
+            if task.done():
+                task.result()
+        self._last = await watch.look()
+        self._show(self._last, {name: child.status for name, child in self._processes.children.items()})
+        await asyncio.sleep(LOOK_S)
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._processes.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _start(self, name: str, group: str, config: Path) -> None:
+        command = [sys.executable, "-m", "plumbline.cli", group, "run", "--config", str(config)]
+        await self._processes.start(name, command)
+
+    async def _deploy(self, rpc_url: str, step: str, *arguments: str) -> None:
+        scenario = self.scenario
+        sets = {name: getattr(scenario, name) for name in ("period_s", "heartbeat_s", "deviation_bps")}
+        command = [sys.executable, "-m", "scripts.deployment", step, "--rpc-url", rpc_url]
+        command += ["--record", str(self._record), *arguments]
+        command += [f"--set={name}={value}" for name, value in sets.items()]
+        await self._processes.run(step, command, STEP_TIMEOUT_S, cwd=self._checkout)
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / "deployment.json"
+
+    def _contracts(self) -> dict[str, str]:
+        contracts = json.loads(self._record.read_text(encoding="utf-8"))["contracts"]
+        return {name: deployed["address"] for name, deployed in contracts.items()}
+
+    def _start_clock(self) -> tuple[Clock, dict[str, object]]:
+        """Market time begins now. Every process gets the same three numbers, and so the same time."""
+        wall_ms = time.time_ns() // 1_000_000
+        origin_ms, speed = self.scenario.start_ms or wall_ms, self.scenario.speed
+        section: dict[str, object] = {"kind": "market", "market_origin_ms": origin_ms, "wall_origin_ms": wall_ms}
+        return MarketClock(origin_ms, wall_ms, speed), section | {"speed": speed}
+
+    def _background(self, work: object) -> None:
+        self._tasks.append(asyncio.create_task(work))  # type: ignore[arg-type]
+
+
+def checkout() -> Path:
+    """The repository this package runs from: a demo compiles and deploys the contracts. Raises PlumblineError."""
+    for parent in Path(__file__).resolve().parents:
+        if (parent / "scripts" / "deployment" / "__main__.py").is_file():
+            return parent
+    raise PlumblineError("plumbline demo deploys the contracts of a checkout of the repository: run `make demo` there")
+
+
+async def _rpc(url: str, method: str, *params: object) -> None:
+    async with httpx.AsyncClient(timeout=10) as http:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+        answer = (await http.post(url, json=body)).json()
+    if "error" in answer:
+        raise ChainError(f"{method}: {answer['error'].get('message')}")

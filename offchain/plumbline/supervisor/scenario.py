@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What a demo plays: which market, how fast, and the numbers that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from plumbline.errors import ConfigError
+from plumbline.supervisor import feeds
+
+RECORDING: Final = "bars_1m_*.parquet"
+RECORDED_START: Final = datetime(2023, 3, 11, 7, 0, tzinfo=UTC)
+"""The hour in which a dollar coin was worth 87 cents."""
+
+
+class MarketKind(StrEnum):
+    SIMULATED = "simulated"
+    RECORDED = "recorded"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Times are market time unless said otherwise; a minute of it lasts 60 / speed seconds on the wall."""
+
+    kind: MarketKind
+    listed: Mapping[str, Sequence[str]]
+    """The markets each venue has."""
+    seed: int = 1
+    recording: Path | None = None
+    start_ms: int | None = None
+    """When the market begins; None: now."""
+    speed: float = 1.0
+    period_s: int = 5
+    """Between two possible rounds."""
+    block_s: int = 1
+    heartbeat_s: int = 20
+    deviation_bps: int = 10
+    push_s: int = 20
+    """The trader pushes the pool once in each interval."""
+    market_age_s: int = 60
+    """A venue's market silent for longer is out."""
+
+    @property
+    def max_age_s(self) -> int:
+        """The oldest price anybody here acts on: two missed heartbeats."""
+        return 2 * self.heartbeat_s + self.period_s
+
+
+def simulated(seed: int) -> Scenario:
+    from plumbline.replay.simulation import simulated_markets
+
+    return Scenario(MarketKind.SIMULATED, simulated_markets(), seed=seed)
+
+
+def live() -> Scenario:
+    return Scenario(MarketKind.LIVE, feeds.LIVE)
+
+
+def recorded(data: Path | None, start: datetime = RECORDED_START, speed: float = 60.0) -> Scenario:
+    """Raises ConfigError when the recording is not where it should be."""
+    if data is None:
+        raise ConfigError("DEMO_MARKET=recorded needs DEMO_DATA=<folder with the recording>; see docs/architecture.md")
+    found = sorted(data.rglob(RECORDING)) if data.is_dir() else []
+    if not found:
+        raise ConfigError(f"DEMO_DATA={data}: expected a folder that holds a recording named {RECORDING}")
+    return Scenario(
+        MarketKind.RECORDED,
+        feeds.RECORDED,
+        recording=found[0],
+        start_ms=round(start.timestamp() * 1000),
+        speed=speed,
+        # One trade a minute and market: a faster grid would sign the same minute again.
+        period_s=60,
+        block_s=12,
+        heartbeat_s=60,
+        deviation_bps=25,
+        push_s=60,
+        market_age_s=180,
+    )
