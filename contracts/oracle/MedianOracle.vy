@@ -310,6 +310,7 @@ def _settle(
     """
     config: address = convert(meta >> _CONFIG_AT, address)
     feed_count: uint256 = (meta >> _COUNT_AT) & _COUNT_MASK
+    round_id: uint256 = unsafe_add((meta >> _ROUND_AT) & _MASK_40, 1)
     stored: uint256 = 0
     for k: uint256 in range(4):
         feed: uint256 = 4 * word + k
@@ -324,7 +325,7 @@ def _settle(
         elif lane != 0:
             state.price = lane
             state.timestamp = meta & _MASK_40
-            state.round_id = (meta >> _ROUND_AT) & _MASK_40
+            state.round_id = unsafe_sub(round_id, 1)
         served: bool = False
         after: breaker.State = state
         if price != 0 and (accepted >> bit) & _FLAG != 0:
@@ -332,6 +333,8 @@ def _settle(
         if served:
             stored |= price << bit
             continue
+        if after.since == timestamp:
+            log IMedianOracle.Tripped(feed=feed, round_id=round_id, price=price, last_price=after.price)
         stored |= (_FLAG | after.round_id) << bit
         self._slow[feed] = breaker._pack(after)
     return stored

@@ -10,7 +10,6 @@ import pyrevm
 from eth_abi import decode, encode
 from eth_utils import keccak
 from eth_utils.abi import collapse_if_tuple
-
 from scripts.artifacts import Artifact
 
 CALLER = "0x00000000000000000000000000000000000C0FFE"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Rows signed by the tests themselves, with eth-account and plain hashing: nothing here knows the package under test.
 
-`sign_row` takes the standard road (EIP-712 typed data through eth-account); `row_digest` hashes the same by hand, quickly,
-for the fuzzers. A test holds the two together.
+`sign_row` takes the standard road (EIP-712 typed data through eth-account); `row_digest` hashes the same by hand,
+quickly, for the fuzzers. A test holds the two together.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ class Signer:
     """A reporter of the tests: `index` is 1-based, the key is derived from it."""
 
     index: int
+    secret: bytes | None = None
 
     @property
     def key(self) -> bytes:
-        return keccak(text=f"test reporter {self.index}")
+        return self.secret or keccak(text=f"test reporter {self.index}")
 
     @property
     def address(self) -> str:
@@ -105,6 +106,15 @@ def sign_digest(signer: Signer, digest: bytes) -> tuple[int, int]:
     """(r, vs), quickly. libsecp256k1 gives a low s."""
     raw = PrivateKey(signer.key).sign_recoverable(digest, hasher=None)
     return int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:64], "big") | raw[64] << 255
+
+
+def forge(digest: bytes, s: int) -> tuple[Signer, int, int]:
+    """(a first reporter, r, vs): a key made so that its signature of `digest` has just this s."""
+    nonce = 7
+    point = PrivateKey(nonce.to_bytes(32, "big")).public_key.format(compressed=False)
+    r, odd = int.from_bytes(point[1:33], "big"), point[64] & 1
+    secret = (s * nonce - int.from_bytes(digest, "big")) * pow(r, -1, ORDER) % ORDER
+    return Signer(1, secret.to_bytes(32, "big")), r, s | odd << 255
 
 
 def lower_medians(rows: Sequence[Sequence[int]], quorums: Sequence[int]) -> list[int]:

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""AggregatorAdapter: one feed behind AggregatorV3Interface."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+
+from tests.helpers.contracts import deployer
+
+
+@pytest.fixture
+def oracle():
+    with boa.env.anchor():
+        boa.env.evm.patch.timestamp = 1_700_000_000
+        yield deployer("MockOracle").deploy(["BTC/USD", "EUR/USD"], [8, 6])
+
+
+@pytest.fixture
+def adapter(oracle):
+    return deployer("AggregatorAdapter").deploy(oracle.address, 1)
+
+
+def test_describes__the_feed_it_was_made_for(oracle, adapter):
+    assert (adapter.description(), adapter.decimals(), adapter.version()) == ("EUR/USD", 6, 1)
+    assert (adapter.oracle(), adapter.feed()) == (oracle.address, 1)
+
+
+def test_deploy__for_an_unknown_feed__reverts(oracle):
+    with boa.reverts("oracle: unknown feed"):
+        deployer("AggregatorAdapter").deploy(oracle.address, 2)
+
+
+def test_latest_round_data__however_old__is_the_last_answer(oracle, adapter):
+    oracle.set_price(0, 20_000)
+    oracle.set_answer(1, 1_060_000, 1_600_000_000)
+    assert adapter.latestRoundData() == (2, 1_060_000, 1_600_000_000, 1_600_000_000, 2)
+
+
+def test_latest_round_data__before_the_first_answer__reverts(adapter):
+    with boa.reverts("oracle: no quorum yet"):
+        adapter.latestRoundData()
+
+
+def test_get_round_data__of_a_past_round__is_that_rounds(oracle, adapter):
+    oracle.set_price(1, 1_060_000)
+    oracle.set_price(1, 1_070_000)
+    at = boa.env.evm.patch.timestamp
+    assert adapter.getRoundData(1) == (1, 1_060_000, at, at, 1)
+    assert adapter.getRoundData(2) == (2, 1_070_000, at, at, 2)
+
+
+@pytest.mark.parametrize("round_id", [0, 1, 9, 2**80 - 1])
+def test_get_round_data__without_an_answer__reverts(oracle, adapter, round_id):
+    oracle.set_price(0, 20_000)
+    with boa.reverts("oracle: no answer in round"):
+        adapter.getRoundData(round_id)
