@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A chain in memory for bulk tests: pyrevm with a thin ABI shim. Each call is a transaction of its own, gas as mined."""
+"""A chain in memory for bulk tests: pyrevm with a thin ABI shim. Each call is a transaction of its own."""
 
 from __future__ import annotations
 
