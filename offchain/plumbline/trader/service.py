@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 
 from plumbline.core.pushes import Order, Pocket, aim, push_in
 from plumbline.errors import ChainError
 from plumbline.ports import Clock
-
-_RETRY_S: Final = 1.0
-"""Wall time before a push that the chain did not take is tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +27,18 @@ class Swapper(Protocol):
 
 class Trader:
     def __init__(
-        self, swapper: Swapper, clock: Clock, *, seed: int, interval_s: int, min_bps: int, max_bps: int
+        self,
+        swapper: Swapper,
+        clock: Clock,
+        *,
+        seed: int,
+        interval_s: int,
+        min_bps: int,
+        max_bps: int,
+        retry_s: float = 1.0,
     ) -> None:
-        self._swapper, self._clock = swapper, clock
+        """retry_s: wall time before a push that the chain did not take is tried again."""
+        self._swapper, self._clock, self._retry_s = swapper, clock, retry_s
         self._seed, self._interval_ms, self._min_bps, self._max_bps = seed, interval_s * 1_000, min_bps, max_bps
         self.pushes = 0
 
@@ -58,7 +64,7 @@ class Trader:
                 order = await self.push(bps)
             except ChainError as error:
                 log.warning("push failed", error=str(error))
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(self._retry_s)
             else:
                 log.info("pushed", side="buy" if order.buy else "sell", bps=abs(bps))
                 return

@@ -9,55 +9,10 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.helpers.parity import LAYERED, PLENTY, USDC, WIDE, after_trade, market_at, pool_at, tokens
 
-from plumbline.core.arbitrage import ParityMarket, Side, Token, band, best_trade, evaluate, optimal_shares
-from plumbline.core.uniswap_math import PoolState, sqrt_price_of, swap, tick_at_sqrt_price
+from plumbline.core.arbitrage import ParityMarket, Side, band, best_trade, evaluate, optimal_shares
 from plumbline.core.units import WAD
-
-SPACING = 10
-PLENTY = 10**30
-# (token decimals, USD per token with 8 decimals, USD of it in one share of about 100 USD)
-BASKET = ((8, 20_000_00000000, 40), (6, 97_000_000, 20), (6, 1_00100000, 20), (6, 1_06500000, 20))
-USDC = 1
-
-
-def tokens(held: int = PLENTY) -> tuple[Token, ...]:
-    return tuple(
-        Token(
-            unit_wad=usd * 10**8 * 10**decimals * WAD // price,
-            price=price,
-            scale=10 ** (decimals + 8),
-            held=held,
-        )
-        for decimals, price, usd in BASKET
-    )
-
-
-def pool_at(share_price: Fraction, positions: list[tuple[int, int, int]], *, share_is_token0: bool, fee: int = 500):
-    """A pool whose share costs `share_price` (quote units per share wei), under (low, high, liquidity) positions given
-    in spacings from the present tick."""
-    price = share_price if share_is_token0 else 1 / share_price
-    sqrt_price = sqrt_price_of(price.numerator, price.denominator)
-    tick = tick_at_sqrt_price(sqrt_price)
-    centre, nets, active = tick // SPACING, {}, 0
-    for low, high, liquidity in positions:
-        low_tick, high_tick = (centre + low) * SPACING, (centre + high) * SPACING
-        nets[low_tick] = nets.get(low_tick, 0) + liquidity
-        nets[high_tick] = nets.get(high_tick, 0) - liquidity
-        if low_tick <= tick < high_tick:
-            active += liquidity
-    ticks = tuple(sorted((tick, net) for tick, net in nets.items() if net))
-    return PoolState(sqrt_price, tick, active, fee, SPACING, ticks)
-
-
-def market_at(
-    premium: Fraction, positions, *, share_is_token0: bool, fee: int = 500, held: int = PLENTY
-) -> ParityMarket:
-    """The basket above with its share traded against USDC at NAV * (1 + premium)."""
-    basket = tokens(held)
-    market = ParityMarket(pool_at(Fraction(1), [], share_is_token0=True), True, basket, USDC, 5, 5)
-    pool = pool_at(market.nav / basket[USDC].usd * (1 + premium), positions, share_is_token0=share_is_token0, fee=fee)
-    return replace(market, pool=pool, share_is_token0=share_is_token0)
 
 
 def dust(market: ParityMarket) -> int:
@@ -66,8 +21,6 @@ def dust(market: ParityMarket) -> int:
     return sum(-(-token.usd // quote) for token in market.tokens) + 2
 
 
-WIDE = [(-3_000, 3_000, 3 * 10**17)]
-LAYERED = [(-3_000, 3_000, 10**16), (-40, 25, 10**18), (-8, 300, 4 * 10**17), (-300, -6, 2 * 10**18)]
 positions_st = st.lists(
     st.tuples(st.integers(-400, 40), st.integers(1, 400), st.integers(10**14, 10**19)).map(
         lambda p: (p[0], max(p[1], p[0] + 1), p[2])
@@ -141,18 +94,6 @@ def test_best_trade__plenty_of_inventory__leaves_the_premium_at_the_band(premium
     assert abs(after.premium - edge) < Fraction(1, 10**6)
     again = best_trade(after)
     assert again is None or again.profit <= dust(market)
-
-
-def after_trade(market: ParityMarket, trade) -> PoolState:
-    selling = trade.side is Side.PREMIUM
-    down = market.share_is_token0 == selling
-    moved = swap(
-        market.pool, zero_for_one=down, amount=trade.shares, limit_x96=0 if down else 1 << 160, exact_in=selling
-    )
-    tick = tick_at_sqrt_price(moved.sqrt_price_x96)
-    crossed = [net for at, net in market.pool.ticks if min(tick, market.pool.tick) < at <= max(tick, market.pool.tick)]
-    liquidity = market.pool.liquidity + (-1 if tick < market.pool.tick else 1) * sum(crossed)
-    return replace(market.pool, sqrt_price_x96=moved.sqrt_price_x96, tick=tick, liquidity=liquidity)
 
 
 @pytest.mark.parametrize("share_is_token0", [True, False])

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""A vault and a pool of its share in memory, at any premium and under any positions, and a venue over them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token, evaluate
+from plumbline.core.uniswap_math import PoolState, sqrt_price_of, swap, tick_at_sqrt_price
+from plumbline.core.units import WAD
+from plumbline.errors import ChainError
+from plumbline.ports import ParityReceipt, ParitySnapshot
+
+SPACING = 10
+PLENTY = 10**30
+# (token decimals, USD per token with 8 decimals, USD of it in one share of about 100 USD)
+BASKET = ((8, 20_000_00000000, 40), (6, 97_000_000, 20), (6, 1_00100000, 20), (6, 1_06500000, 20))
+USDC = 1
+
+
+def tokens(held: int = PLENTY) -> tuple[Token, ...]:
+    return tuple(
+        Token(
+            unit_wad=usd * 10**8 * 10**decimals * WAD // price,
+            price=price,
+            scale=10 ** (decimals + 8),
+            held=held,
+        )
+        for decimals, price, usd in BASKET
+    )
+
+
+def pool_at(share_price: Fraction, positions: list[tuple[int, int, int]], *, share_is_token0: bool, fee: int = 500):
+    """A pool whose share costs `share_price` (quote units per share wei), under (low, high, liquidity) positions given
+    in spacings from the present tick."""
+    price = share_price if share_is_token0 else 1 / share_price
+    sqrt_price = sqrt_price_of(price.numerator, price.denominator)
+    tick = tick_at_sqrt_price(sqrt_price)
+    centre, nets, active = tick // SPACING, {}, 0
+    for low, high, liquidity in positions:
+        low_tick, high_tick = (centre + low) * SPACING, (centre + high) * SPACING
+        nets[low_tick] = nets.get(low_tick, 0) + liquidity
+        nets[high_tick] = nets.get(high_tick, 0) - liquidity
+        if low_tick <= tick < high_tick:
+            active += liquidity
+    ticks = tuple(sorted((tick, net) for tick, net in nets.items() if net))
+    return PoolState(sqrt_price, tick, active, fee, SPACING, ticks)
+
+
+def market_at(
+    premium: Fraction, positions, *, share_is_token0: bool, fee: int = 500, held: int = PLENTY
+) -> ParityMarket:
+    """The basket above with its share traded against USDC at NAV * (1 + premium)."""
+    basket = tokens(held)
+    market = ParityMarket(pool_at(Fraction(1), [], share_is_token0=True), True, basket, USDC, 5, 5)
+    pool = pool_at(market.nav / basket[USDC].usd * (1 + premium), positions, share_is_token0=share_is_token0, fee=fee)
+    return replace(market, pool=pool, share_is_token0=share_is_token0)
+
+
+WIDE = [(-3_000, 3_000, 3 * 10**17)]
+LAYERED = [(-3_000, 3_000, 10**16), (-40, 25, 10**18), (-8, 300, 4 * 10**17), (-300, -6, 2 * 10**18)]
+
+
+def after_trade(market: ParityMarket, trade: ParityTrade) -> PoolState:
+    """The pool once the trade is done."""
+    selling = trade.side is Side.PREMIUM
+    down = market.share_is_token0 == selling
+    moved = swap(
+        market.pool, zero_for_one=down, amount=trade.shares, limit_x96=0 if down else 1 << 160, exact_in=selling
+    )
+    tick = tick_at_sqrt_price(moved.sqrt_price_x96)
+    crossed = [net for at, net in market.pool.ticks if min(tick, market.pool.tick) < at <= max(tick, market.pool.tick)]
+    liquidity = market.pool.liquidity + (-1 if tick < market.pool.tick else 1) * sum(crossed)
+    return replace(market.pool, sqrt_price_x96=moved.sqrt_price_x96, tick=tick, liquidity=liquidity)
+
+
+GWEI = 10**9
+
+
+@dataclass
+class FakeVenue:
+    """The chain as a keeper sees it. Each question takes one of `failures`: raised, or None: answered."""
+
+    market: ParityMarket
+    block: int = 100
+    gas: int = 400_000
+    gas_price_wei: int = GWEI // 10
+    rival: ParityTrade | None = None
+    """Traded by somebody else between the simulation and the keeper's own trade."""
+    failures: list[ChainError | None] = field(default_factory=list)
+    executed: list[ParityTrade] = field(default_factory=list)
+    traded: asyncio.Event = field(default_factory=asyncio.Event)
+    simulated: int = 0
+
+    async def head(self) -> int:
+        self._fail()
+        return self.block
+
+    async def snapshot(self) -> ParitySnapshot:
+        self._fail()
+        return ParitySnapshot(self.block, 1_700_000_000, self.gas_price_wei, self.market)
+
+    async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
+        self._fail()
+        self.simulated += 1
+        return self._checked(trade, min_profit).profit, self.gas
+
+    async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
+        self._fail()
+        assert gas >= self.gas
+        if self.rival is not None:
+            self._apply(self.rival)
+            self.rival = None
+        done = self._checked(trade, min_profit)
+        self._apply(done)
+        self.executed.append(done)
+        self.traded.set()
+        return ParityReceipt(f"0x{len(self.executed):064x}", self.block, done.profit, self.gas, self.gas_price_wei)
+
+    def _checked(self, trade: ParityTrade, min_profit: int) -> ParityTrade:
+        """As the contract does: profit at today's state, or a revert with its words."""
+        done = evaluate(self.market, trade.side, trade.shares)
+        if done.profit < min_profit:
+            raise ChainError("reverted", "arbitrageur: loss" if done.profit < 0 else "arbitrageur: profit too small")
+        return done
+
+    def _apply(self, trade: ParityTrade) -> None:
+        market, selling = self.market, trade.side is Side.PREMIUM
+        amounts = market.mint_amounts(trade.shares) if selling else market.redeem_amounts(trade.shares)
+        sign = -1 if selling else 1
+        held = [token.held + sign * amount for token, amount in zip(market.tokens, amounts, strict=True)]
+        held[market.quote] -= sign * trade.quote_amount
+        tokens = tuple(replace(token, held=each) for token, each in zip(market.tokens, held, strict=True))
+        self.market = replace(market, pool=after_trade(market, trade), tokens=tokens)
+        self.block += 1
+
+    def _fail(self) -> None:
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The keeper's turn on a venue in memory: when it trades, when it does not, and what it writes down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from tests.helpers.parity import GWEI, USDC, WIDE, FakeVenue, market_at
+
+from plumbline.core.arbitrage import Side, band, best_trade
+from plumbline.core.units import WAD
+from plumbline.errors import ChainError, ChainUnreachable, JournalError
+from plumbline.keeper.pages import keeper_app
+from plumbline.keeper.service import Keeper, KeeperRules, Outcome
+from plumbline.store.trades import TradeJournal
+
+HELD = 10**13
+GAS_TOKEN_USD_WAD = 1_600 * WAD
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[TradeJournal]:
+    with TradeJournal(tmp_path / "trades.sqlite") as opened:
+        yield opened
+
+
+def venue_at(premium_bps: int, held: int = HELD) -> FakeVenue:
+    return FakeVenue(market_at(Fraction(premium_bps, 10_000), WIDE, share_is_token0=True, held=held))
+
+
+def keeper_of(venue: FakeVenue, journal: TradeJournal, min_edge_usd_wad: int = 0) -> Keeper:
+    return Keeper(venue, journal, KeeperRules(GAS_TOKEN_USD_WAD, min_edge_usd_wad))
+
+
+@pytest.mark.parametrize(("premium_bps", "side"), [(150, Side.PREMIUM), (-150, Side.DISCOUNT)])
+def test_turn__outside_the_band__trades_back_to_its_edge_and_writes_it_down(journal, premium_bps, side):
+    venue = venue_at(premium_bps)
+    keeper = keeper_of(venue, journal)
+    assert asyncio.run(keeper.turn()) is Outcome.TRADED
+
+    low, high = band(venue.market, slack_bps=1)
+    assert low <= venue.market.premium <= high
+    (trade,) = journal.trades()
+    assert trade == keeper.recent[-1]
+    assert (trade.side, trade.shares) == (side, venue.executed[0].shares)
+    assert trade.profit == trade.expected > 0
+    # 400,000 gas at 0.1 gwei and 1,600 USD are 0.064 USD, in USDC at 0.97.
+    assert trade.gas_cost == 65_980
+    assert trade.net == trade.profit - 65_980
+
+
+def test_turn__inside_the_band__does_nothing(journal):
+    venue = venue_at(5)
+    assert asyncio.run(keeper_of(venue, journal).turn()) is Outcome.INSIDE
+    assert venue.simulated == 0
+
+
+def test_turn__profit_below_gas__does_not_trade(journal):
+    """Three basis points outside of a 3 million pool are worth some cents."""
+    venue = venue_at(13)
+    assert best_trade(venue.market).profit > 0
+    venue.gas_price_wei = 10 * GWEI
+    assert asyncio.run(keeper_of(venue, journal).turn()) is Outcome.TOO_SMALL
+    assert venue.executed == []
+
+
+def test_turn__profit_below_the_wanted_edge__does_not_trade(journal):
+    venue = venue_at(150)
+    profit_usd = best_trade(venue.market).profit * venue.market.tokens[USDC].usd
+    asked = keeper_of(venue, journal, min_edge_usd_wad=int(profit_usd * WAD))
+    assert asyncio.run(asked.turn()) is Outcome.TOO_SMALL
+    content = keeper_of(venue, journal, min_edge_usd_wad=int((profit_usd - 1) * WAD))
+    assert asyncio.run(content.turn()) is Outcome.TRADED
+
+
+def test_turn__gas_turns_out_dearer_than_typical__is_weighed_again_before_sending(journal):
+    venue = venue_at(20)
+    keeper = keeper_of(venue, journal)
+    venue.gas = 400_000_000
+    assert asyncio.run(keeper.turn()) is Outcome.TOO_SMALL
+    assert (venue.simulated, venue.executed) == (1, [])
+
+
+def test_turn__oracle_serves_no_price__does_not_trade_and_is_not_ready(journal):
+    venue = venue_at(150)
+    keeper = keeper_of(venue, journal)
+    venue.failures = [ChainError("reverted: oracle: stale", "oracle: stale")]
+    assert asyncio.run(keeper.turn()) is Outcome.NO_PRICE
+    assert venue.executed == []
+    assert asyncio.run(keeper.turn()) is Outcome.TRADED
+
+
+def test_turn__nothing_to_trade_with__says_so(journal):
+    venue = venue_at(150, held=0)
+    keeper = keeper_of(venue, journal)
+    assert asyncio.run(keeper.turn()) is Outcome.NO_INVENTORY
+    assert keeper.unready() == "no inventory"
+
+
+def test_turn__inventory_for_a_part__trades_that_part(journal):
+    venue = venue_at(150, held=3 * 10**9)
+    held = [token.held for token in venue.market.tokens]
+    assert asyncio.run(keeper_of(venue, journal).turn()) is Outcome.TRADED
+    assert all(token.held >= 0 for token in venue.market.tokens)
+    assert [token.held for token in venue.market.tokens] != held
+    assert 0 < venue.executed[0].shares < best_trade(venue_at(150).market).shares
+
+
+def test_turn__somebody_is_quicker__reverts_and_goes_on(journal):
+    venue = venue_at(150)
+    venue.rival = best_trade(venue.market)
+    keeper = keeper_of(venue, journal)
+    assert asyncio.run(keeper.turn()) is Outcome.REFUSED
+    assert journal.trades() == []
+    assert asyncio.run(keeper.turn()) is Outcome.INSIDE
+
+
+def test_look__same_block__takes_one_turn(journal):
+    venue = venue_at(0)
+    keeper = keeper_of(venue, journal)
+
+    async def look_at(blocks: list[int]) -> None:
+        for venue.block in blocks:
+            await keeper.look()
+
+    # A lower number is the first block of a restarted chain.
+    asyncio.run(look_at([100, 100, 101, 101, 7]))
+    assert keeper.metrics.turns.labels(Outcome.INSIDE)._value.get() == 3
+
+
+def test_look__chain_does_not_answer__goes_on_when_it_does(journal):
+    venue = venue_at(150)
+    keeper = keeper_of(venue, journal)
+    venue.failures = [ChainUnreachable("connection refused"), ChainUnreachable("connection refused")]
+    asyncio.run(keeper.look())
+    assert keeper.unready() == "connection refused"
+    asyncio.run(keeper.look())
+    asyncio.run(keeper.look())
+    assert keeper.unready() == ""
+    assert len(venue.executed) == 1
+
+
+def test_look__failure_in_the_middle_of_a_turn__takes_the_turn_again(journal):
+    venue = venue_at(150)
+    keeper = keeper_of(venue, journal)
+
+    # Head and snapshot answer, the simulation does not.
+    venue.failures = [None, None, ChainUnreachable("connection reset")]
+    asyncio.run(keeper.look())
+    assert venue.executed == []
+    asyncio.run(keeper.look())
+    assert len(venue.executed) == 1
+
+
+def test_run__until_cancelled__trades_and_stops_at_once(journal):
+    venue = venue_at(150)
+
+    async def main() -> None:
+        task = asyncio.create_task(keeper_of(venue, journal).run(0.001))
+        await venue.traded.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+
+
+def test_pages__after_a_trade__show_premium_band_and_trade(journal):
+    from starlette.testclient import TestClient
+
+    venue = venue_at(150)
+    keeper = keeper_of(venue, journal)
+    client = TestClient(keeper_app(keeper))
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/status").json()["block"] is None
+    asyncio.run(keeper.look())
+    assert client.get("/readyz").status_code == 200
+    status = client.get("/status").json()
+    assert status["premium_ppm"] == 15_000
+    assert status["band_ppm"] == [-1_000, 1_000]
+    assert status["trades"][0]["side"] == "premium"
+    assert "plumbline_keeper_trades_total" in client.get("/metrics").text
+
+
+def test_journal__opened_again__holds_the_same_trades(tmp_path):
+    venue = venue_at(150)
+    with TradeJournal(tmp_path / "trades.sqlite") as first:
+        asyncio.run(keeper_of(venue, first).turn())
+        trades = first.trades()
+        with pytest.raises(JournalError):
+            first.append(trades[0])
+        first.append(replace(trades[0], tx_hash="0xb", block=trades[0].block + 1, side=Side.DISCOUNT))
+    with TradeJournal(tmp_path / "trades.sqlite") as second:
+        assert second.trades() == [
+            *trades,
+            replace(trades[0], tx_hash="0xb", block=trades[0].block + 1, side=Side.DISCOUNT),
+        ]
