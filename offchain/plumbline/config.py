@@ -36,7 +36,7 @@ PoolFee = Annotated[int, Meta(ge=1, lt=1_000_000)]
 """Fee tier of a Uniswap v3 pool {1e-6}."""
 Decimal = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
 """A plain decimal as text ("1600.50"): exact, unlike a TOML float."""
-Address = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+Address = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}\Z")]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +143,7 @@ class FeedConfig(Section, frozen=True):
     The meaning of every threshold, and its default, is `plumbline.core.rules.FeedRule`'s.
     """
 
-    name: Annotated[str, Meta(pattern="^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$")]
+    name: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}\Z")]
     decimals: int
     min_venues: int
     """No default: how many venues make a price is each feed's own decision."""

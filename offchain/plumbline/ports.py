@@ -104,7 +104,7 @@ class OracleClient(Protocol):
         ...
 
     async def answers(self) -> tuple[Answer | None, ...]:
-        """One per feed; None before its first round."""
+        """One per feed; None before its first round and while its breaker is tripped: only rounds change that."""
         ...
 
     async def simulate(self, timestamp: int, rows: Sequence[SignedRow]) -> None:

@@ -152,3 +152,22 @@ class FakeOracle:
             if price:
                 self._answers[index] = Answer(len(self.rounds), price, timestamp)
         return f"0x{len(self.rounds):064x}"
+
+
+class FakePeer:
+    """A reporter's HTTP face; the test says what it answers, an exception included. None: not there yet."""
+
+    def __init__(self, name: str, answers: dict[int, SignedRow | Exception] | None = None) -> None:
+        self.name = name
+        self.answers = answers or {}
+        self.asked = 0
+        self.hangs = False
+
+    async def row(self, timestamp: int) -> SignedRow | None:
+        self.asked += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        answer = self.answers.get(timestamp)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

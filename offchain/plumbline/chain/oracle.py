@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.tx import Sender
@@ -15,6 +15,9 @@ from plumbline.core.median import lane_medians
 from plumbline.core.models import SignedRow
 from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.ports import Answer, ChainFeed, OracleConfig
+
+_NO_ANSWER: Final = frozenset({"oracle: no quorum yet", "oracle: tripped"})
+"""MedianOracle's words for a feed that has no answer, and gets one by further rounds only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,16 @@ class ChainOracle:
 
     async def answers(self) -> tuple[Answer | None, ...]:
         config = await self.config()
-        answers = await asyncio.gather(*(self._read("latest", index) for index in range(len(config.feeds))))
-        return tuple(Answer(*map(int, answer)) if answer[0] else None for answer in answers)
+        return tuple(await asyncio.gather(*(self._answer(index) for index in range(len(config.feeds)))))
+
+    async def _answer(self, feed: int) -> Answer | None:
+        try:
+            round_id, price, timestamp = await self._read("latest", feed)
+        except ChainError as error:
+            if error.reason in _NO_ANSWER:
+                return None
+            raise
+        return Answer(int(round_id), int(price), int(timestamp))
 
     async def simulate(self, timestamp: int, rows: Sequence[SignedRow]) -> None:
         """Run a submission on the latest state without sending it. Raises ChainError with the revert reason."""

@@ -7,8 +7,19 @@ from collections.abc import Sequence
 
 from plumbline.core.median import lane_medians
 from plumbline.core.models import SignedRow
-from plumbline.core.units import MAX_BPS
+from plumbline.core.units import MAX_BPS, WAD
 from plumbline.ports import Answer, ChainFeed
+
+
+def reference(answer: Answer | None, tried: Answer | None, last_timestamp: int) -> Answer | None:
+    """What a new median of a feed is measured against: its answer, or what was last submitted and not taken.
+
+    A feed whose medians the oracle's bounds refuse keeps its old answer. Measured against that, every round would be
+    due, and paid for in vain. `tried` counts only while its round is on chain (`last_timestamp`, the last round's).
+    """
+    if answer is None or tried is None or not answer.timestamp < tried.timestamp <= last_timestamp:
+        return answer
+    return tried
 
 
 def why_due(
@@ -45,7 +56,7 @@ def choose_rows(rows: Sequence[SignedRow], quorums: Sequence[int]) -> list[Signe
         best: tuple[int, list[SignedRow]] | None = None
         for place in reversed(range(len(chosen))):
             rest = chosen[:place] + chosen[place + 1 :]
-            moved = _moved_ppb(lane_medians([signed.row for signed in rest], quorums), wanted)
+            moved = _moved_wad(lane_medians([signed.row for signed in rest], quorums), wanted)
             if moved is not None and (best is None or moved < best[0]):
                 best = moved, rest
         if best is None:
@@ -53,9 +64,9 @@ def choose_rows(rows: Sequence[SignedRow], quorums: Sequence[int]) -> list[Signe
         chosen = best[1]
 
 
-def _moved_ppb(medians: Sequence[int], wanted: Sequence[int]) -> int | None:
-    """How far `medians` are from `wanted`, {1e-9} summed; None when a feed has lost its quorum."""
+def _moved_wad(medians: Sequence[int], wanted: Sequence[int]) -> int | None:
+    """How far `medians` are from `wanted`, in 1e-18 and summed; None when a feed has lost its quorum."""
     pairs = [(median, wish) for median, wish in zip(medians, wanted, strict=True) if wish]
     if not all(median for median, _ in pairs):
         return None
-    return sum(abs(median - wish) * 10**9 // wish for median, wish in pairs)
+    return sum(abs(median - wish) * WAD // wish for median, wish in pairs)

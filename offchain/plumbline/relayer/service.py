@@ -20,7 +20,7 @@ from plumbline.errors import ChainError, ChainUnreachable, JournalError
 from plumbline.metrics import RelayerMetrics
 from plumbline.ports import Answer, Clock, OracleClient, OracleConfig
 from plumbline.relayer.collect import Collector
-from plumbline.relayer.decision import choose_rows, why_due
+from plumbline.relayer.decision import choose_rows, reference, why_due
 from plumbline.store.relays import RelayJournal
 
 _NOT_NEWER: Final = "oracle: round not newer"
@@ -77,6 +77,8 @@ class Relayer:
         self.medians: tuple[int, ...] = ()
         """Of all rows of the last round, in the feeds' decimals."""
         self.last: Outcome | None = None
+        self._tried: dict[int, Answer] = {}
+        """By feed: the last median that was submitted, taken or not."""
 
     async def run(self) -> None:
         last = 0
@@ -110,11 +112,15 @@ class Relayer:
         if not any(self.medians):
             log.warning("no quorum", round=timestamp, reporters=reporters)
             return Outcome(timestamp, "no quorum", reporters=reporters)
-        why = tuple(why_due(config.feeds, chain.answers, self.medians, timestamp))
+        known = [reference(answer, self._tried.get(i), chain.timestamp) for i, answer in enumerate(chain.answers)]
+        why = tuple(why_due(config.feeds, known, self.medians, timestamp))
         if not why:
             return Outcome(timestamp, "not due", reporters=reporters)
         chosen = choose_rows(rows, quorums)
         word, detail = await self._submit(timestamp, chosen)
+        if word == "submitted":
+            medians = lane_medians([signed.row for signed in chosen], quorums)
+            self._tried |= {i: Answer(0, median, timestamp) for i, median in enumerate(medians) if median}
         self._record(config, chosen, why, word, detail)
         return Outcome(timestamp, word, why, detail, reporters)
 
@@ -123,6 +129,9 @@ class Relayer:
             if self.dry_run:
                 await self._oracle.simulate(timestamp, rows)
                 return "simulated", ""
+            # Submitting the last round again would pass and be paid for.
+            if (await self._oracle.latest_round())[1] >= timestamp:
+                return "outpaced", "another relayer's round is there"
             return "submitted", await self._oracle.submit(timestamp, rows)
         except ChainUnreachable as error:
             # Perhaps it was mined: the next round's look at the chain will say.

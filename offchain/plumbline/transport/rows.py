@@ -18,14 +18,14 @@ from plumbline.errors import RowError
 MAX_ROW_BYTES = 4_096
 """32 prices of 19 digits and the rest need 1,100."""
 
-_Word = Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
-_Price = Annotated[str, Meta(pattern="^(0|[1-9][0-9]{0,18})$")]
+_Word = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{64}\Z")]
+_Price = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,18})\Z")]
 
 
 class _Wire(msgspec.Struct, forbid_unknown_fields=True):
     reporter: Annotated[int, Meta(ge=1, le=31)]
-    epoch: Annotated[int, Meta(ge=0)]
-    timestamp: Annotated[int, Meta(ge=0)]
+    epoch: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    timestamp: Annotated[int, Meta(ge=0, lt=2**40)]
     prices: Annotated[list[_Price], Meta(min_length=1, max_length=32)]
     r: _Word
     vs: _Word
