@@ -18,6 +18,8 @@ from plumbline.errors import PlumblineError
 
 CHAIN_ID: Final = 31337
 HARDFORK: Final = "prague"
+KEPT_STATES: Final = "64"
+"""A short history lets a chain run for days; with none, a question about "latest" fails when a block comes between."""
 _LISTENING = re.compile(r"Listening on ([0-9.]+):([0-9]+)")
 
 
@@ -68,7 +70,7 @@ class Anvil:
 
     def start(self) -> Anvil:
         command = [anvil_path(), "--host", "127.0.0.1", "--port", str(self._port or 0)]
-        command += ["--chain-id", str(CHAIN_ID), "--hardfork", HARDFORK, "--prune-history", *self._args]
+        command += ["--chain-id", str(CHAIN_ID), "--hardfork", HARDFORK, "--prune-history", KEPT_STATES, *self._args]
         self._listening = False
         self._settled.clear()
         # Its own session: a Ctrl-C at the terminal reaches only us, and we decide the order things stop in.
