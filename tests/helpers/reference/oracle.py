@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The oracle as docs/oracle.md tells it, with plain lists and no packing: what the contract is fuzzed against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.helpers.feeds import Feed, Terms
+
+FUTURE_TOLERANCE_S = 15
+MAX_BPS = 10_000
+
+
+class Refused(Exception):
+    """What the oracle would revert with."""
+
+
+@dataclass
+class Answer:
+    round_id: int
+    price: int
+    timestamp: int
+
+
+@dataclass
+class FeedModel:
+    """One feed: its answers by round, and the breaker's state."""
+
+    rules: Feed
+    answers: dict[int, Answer] = field(default_factory=dict)
+    last: Answer | None = None
+    tripped: bool = False
+    level: list[tuple[int, int]] = field(default_factory=list)
+    """(price, timestamp) of the medians that speak for a new level; the first is the candidate."""
+
+    def take(self, median: int, round_id: int, timestamp: int) -> None:
+        """What one round does to the feed; median 0: short of its quorum."""
+        if not self._serves(median, timestamp):
+            return
+        self.tripped, self.level = False, []
+        self.last = self.answers[round_id] = Answer(round_id, median, timestamp)
+
+    def _serves(self, median: int, timestamp: int) -> bool:
+        guards = self.rules.guards
+        if not guards.min_price <= median <= guards.max_price:
+            return False
+        if self.last is None:
+            return guards.first_min_price <= median <= guards.first_max_price
+        growth = guards.step_growth_bps * (timestamp - self.last.timestamp) // 60
+        if _within(median, self.last.price, min(guards.step_bps + growth, guards.step_cap_bps)):
+            return True
+        if self.tripped and _within(median, self.level[0][0], guards.step_bps):
+            self.level.append((median, timestamp))
+            long_enough = timestamp - self.level[0][1] >= guards.confirm_seconds
+            return len(self.level) >= guards.confirm_rounds and long_enough
+        self.tripped, self.level = True, [(median, timestamp)]
+        return False
+
+
+@dataclass
+class OracleModel:
+    feeds: list[FeedModel]
+    terms: Terms
+    reporters: int
+    epoch: int = 1
+    round_id: int = 0
+    timestamp: int = 0
+    first_round: int = 1
+    """The oldest round the present layout of words holds."""
+    paused: bool = False
+    times: dict[int, int] = field(default_factory=dict)
+
+    def check_time(self, timestamp: int, now: int) -> None:
+        if timestamp < self.timestamp:
+            raise Refused("oracle: round not newer")
+        if timestamp > now + FUTURE_TOLERANCE_S:
+            raise Refused("oracle: round in the future")
+        if timestamp + self.terms.max_lateness < now:
+            raise Refused("oracle: round too late")
+        if timestamp % self.terms.period:
+            raise Refused("oracle: off the grid")
+
+    def medians(self, rows: Mapping[int, Sequence[int]]) -> list[int]:
+        """Per feed: sort what is there; the lower of the middle; 0 when too few."""
+        found = []
+        for place, feed in enumerate(self.feeds):
+            present = sorted(vector[place] for vector in rows.values() if vector[place])
+            found.append(present[(len(present) - 1) // 2] if len(present) >= feed.rules.quorum else 0)
+        return found
+
+    def submit(self, timestamp: int, rows: Mapping[int, Sequence[int]], now: int) -> None:
+        if timestamp == self.timestamp:
+            return
+        if self.paused:
+            raise Refused("oracle: paused")
+        self.check_time(timestamp, now)
+        medians = self.medians(rows)
+        if not any(medians):
+            raise Refused("oracle: no quorum")
+        self.round_id += 1
+        self.timestamp = self.times[self.round_id] = timestamp
+        for feed, median in zip(self.feeds, medians, strict=True):
+            feed.take(median, self.round_id, timestamp)
+
+    def latest(self, feed: int) -> tuple[int, int, int]:
+        model = self.feeds[feed]
+        if self.paused:
+            raise Refused("oracle: paused")
+        if model.tripped:
+            raise Refused("oracle: tripped")
+        if model.last is None:
+            raise Refused("oracle: no quorum yet")
+        return model.last.round_id, model.last.price, model.last.timestamp
+
+    def price(self, feed: int, max_age_s: int, now: int) -> int:
+        _, price, timestamp = self.latest(feed)
+        if now - timestamp > max_age_s:
+            raise Refused("oracle: stale")
+        return price
+
+    def round_data(self, feed: int, round_id: int) -> tuple[int, int]:
+        oldest = max(self.first_round, self.round_id - self.terms.history + 1)
+        if not oldest <= round_id <= self.round_id:
+            raise Refused("oracle: round not in history")
+        answer = self.feeds[feed].answers.get(round_id)
+        if answer is None:
+            raise Refused("oracle: no answer in round")
+        return answer.price, answer.timestamp
+
+    def start_epoch(self, feeds: Sequence[Feed], reporters: int) -> None:
+        """Feeds are appended; guards may change; where the header moves to another word the history begins anew."""
+        if len(feeds) // 4 != len(self.feeds) // 4 and self.round_id:
+            self.first_round = self.round_id
+        for model, rules in zip(self.feeds, feeds, strict=False):
+            model.rules = rules
+        self.feeds += [FeedModel(rules) for rules in feeds[len(self.feeds) :]]
+        self.reporters = reporters
+        self.epoch += 1
+
+
+def _within(price: int, center: int, bps: int) -> bool:
+    return abs(price - center) <= center * bps // MAX_BPS

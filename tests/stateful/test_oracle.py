@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The oracle against an independent model: rounds good and bad, time, epochs. docs/invariants.md has the invariants.
+
+PLUMBLINE_FUZZ=long runs it for hours instead of seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from scripts.artifacts import compile_contract
+
+from tests.helpers import rows
+from tests.helpers.feeds import GUARDIAN, OWNER, Feed, Guards, Terms
+from tests.helpers.reference.oracle import FeedModel, OracleModel, Refused
+from tests.helpers.revm import Chain, Contract, Reverted
+
+START_S = 1_700_000_000
+LONG = os.environ.get("PLUMBLINE_FUZZ") == "long"
+TERMS = Terms(period=5, max_lateness=60, delay=100)
+REPORTERS = 5
+LEVEL = 10_000_000
+
+GUARDED = Guards(
+    min_price=LEVEL // 4,
+    max_price=LEVEL * 4,
+    first_min_price=LEVEL // 2,
+    first_max_price=LEVEL * 2,
+    step_bps=500,
+    step_growth_bps=100,
+    step_cap_bps=1_500,
+    confirm_rounds=3,
+    confirm_seconds=10,
+)
+FEEDS = [
+    Feed("A/USD", guards=GUARDED),
+    Feed("B/USD", guards=GUARDED._replace(step_bps=1_000, confirm_rounds=2, confirm_seconds=0)),
+    Feed("C/USD", quorum=4),
+    Feed("D/USD", quorum=5, guards=GUARDED),
+    Feed("E/USD", guards=GUARDED),
+]
+MORE = [Feed(f"F{index}/USD", guards=GUARDED) for index in range(8)]
+
+# Where a feed's honest level goes in a round, in bps of LEVEL: mostly nowhere, sometimes far, sometimes off the map.
+levels_bps = st.sampled_from([10_000] * 4 + [10_400, 9_650, 10_600, 12_000, 13_000, 20_000, 2_000, 41_000])
+spreads_bps = st.sampled_from([0, 1, 10, 100, 300])
+quorums = st.sets(st.integers(1, REPORTERS), min_size=3, max_size=REPORTERS)
+absences = st.sampled_from([0] * 6 + [1, 2, 5])
+
+
+@cache
+def stage() -> tuple[Chain, Contract, bytes]:
+    """(chain, oracle, domain), made once; every run starts from here and is rolled back."""
+    chain = Chain(START_S)
+    addresses = [signer.address for signer in rows.signers(REPORTERS)]
+    oracle = chain.deploy(compile_contract("MedianOracle"), FEEDS, addresses, 1, TERMS, OWNER, GUARDIAN)
+    return chain, oracle, oracle.call("DOMAIN_SEPARATOR")
+
+
+class OracleMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.chain, self.oracle, self.domain = stage()
+        self.start = self.chain.evm.snapshot()
+        self.chain.set_time(START_S)
+        self.signers = rows.signers(REPORTERS)
+        self.model = OracleModel([FeedModel(feed) for feed in FEEDS], TERMS, REPORTERS)
+
+    def teardown(self) -> None:
+        self.chain.evm.revert(self.start)
+
+    @initialize(rounds=st.sampled_from([0, TERMS.history - 3, 2**40 - 100]))
+    def begin_anywhere_in_the_ring(self, rounds: int) -> None:
+        """As if `rounds` had been: the ring goes round in mid-run, too."""
+        layout = compile_contract("MedianOracle").layout["storage_layout"]
+        meta, history_start = layout["_meta"]["slot"], layout["_history_start"]["slot"]
+        put = self.chain.evm.insert_account_storage
+        put(self.oracle.address, meta, self.chain.evm.storage(self.oracle.address, meta) + (rounds << 40))
+        put(self.oracle.address, history_start, rounds + 1)
+        self.model.round_id = rounds
+        self.model.first_round = rounds + 1
+
+    # --------------------------------------------------------------- rounds
+
+    @rule(data=st.data(), by=quorums, steps=st.integers(1, 4), late_s=st.sampled_from([-15, 0, 3, 60]))
+    def submit(self, data: st.DataObject, by: set[int], steps: int, late_s: int) -> None:
+        self._submit(self._draw(data, by, steps), late_s)
+
+    @rule(data=st.data(), by=quorums, seconds=st.sampled_from([65, 300, 4_000]))
+    def submit_after_a_gap(self, data: st.DataObject, by: set[int], seconds: int) -> None:
+        self._submit(self._draw(data, by, seconds // TERMS.period), 0)
+
+    @rule(data=st.data(), by=quorums, late_s=st.sampled_from([-16, 61, 10_000]))
+    def submit_at_the_wrong_time(self, data: st.DataObject, by: set[int], late_s: int) -> None:
+        """O-1"""
+        self._submit(self._draw(data, by, 3_000), late_s)
+
+    @rule(data=st.data(), by=quorums, change=st.integers(0, 7))
+    def submit_tampered(self, data: st.DataObject, by: set[int], change: int) -> None:
+        """O-5, O-6"""
+        bundle, vectors = self._draw(data, by, 1)
+        place = data.draw(st.integers(0, len(vectors) - 1))
+        lane = data.draw(st.integers(0, len(self.model.feeds) - 1))
+        self.chain.set_time(max(self.chain.timestamp, bundle.timestamp))
+        medians, observed, signatures = list(bundle.medians), list(bundle.rows), list(bundle.signatures)
+        if change == 0:
+            medians[lane // 4] ^= 1 << 64 * (lane % 4)
+        elif change == 1:
+            observed[place * len(medians) + lane // 4] ^= 1 << 64 * (lane % 4)
+        elif change == 2:
+            signatures[2 * place] ^= 1
+        elif change == 3:
+            signatures[2 * place + 1] ^= 1 << 255
+        tampered = replace(bundle, medians=medians, rows=observed, signatures=signatures)
+        if change == 4:
+            tampered = replace(bundle, timestamp=bundle.timestamp + TERMS.period)
+        elif change == 5:
+            first = bundle.signers & 255
+            tampered = replace(bundle, signers=bundle.signers & ~0xFF00 | first << 8)
+        elif change == 6:
+            tampered = self._bundle(vectors, bundle.timestamp, epoch=self.model.epoch + 1)
+        elif change == 7:
+            tampered = replace(bundle, signers=bundle.signers ^ 8 << 8 * place)
+        self._fails(None, "submit", *tampered.args)
+
+    @rule(data=st.data(), by=quorums)
+    def submit_the_last_round_again(self, data: st.DataObject, by: set[int]) -> None:
+        """O-6"""
+        bundle, _ = self._draw(data, by, 1)
+        self.oracle.call("submit", *replace(bundle, timestamp=self.model.timestamp).args)
+
+    @rule(data=st.data(), by=quorums)
+    def submit_an_older_round(self, data: st.DataObject, by: set[int]) -> None:
+        """O-1"""
+        if self.model.timestamp:
+            bundle, _ = self._draw(data, by, -1)
+            self._fails("oracle: paused" if self.model.paused else "oracle: round not newer", "submit", *bundle.args)
+
+    # ---------------------------------------------------------------- roles
+
+    @rule(seconds=st.sampled_from([1, 7, 61, 4_000]))
+    def pass_time(self, seconds: int) -> None:
+        self.chain.set_time(self.chain.timestamp + seconds)
+
+    @rule(who=st.sampled_from([OWNER, GUARDIAN]))
+    def pause_or_go_on(self, who: str) -> None:
+        if not self.model.paused:
+            self.oracle.call("pause", sender=who)
+            self.model.paused = True
+        elif who == OWNER:
+            self.oracle.call("unpause", sender=who)
+            self.model.paused = False
+        else:
+            self._fails("owner: caller is not the owner", "unpause", sender=who)
+
+    @rule(more=st.integers(0, 3), rotate=st.integers(1, 3))
+    def start_epoch(self, more: int, rotate: int) -> None:
+        """O-9"""
+        feeds = [model.rules for model in self.model.feeds]
+        feeds += MORE[len(feeds) - len(FEEDS) :][:more]
+        shift = self.signers[0].index + rotate
+        self.signers = [rows.Signer(index) for index in range(shift, shift + REPORTERS)]
+        addresses = [signer.address for signer in self.signers]
+        self.oracle.call("propose_epoch", feeds, addresses, 1, sender=OWNER)
+        self._fails("epoch: too early", "execute_epoch", sender=OWNER)
+        self.chain.set_time(self.chain.timestamp + TERMS.delay)
+        self.oracle.call("execute_epoch", sender=OWNER)
+        self.model.start_epoch(feeds, REPORTERS)
+
+    # ----------------------------------------------------------- invariants
+
+    @invariant()
+    def invariant_O2_O3_O4_reads_are_the_models(self) -> None:
+        """O-2, O-3, O-4: every read of every feed is what the model serves, or reverts with the model's reason."""
+        now = self.chain.timestamp
+        for feed in range(len(self.model.feeds)):
+            self._same(lambda feed=feed: self.model.latest(feed), "latest", feed)
+            self._same(lambda feed=feed: self.model.price(feed, 30, now), "price", feed, 30)
+
+    @invariant()
+    def invariant_O7_batch_reads_are_single_reads(self) -> None:
+        feeds = list(range(len(self.model.feeds)))[::-1]
+        now = self.chain.timestamp
+        self._same(lambda: tuple(self.model.price(feed, 100, now) for feed in feeds), "prices", feeds, 100)
+
+    @invariant()
+    def invariant_O8_history_is_what_was_served(self) -> None:
+        last = self.model.round_id
+        assert self.oracle.call("latest_round") == (last, self.model.timestamp)
+        for round_id in {last - TERMS.history, last - 3, last - 1, last, last + 1}:
+            for feed in (0, len(self.model.feeds) - 1):
+                if round_id >= 0:
+                    self._same(
+                        lambda feed=feed, round_id=round_id: self.model.round_data(feed, round_id),
+                        "round_data",
+                        feed,
+                        round_id,
+                    )
+
+    @invariant()
+    def invariant_O9_the_set_is_the_models(self) -> None:
+        assert self.oracle.call("epoch") == self.model.epoch
+        assert self.oracle.call("feed_count") == len(self.model.feeds)
+
+    # -------------------------------------------------------------- helpers
+
+    def _draw(self, data: st.DataObject, by: set[int], steps: int) -> tuple[rows.Bundle, dict[int, list[int]]]:
+        """Rows by the reporters `by` for the grid time `steps` after the last round."""
+        now_s = self.chain.timestamp // TERMS.period * TERMS.period
+        at = (max(self.model.timestamp, now_s) if steps > 0 else self.model.timestamp) + steps * TERMS.period
+        vectors: dict[int, list[int]] = {index: [] for index in sorted(by)}
+        for _ in self.model.feeds:
+            level = LEVEL * data.draw(levels_bps) // 10_000
+            spread, absent = data.draw(spreads_bps), data.draw(absences)
+            for place, vector in enumerate(vectors.values()):
+                price = level + level * spread * (place - 2) // 10_000
+                vector.append(0 if place < absent else price)
+        return self._bundle(vectors, at), vectors
+
+    def _bundle(self, vectors: dict[int, list[int]], at: int, epoch: int | None = None) -> rows.Bundle:
+        medians = rows.pack(self.model.medians(vectors))
+        observed: list[int] = []
+        signatures: list[int] = []
+        for index, vector in vectors.items():
+            words = rows.pack(vector)
+            observed += words
+            digest = rows.row_digest(self.domain, epoch or self.model.epoch, at, words)
+            signatures += rows.sign_digest(self.signers[index - 1], digest)
+        packed = sum(index << (8 * place) for place, index in enumerate(vectors))
+        return rows.Bundle(at, packed, medians, observed, signatures)
+
+    def _submit(self, drawn: tuple[rows.Bundle, dict[int, list[int]]], late_s: int) -> None:
+        bundle, vectors = drawn
+        self.chain.set_time(max(self.chain.timestamp, bundle.timestamp + late_s))
+        try:
+            self.model.submit(bundle.timestamp, vectors, self.chain.timestamp)
+        except Refused as refused:
+            self._fails(str(refused), "submit", *bundle.args)
+        else:
+            self.oracle.call("submit", *bundle.args)
+
+    def _fails(self, reason: str | None, name: str, *args: Any, sender: str = OWNER) -> None:
+        """The call reverts, with this reason unless None; the invariants then see that nothing changed (O-5)."""
+        with pytest.raises(Reverted) as caught:
+            self.oracle.call(name, *args, sender=sender)
+        assert reason is None or str(caught.value) == reason, f"{name}{args}: expected {reason!r}, got {caught.value!r}"
+
+    def _same(self, expected: Callable[[], Any], name: str, *args: Any) -> None:
+        try:
+            wanted = expected()
+        except Refused as refused:
+            self._fails(str(refused), name, *args)
+        else:
+            assert self.oracle.call(name, *args) == wanted
+
+
+TestOracle = OracleMachine.TestCase
+TestOracle.settings = settings(
+    max_examples=5_000 if LONG else 200,
+    stateful_step_count=60 if LONG else 40,
+    deadline=None,
+    derandomize=not LONG,
+    print_blob=True,
+)
