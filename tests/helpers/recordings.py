@@ -80,6 +80,58 @@ def kraken(recording: Path) -> Iterator[tuple[bytes, list[Told]]]:
         yield f'{{"channel":"trade","type":"update","data":[{",".join(texts)}]}}'.encode(), told
 
 
+def gemini(recording: Path) -> Iterator[tuple[bytes, list[Told]]]:
+    """v2 market data trades, those of the first snapshots too, as `@trade` events; its event id is the trade's."""
+    for message in received(recording):
+        events = [message] if message["type"] == "trade" else message.get("trades", [])
+        for event in sorted(events, key=lambda event: event["event_id"]):
+            frame = {
+                "E": event["timestamp"] * 10**6,
+                "s": event["symbol"].lower(),
+                "t": event["event_id"],
+                "p": event["price"],
+                "q": event["quantity"],
+                "m": event["side"] == "sell",
+            }
+            told = Told(event["symbol"], Decimal(event["price"]), Decimal(event["quantity"]), event["timestamp"])
+            yield encoded(frame), [told]
+
+
+def gate(recording: Path) -> Iterator[tuple[bytes, list[Told]]]:
+    """v3 trade updates, newest first, as v4 frames of one trade; times keep the microseconds v3 told as a number."""
+    for message in received(recording):
+        if message.get("method") != "trades.update":
+            continue
+        pair, trades = message["params"]
+        for trade in sorted(trades, key=lambda trade: trade["id"]):
+            ms = Decimal(str(trade["time"])) * 1000
+            result = {"id": trade["id"], "id_market": trade["id"], "create_time_ms": f"{ms:f}", "currency_pair": pair}
+            result |= {"side": trade["type"], "price": trade["price"], "amount": trade["amount"]}
+            frame = {"channel": "spot.trades", "event": "update", "result": result}
+            yield encoded(frame), [Told(pair, Decimal(trade["price"]), Decimal(trade["amount"]), int(ms))]
+
+
+def bitstamp(recording: Path) -> Iterator[tuple[bytes, list[Told]]]:
+    """As recorded: the API is still of that generation."""
+    for message in received(recording):
+        if message["event"] != "trade":
+            continue
+        data, native = message["data"], message["channel"].removeprefix("live_trades_").upper()
+        at_ms = int(data["microtimestamp"]) // 1000
+        yield encoded(message), [Told(native, Decimal(data["price_str"]), Decimal(data["amount_str"]), at_ms)]
+
+
+def okx(recording: Path) -> Iterator[tuple[bytes, list[Told]]]:
+    """As recorded: the API is still of that generation."""
+    for message in received(recording):
+        if "data" not in message or message["arg"]["channel"] != "trades":
+            continue
+        yield (
+            encoded(message),
+            [Told(t["instId"], Decimal(t["px"]), Decimal(t["sz"]), int(t["ts"])) for t in message["data"]],
+        )
+
+
 def encoded(frame: Any) -> bytes:
     return json.dumps(frame, separators=(",", ":")).encode()
 

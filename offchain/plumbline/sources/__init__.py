@@ -8,14 +8,31 @@ from typing import Final
 
 from plumbline.errors import SourceError
 from plumbline.sources.binance import BinanceCodec
+from plumbline.sources.bitfinex import BitfinexCodec
+from plumbline.sources.bitstamp import BitstampCodec
 from plumbline.sources.bybit import BybitCodec
 from plumbline.sources.codec import Codec
 from plumbline.sources.coinbase import CoinbaseCodec
 from plumbline.sources.cryptocom import CryptocomCodec
+from plumbline.sources.gate import GateCodec
+from plumbline.sources.gemini import GeminiCodec
 from plumbline.sources.kraken import KrakenCodec
+from plumbline.sources.okx import OkxCodec
 
 CODECS: Final[dict[str, type[Codec]]] = {
-    codec.venue: codec for codec in (BinanceCodec, BybitCodec, CoinbaseCodec, CryptocomCodec, KrakenCodec)
+    codec.venue: codec
+    for codec in (
+        BinanceCodec,
+        BitfinexCodec,
+        BitstampCodec,
+        BybitCodec,
+        CoinbaseCodec,
+        CryptocomCodec,
+        GateCodec,
+        GeminiCodec,
+        KrakenCodec,
+        OkxCodec,
+    )
 }
 
 

@@ -148,8 +148,13 @@ class Codec(ABC):
             raise FrameError("unknown market", f"{native[:40]!r} was not subscribed to")
         return market
 
-    def numbered(self, prints: Iterable[tuple[str, int, str, str, int]], now_ms: int) -> list[Trade]:
-        """The new ones of (market, id, price, size, at_ms), where ids grow by one with every trade of a market."""
+    def numbered(
+        self, prints: Iterable[tuple[str, int, str, str, int]], now_ms: int, *, gapless: bool = True
+    ) -> list[Trade]:
+        """The new ones of (market, id, price, size, at_ms), where ids grow with every trade of a market.
+
+        `gapless`: they grow by one, so a hole is a trade we never got.
+        """
         out: list[Trade] = []
         # All of them are parsed before any is taken: a frame with one bad trade leaves no trace.
         for market, trade_id, trade in [self._parsed(p) for p in prints]:
@@ -158,7 +163,7 @@ class Codec(ABC):
                 continue
             last = market.last_id
             if trade_id > last:
-                if last >= 0:
+                if gapless and last >= 0:
                     self.missed += trade_id - last - 1
             elif trade.at_ms <= market.last_ms:
                 self.dropped["duplicate" if trade_id == last else "out of order"] += 1
@@ -208,6 +213,13 @@ def _positive(text: str, what: str) -> int:
 def milliseconds(at: datetime) -> int:
     """Milliseconds since the epoch, rounded down."""
     return (at - _EPOCH) // _MILLISECOND
+
+
+def whole(text: str, what: str) -> int:
+    """A count, an id or a time that a venue sends as text. Raises FrameError unless it is a plain number."""
+    if len(text) > 20 or not (text.isascii() and text.isdigit()):
+        raise FrameError("malformed", f"{what} {text[:40]!r}, expected a number")
+    return int(text)
 
 
 def number_text(raw: msgspec.Raw) -> str:

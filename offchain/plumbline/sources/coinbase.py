@@ -22,7 +22,7 @@ import msgspec
 
 from plumbline.core.models import Trade
 from plumbline.errors import SourceError
-from plumbline.sources.codec import Codec, FrameError, Instant, VenueRefused, milliseconds
+from plumbline.sources.codec import Codec, FrameError, Instant, VenueRefused, milliseconds, whole
 
 OWN_USDC_MARKETS: Final = ("USDT/USDC", "EURC/USDC")
 """The only USDC markets that are not the USD market's alias."""
@@ -101,18 +101,12 @@ class CoinbaseCodec(Codec):
 
     def _trades(self, events: msgspec.Raw, now_ms: int) -> list[Trade]:
         prints = [
-            (t.product_id, self._id(t.trade_id), t.price, t.size, milliseconds(t.time))
+            (t.product_id, whole(t.trade_id, "trade_id"), t.price, t.size, milliseconds(t.time))
             for event in _trades.decode(events)
             for t in event.trades
         ]
         prints.sort(key=lambda print_: print_[1])
         return self.numbered(prints, now_ms)
-
-    @staticmethod
-    def _id(text: str) -> int:
-        if len(text) > 20 or not (text.isascii() and text.isdigit()):
-            raise FrameError("malformed", f"trade_id {text[:40]!r}, expected a number")
-        return int(text)
 
     def _error(self, text: str) -> None:
         named = [native for native in self.markets if native in text]

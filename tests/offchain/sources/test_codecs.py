@@ -11,7 +11,7 @@ from plumbline.core.models import Trade
 from plumbline.core.units import WAD
 from plumbline.errors import SourceError
 from plumbline.sources import CODECS, codec_of
-from plumbline.sources.codec import MAX_SKEW_MS, FrameError, VenueRefused
+from plumbline.sources.codec import MAX_SKEW_MS, Codec, FrameError, VenueRefused
 
 LATER_MS = 2_000_000_000_000
 KRAKEN_SNAPSHOT = b"""{"channel":"trade","type":"snapshot","data":[
@@ -36,10 +36,26 @@ CRYPTOCOM_TRADES = b"""{"id":-1,"method":"subscribe","code":0,"result":{"instrum
     {"d":"1788335095880381801","t":1788335095880,"p":"77558.90","q":"0.00064","s":"SELL","i":"BTC_USDT",
      "m":"4611686018690432925"}]}}"""
 
+BITSTAMP_TRADE = b"""{"channel":"live_trades_btcusd","data":{"amount":0.032712,"amount_str":"0.03271200",
+    "buy_order_id":1351035778150400,"id":164507735,"microtimestamp":"1618677693933000","price":60553.64,
+    "price_str":"60553.64","sell_order_id":1351035756818432,"timestamp":"1618677693","type":0},"event":"trade"}"""
+GATE_TRADE = b"""{"time":1790359171,"time_ms":1790359171120,"channel":"spot.trades","event":"update","result":{
+    "id":220643714,"id_market":220643714,"create_time":1790359171,"create_time_ms":"1790359171119.653000",
+    "side":"sell","currency_pair":"BTC_USDT","amount":"0.002984","price":"83790.9","range":"220643714-220643714",
+    "trade_mode":0}}"""
+GEMINI_TRADE = b"""{"E":1751508438600117161,"s":"btcusd","t":2840140956529623,"p":"45000.50","q":"0.10000000",
+    "m":true}"""
+OKX_TRADE = b"""{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"130639474",
+    "px":"42219.9","sz":"0.12060306","side":"buy","ts":"1630048897897","count":"3","seqId":1234}]}"""
+
 
 @pytest.mark.parametrize(
     ("venue", "symbol", "frame", "expected"),
     [
+        ("bitstamp", "BTC/USD", BITSTAMP_TRADE, [("60553.64", "0.032712")]),
+        ("gate", "BTC/USDT", GATE_TRADE, [("83790.9", "0.002984")]),
+        ("gemini", "BTC/USD", GEMINI_TRADE, [("45000.50", "0.1")]),
+        ("okx", "BTC/USDT", OKX_TRADE, [("42219.9", "0.12060306")]),
         ("kraken", "MATIC/USD", KRAKEN_SNAPSHOT, [("0.5147", "6423.46326"), ("0.5147", "1136.19677815")]),
         ("coinbase", "ETH/USD", COINBASE_TRADE, [("1260.01", "0.3")]),
         ("binance", "BNB/BTC", BINANCE_TRADE, [("0.001", "100")]),
@@ -125,6 +141,42 @@ def test_coinbase__usdc_market__is_refused_as_an_alias():
                 {"id": 2, "method": "subscribe", "params": {"channels": ["trade.BTC_EUR"]}},
             ],
         ),
+        (
+            "bitfinex",
+            [
+                {"event": "conf", "flags": 65536},
+                {"event": "subscribe", "channel": "trades", "symbol": "tBTCUSD"},
+                {"event": "subscribe", "channel": "trades", "symbol": "tBTCEUR"},
+            ],
+        ),
+        (
+            "bitstamp",
+            [
+                {"event": "bts:subscribe", "data": {"channel": "live_trades_btcusd"}},
+                {"event": "bts:subscribe", "data": {"channel": "live_trades_btceur"}},
+            ],
+        ),
+        (
+            "gate",
+            [
+                {"id": 1, "channel": "spot.trades", "event": "subscribe", "payload": ["BTC_USD"]},
+                {"id": 2, "channel": "spot.trades", "event": "subscribe", "payload": ["BTC_EUR"]},
+            ],
+        ),
+        (
+            "gemini",
+            [
+                {"id": "btcusd", "method": "subscribe", "params": ["btcusd@trade"]},
+                {"id": "btceur", "method": "subscribe", "params": ["btceur@trade"]},
+            ],
+        ),
+        (
+            "okx",
+            [
+                {"id": "BTCUSD", "op": "subscribe", "args": [{"channel": "trades", "instId": "BTC-USD"}]},
+                {"id": "BTCEUR", "op": "subscribe", "args": [{"channel": "trades", "instId": "BTC-EUR"}]},
+            ],
+        ),
     ],
 )
 def test_subscribe_frames__two_markets__as_documented(venue, frames):
@@ -132,6 +184,12 @@ def test_subscribe_frames__two_markets__as_documented(venue, frames):
 
 
 CONFIRMATIONS = {
+    "bitfinex": b'{"event":"subscribed","channel":"trades","chanId":19111,"symbol":"tBTCUSD","pair":"BTCUSD"}',
+    "bitstamp": b'{"event":"bts:subscription_succeeded","channel":"live_trades_btcusd","data":{}}',
+    "gate": b"""{"time":1611541000,"time_ms":1611541000001,"id":1,"channel":"spot.trades","event":"subscribe",
+        "payload":["BTC_USD"],"error":null,"result":{"status":"success"}}""",
+    "gemini": b'{"id":"btcusd","status":200}',
+    "okx": b'{"id":"BTCUSD","event":"subscribe","arg":{"channel":"trades","instId":"BTC-USD"},"connId":"a4d3ae55"}',
     "kraken": b"""{"method":"subscribe","req_id":1,"success":true,"time_in":"2023-09-25T09:04:31.742599Z",
         "time_out":"2023-09-25T09:04:31.742648Z","result":{"channel":"trade","snapshot":true,"symbol":"BTC/USD"}}""",
     "coinbase": b"""{"channel":"subscriptions","client_id":"","timestamp":"2023-02-09T20:33:57.609931463Z",
@@ -156,6 +214,15 @@ def test_decode__confirmation__is_remembered_until_the_next_connection(venue):
 
 
 REFUSALS = {
+    "bitfinex": b"""{"channel":"trades","symbol":"tBTCXYZ","event":"error","msg":"symbol: invalid","code":10300,
+        "pair":"BTCXYZ"}""",
+    "bitstamp": b"""{"event":"bts:error","channel":"live_trades_btcxyz",
+        "data":{"code":null,"message":"Bad subscription string."}}""",
+    "gate": b"""{"time":1611541000,"id":2,"channel":"spot.trades","event":"subscribe",
+        "error":{"code":2,"message":"unknown currency pair BTC_XYZ"},"result":null}""",
+    "gemini": b'{"id":"btcxyz","status":400,"error":{"code":-1121,"msg":"Invalid symbol."}}',
+    "okx": b"""{"event":"error","code":"60018","connId":"b2b0944b",
+        "msg":"Wrong URL or channel:trades,instId:BTC-XYZ doesn't exist. Please","x":"b2b0944b"}""",
     "kraken": b"""{"error":"Currency pair not supported BTC/XYZ","method":"subscribe","req_id":1,"success":false,
         "symbol":"BTC/XYZ","time_in":"2023-09-25T09:04:31.7Z","time_out":"2023-09-25T09:04:31.7Z"}""",
     "coinbase": b'{"type":"error","message":"failed to subscribe: BTC-XYZ is not a valid product"}',
@@ -185,6 +252,15 @@ def test_decode__one_market_refused__the_others_stay(venue):
         ("binance", b'{"code":0,"msg":"Unknown property"}'),
         ("binance", b'{"e":"serverShutdown","E":1770123456789}'),
         ("bybit", b'{"success":false,"ret_msg":"args size >10","conn_id":"c","req_id":"","op":"subscribe"}'),
+        ("bitfinex", b'{"event":"info","version":2,"serverId":"x","platform":{"status":0}}'),
+        ("bitfinex", b'{"event":"info","code":20051,"msg":"Stopping. Please try to reconnect"}'),
+        ("bitfinex", b'{"event":"error","msg":"subscribe: limit","code":10305}'),
+        ("bitstamp", b'{"event":"bts:request_reconnect","channel":"","data":""}'),
+        ("bitstamp", b'{"event":"bts:error","channel":"","data":{"code":null,"message":"Incorrect JSON format."}}'),
+        ("gate", b'{"time":1,"channel":"","event":"","error":{"code":4,"message":"authentication fail"}}'),
+        ("gemini", b'{"id":"ping","status":429,"error":{"code":-1003,"msg":"Too many requests"}}'),
+        ("okx", b'{"event":"error","code":"60012","msg":"Invalid request","connId":"a4d3ae55"}'),
+        ("okx", b'{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"a4"}'),
         ("cryptocom", b'{"id":-1,"method":"subscribe","code":42901,"message":"TOO_MANY_REQUESTS"}'),
     ],
 )
@@ -207,6 +283,12 @@ def test_decode__venue_refuses_all__raises_its_words(venue, frame):
             "events":[{"current_time":"2023-06-23 20:31:56.121961769 +0000 UTC","heartbeat_counter":"3049"}]}""",
         ),
         ("bybit", b'{"success":true,"ret_msg":"pong","conn_id":"c","req_id":"","op":"ping"}'),
+        ("bitfinex", b'{"event":"info","version":2,"serverId":"x","platform":{"status":1}}'),
+        ("bitfinex", b'{"event":"conf","status":"OK","flags":65536}'),
+        ("bitstamp", b'{"event":"bts:heartbeat","channel":"","data":{"status":"success"}}'),
+        ("gate", b'{"time":1611541000,"channel":"spot.pong","event":"","result":null}'),
+        ("gemini", b'{"id":"ping","status":200}'),
+        ("okx", b"pong"),
     ],
 )
 def test_decode__sign_of_life__no_trades_no_complaint(venue, frame):
@@ -222,6 +304,62 @@ def test_cryptocom__heartbeat__is_answered_with_its_id():
     assert [json.loads(reply) for reply in codec.replies] == [
         {"id": 1788335101113, "method": "public/respond-heartbeat"}
     ]
+
+
+def bitfinex(*symbols: str) -> Codec:
+    """A codec whose markets have the channels 1, 2, ..."""
+    codec = codec_of("bitfinex", symbols)
+    codec.subscribe_frames()
+    for number, symbol in enumerate(symbols, 1):
+        event = {"event": "subscribed", "channel": "trades", "chanId": number, "symbol": codec.native(symbol)}
+        codec.decode(json.dumps(event).encode(), LATER_MS)
+    return codec
+
+
+def test_bitfinex__execution_and_its_update__one_trade():
+    codec = bitfinex("BTC/USD")
+    (trade,) = codec.decode(b'[1,"te",[401597395,1574694478808,-0.005,7245.3],3]', LATER_MS)
+    assert trade == Trade("bitfinex", "BTC/USD", wad("7245.3"), wad("0.005"), 1_574_694_478_808)
+    assert codec.decode(b'[1,"tu",[401597395,1574694478808,-0.005,7245.3],4]', LATER_MS) == []
+    assert codec.decode(b'[1,"hb",5]', LATER_MS) == []
+    assert not codec.dropped
+    assert codec.missed == 0
+    codec.decode(b'[1,"hb",8]', LATER_MS)
+    assert codec.missed == 2
+
+
+@pytest.mark.parametrize(
+    ("symbol", "native"),
+    [("BTC/USD", "tBTCUSD"), ("BTC/USDT", "tBTCUST"), ("USDC/USD", "tUDCUSD"), ("LINK/USD", "tLINK:USD")],
+)
+def test_bitfinex__names__its_own(symbol, native):
+    assert list(codec_of("bitfinex", [symbol]).markets) == [native]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'[9,"te",[1,2,3,4],5]',
+        b'["x","te",[1,2,3,4]]',
+        b'[1,"te"]',
+        b'[1,"te",[1,2,3]]',
+        b'[1,"zz"]',
+        b'[1,"te",[1,1000,0,4]]',
+        b'[1,"te",[1,1000,--1,4]]',
+        b'[1,"te",[1,1000,1,-4]]',
+    ],
+)
+def test_bitfinex__absurd_array__is_rejected(frame):
+    with pytest.raises(FrameError):
+        bitfinex("BTC/USD").decode(frame, LATER_MS)
+
+
+def test_bitfinex__channels_renumbered_without_end__memory_is_bounded():
+    codec = codec_of("bitfinex", ["BTC/USD"])
+    for number in range(100):
+        event = {"event": "subscribed", "channel": "trades", "chanId": number, "symbol": "tBTCUSD"}
+        codec.decode(json.dumps(event).encode(), LATER_MS)
+    assert codec._channels == {99: "tBTCUSD"}
 
 
 def binance_trade(trade_id: int, at_ms: int, price: str = "100", size: str = "1", symbol: str = "BTCUSD") -> bytes:

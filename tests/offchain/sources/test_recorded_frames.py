@@ -27,6 +27,9 @@ LATER_MS = 2_000_000_000_000
         ("binance", "BINANCE_US.ws.3.0.gz", recordings.binance, "", 18),
         ("coinbase", "COINBASE.ws.28.0.gz", recordings.coinbase, "-", 107),
         ("kraken", "KRAKEN.ws.48.0.gz", recordings.kraken, "/", 10),
+        ("bitstamp", "BITSTAMP.ws.19.0.gz", recordings.bitstamp, "", 16),
+        ("gate", "GATEIO.ws.64.0.gz", recordings.gate, "_", 1010),
+        ("gemini", "GEMINI.ws.36.0.gz", recordings.gemini, "", 551),
     ],
 )
 def test_decode__recorded_session__gives_every_trade_exactly(
@@ -112,3 +115,53 @@ def test_decode__kraken_thousand_recorded_trades_as_one_snapshot__all_exact(mark
     assert len(decoded) == 1000
     assert [t.price_wad for t in decoded] == [int(Decimal(price) * WAD) for price, *_ in told]
     assert [t.size_wad for t in decoded] == [int(Decimal(size) * WAD) for _, size, *_ in told]
+
+
+def test_decode__okx_recording_as_it_is__every_spot_trade_exactly(market_data: Path):
+    frames = list(recordings.okx(market_data / "ws-raw-2021-04-17" / "OKX_2022-05-13.ws.1.0.gz"))
+    spot = [(frame, told) for frame, trades in frames for told in trades if told.native == "BTC-USDT"]
+    codec = codec_of("okx", ["BTC/USDT"])
+
+    decoded = [trade for frame, _ in spot for trade in codec.decode(frame, LATER_MS)]
+
+    assert [(t.price_wad, t.size_wad, t.at_ms) for t in decoded] == [
+        (int(t.price * WAD), int(t.size * WAD), t.at_ms) for _, t in spot
+    ]
+    assert len(decoded) > 20
+    assert not codec.dropped
+
+
+def test_decode__okx_fixture__exact(market_data: Path):
+    frame = (market_data / "rest-fixtures/nautilus/okx/ws_trades.json").read_bytes()
+    (trade,) = codec_of("okx", ["BTC/USD"]).decode(frame, LATER_MS)
+    assert trade == Trade(
+        "okx", "BTC/USD", int(Decimal("42219.9") * WAD), int(Decimal("0.12060306") * WAD), 1_630_048_897_897
+    )
+
+
+def test_decode__bitfinex_recording_as_it_is__conversation_and_snapshots_exactly(market_data: Path):
+    codec = codec_of("bitfinex", ["BFT/USD", "DOG/USD", "IOT/ETH", "MNA/BTC", "ODE/USD", "SNG/USD"])
+    names = {native: market.symbol for native, market in codec.markets.items()}
+    codec.subscribe_frames()
+    channels: dict[int, str] = {}
+    told, decoded = [], []
+    for message in recordings.received(market_data / "ws-raw-2021-04-17" / "BITFINEX.ws.11.0.gz"):
+        text = json.dumps(message)
+        if isinstance(message, dict):
+            if message["event"] == "subscribed":
+                if message["channel"] != "trades" or message["symbol"] not in names:
+                    continue
+                channels[message["chanId"]] = names[message["symbol"]]
+        elif message[0] not in channels:
+            continue
+        elif isinstance(message[1], list):
+            exact = json.loads(text, parse_float=Decimal)
+            told += [(channels[message[0]], *trade) for trade in sorted(exact[1], key=lambda trade: trade[0])]
+        decoded += codec.decode(text.encode(), LATER_MS)
+
+    assert len(decoded) == len(told) == 180
+    assert [(t.symbol, t.at_ms, t.size_wad, t.price_wad) for t in decoded] == [
+        (symbol, at_ms, int(abs(Decimal(amount)) * WAD), int(Decimal(price) * WAD))
+        for symbol, _, at_ms, amount, price in told
+    ]
+    assert codec.confirmed == set(channels.values())

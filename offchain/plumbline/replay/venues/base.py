@@ -29,6 +29,7 @@ class Request(msgspec.Struct):
     event: str = ""
     channel: msgspec.Raw = msgspec.Raw(b'""')
     params: msgspec.Raw = msgspec.Raw(b"{}")
+    data: msgspec.Raw = msgspec.Raw(b"{}")
     args: list[str] = []
     product_ids: list[str] = []
     id: int = 0

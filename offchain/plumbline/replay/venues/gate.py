@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Gate's side of API v4's spot stream: a frame a trade, numbered within its market; a wrong pair fails its request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from plumbline.replay.tape import Print
+from plumbline.replay.venues.base import Recent, Session, decimal, encode
+
+_CHANNEL = "spot.trades"
+_INVALID_ARGUMENT = 2
+
+
+class _Request(msgspec.Struct):
+    channel: str
+    event: str = ""
+    payload: list[str] = []
+    id: int = 0
+
+
+class GateSession(Session):
+    venue: ClassVar[str] = "gate"
+    path: ClassVar[str] = "/ws/v4/"
+
+    @staticmethod
+    def name(symbol: str) -> str:
+        return symbol.replace("/", "_")
+
+    def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
+        try:
+            request = msgspec.json.decode(frame, type=_Request)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return [_answer(_Request(""), now_ms, error="invalid request body")]
+        if request.channel == "spot.ping":
+            return [encode({**_times(now_ms), "channel": "spot.pong", "event": "", "result": None})]
+        if request.channel != _CHANNEL or request.event != "subscribe":
+            return [_answer(request, now_ms, error=f"unknown channel {request.channel[:40]}")]
+        wrong = [pair for pair in request.payload if pair not in self._symbols]
+        if wrong:
+            return [_answer(request, now_ms, error=f"unknown currency pair {wrong[0][:40]}")]
+        self.subscribed.update(self._symbols[pair] for pair in request.payload)
+        return [_answer(request, now_ms)]
+
+    def encode(self, prints: Sequence[Print], now_ms: int) -> list[bytes]:
+        return [
+            encode({**_times(now_ms), "channel": _CHANNEL, "event": "update", "result": self._trade(p)}) for p in prints
+        ]
+
+    def _trade(self, p: Print) -> dict[str, Any]:
+        return {
+            "id": p.number,
+            "id_market": p.number,
+            "create_time": p.trade.at_ms // 1000,
+            "create_time_ms": f"{p.trade.at_ms}.000000",
+            "side": "buy" if p.number % 2 else "sell",
+            "currency_pair": self.name(p.trade.symbol),
+            "amount": decimal(p.trade.size_wad),
+            "price": decimal(p.trade.price_wad),
+            "range": f"{p.number}-{p.number}",
+        }
+
+
+def _answer(request: _Request, now_ms: int, error: str = "") -> bytes:
+    told = {"id": request.id, "channel": request.channel, "event": request.event, "payload": request.payload}
+    if error:
+        return encode(
+            {**_times(now_ms), **told, "error": {"code": _INVALID_ARGUMENT, "message": error}, "result": None}
+        )
+    return encode({**_times(now_ms), **told, "result": {"status": "success"}})
+
+
+def _times(now_ms: int) -> dict[str, int]:
+    return {"time": now_ms // 1000, "time_ms": now_ms}
