@@ -8,14 +8,15 @@
         slot per component.
 @dev The data contract answers any call with its whole content, an ABI-encoded DynArray of words:
 
-         [0]            terms: growth_0 128 | since 40 | count 8 | streaming fee 16 | mint fee 16 | redeem fee 16 | 0 32
+         [0]            terms: growth_0 128 | since 40 | count 8 | streaming fee 16 | mint fee 16 | redeem fee 16
+                               | any rebasing 1 | 0 31
          [1 .. n]       component: mantissa 80 | exponent 8 | flags 8 | token 160
          [n + 1]        oracle address
          [n + 2 ..]     pricing, eight 32-bit lanes a word: 0 8 | token decimals 8 | feed decimals 8 | feed index 8
 
      A component's unit is mantissa / 10**exponent {tok/base}: 24 decimal digits, exact for what a person writes, and
      a decimal exponent so that 0 and 27 decimals keep the same precision. All of it is immutable once written; a
-     change of terms writes a new data contract.
+     change of terms or units writes a new data contract.
 """
 
 from contracts.modules import constants as c
@@ -25,7 +26,14 @@ MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_BODY: constant(uint256) = 38              # 1 + 32 + 1 + 32 / 8
 MAX_BASE: constant(uint256) = 2**112          # {base}; base * mantissa fits a word with 64 bits to spare
 
+MAX_MINT_FEE_BPS: constant(uint256) = 500
+MAX_REDEEM_FEE_BPS: constant(uint256) = 500
+MAX_STREAMING_FEE_BPS: constant(uint256) = 1_000    # a year
+
+REBASING: constant(uint256) = 1 << 160        # flag of a component: its balance is checked in each operation
+
 _UNIT_EXPONENT: constant(uint256) = 36        # a unit is D18{tok/share} of 1e18-wei shares
+_MAX_EXPONENT: constant(uint256) = 77         # 10**77 fits a word
 _MAX_BODY_BYTES: constant(uint256) = 32 * (2 + MAX_BODY)
 _MASK_8: constant(uint256) = 2**8 - 1
 _MASK_16: constant(uint256) = 2**16 - 1
@@ -44,6 +52,7 @@ struct Terms:
     streaming_fee_bps: uint256    # {bps/year}
     mint_fee_bps: uint256
     redeem_fee_bps: uint256
+    any_rebasing: bool            # some component has the flag
 
 
 @internal
@@ -68,12 +77,16 @@ def _load(data: address) -> DynArray[uint256, MAX_BODY]:
 @pure
 def _pack_terms(t: Terms) -> uint256:
     """
-    @dev The caller has bounded the fees; time and count fit by nature.
+    @dev The caps of the fees hold here, for whoever writes terms.
     """
+    assert t.mint_fee_bps <= MAX_MINT_FEE_BPS, "basket: mint fee too high"
+    assert t.redeem_fee_bps <= MAX_REDEEM_FEE_BPS, "basket: redeem fee too high"
+    assert t.streaming_fee_bps <= MAX_STREAMING_FEE_BPS, "basket: streaming fee too high"
     assert t.growth_0 <= _MASK_128, "basket: growth too large"
     return (
         (t.growth_0 << 128) | (t.since << 88) | (t.count << 80)
         | (t.streaming_fee_bps << 64) | (t.mint_fee_bps << 48) | (t.redeem_fee_bps << 32)
+        | (convert(t.any_rebasing, uint256) << 31)
     )
 
 
@@ -87,6 +100,7 @@ def _unpack_terms(word: uint256) -> Terms:
         streaming_fee_bps=(word >> 64) & _MASK_16,
         mint_fee_bps=(word >> 48) & _MASK_16,
         redeem_fee_bps=(word >> 32) & _MASK_16,
+        any_rebasing=(word >> 31) & 1 != 0,
     )
 
 
@@ -125,9 +139,29 @@ def _exponent(word: uint256) -> uint256:
 @pure
 def _unit(word: uint256) -> uint256:
     """
-    @return D18{tok/base}
+    @return D18{tok/base}, rounded down
     """
-    return (word >> 176) * 10 ** (_UNIT_EXPONENT - self._exponent(word))
+    exponent: uint256 = self._exponent(word)
+    if exponent > _UNIT_EXPONENT:
+        return (word >> 176) // 10 ** (exponent - _UNIT_EXPONENT)
+    return (word >> 176) * 10 ** (_UNIT_EXPONENT - exponent)
+
+
+@internal
+@pure
+def _scaled(word: uint256, ratio: uint256) -> uint256:
+    """
+    @notice The component with its unit times ratio, rounded down at the 24th digit.
+    @param ratio D18{1}, at most 1
+    """
+    mantissa: uint256 = (word >> 176) * ratio
+    exponent: uint256 = self._exponent(word) + 18
+    for _: uint256 in range(_MAX_EXPONENT):
+        if mantissa < 2**80 and exponent <= _MAX_EXPONENT:
+            break
+        mantissa //= 10    # the dust stays with the vault
+        exponent -= 1
+    return (mantissa << 176) | (exponent << 168) | (word & (2**168 - 1))
 
 
 @internal

@@ -21,7 +21,6 @@
 """
 
 from ethereum.ercs import IERC20
-from ethereum.ercs import IERC20Detailed
 
 from contracts.interfaces import IIndexVault
 from contracts.interfaces import IMedianOracle
@@ -29,6 +28,7 @@ from contracts.modules import basket
 from contracts.modules import constants as c
 from contracts.modules import fixed_point
 from contracts.modules import ownable
+from contracts.modules import reserves
 from contracts.modules import share
 from contracts.modules import streaming_fee
 from contracts.modules import token
@@ -38,6 +38,7 @@ implements: IIndexVault
 
 initializes: ownable
 initializes: share
+initializes: reserves
 
 # ERC-20 and ERC-2612
 exports: (
@@ -60,6 +61,8 @@ exports: (
     ownable.transfer_ownership,
     ownable.accept_ownership,
 )
+# claims
+exports: reserves.claim_of
 
 WAD: constant(uint256) = c.WAD
 MAX_BPS: constant(uint256) = c.MAX_BPS
@@ -67,12 +70,12 @@ MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_BODY: constant(uint256) = basket.MAX_BODY
 MAX_BASE: constant(uint256) = basket.MAX_BASE
 
-MAX_MINT_FEE_BPS: constant(uint256) = 500
-MAX_REDEEM_FEE_BPS: constant(uint256) = 500
-MAX_STREAMING_FEE_BPS: constant(uint256) = 1_000    # a year
-MAX_TOKEN_DECIMALS: constant(uint256) = 27
 
-_SEALED: constant(address) = 0x000000000000000000000000000000000000dEaD
+_SEALED: constant(uint256) = max_value(uint256)
+_PAUSED: constant(uint256) = 1
+_CAP_AT: constant(uint256) = 8
+_CAP_MASK: constant(uint256) = 2**56 - 1
+_DATA_AT: constant(uint256) = 96
 
 struct Ledger:
     base: uint256     # {base} what the backing answers for
@@ -80,8 +83,9 @@ struct Ledger:
 
 
 fee_recipient: public(address)
-# The data contract of modules/basket.vy.
-_data: address
+guardian: public(address)
+# data contract of modules/basket.vy 160 | 0 32 | supply cap {whole share} 56 | 0 7 | paused 1
+_head: uint256
 # base 112 | held 112 | 0 32: one slot, written once by every mint and redeem.
 _ledger: uint256
 
@@ -92,28 +96,23 @@ def __init__():
     @notice Deploys the implementation, which can never be initialized and belongs to nobody.
     """
     ownable.__init__(self)
-    self._data = _SEALED
+    self._head = _SEALED
 
 
 @external
-def initialize(params: IIndexVault.IndexParams):
+def initialize(name: String[64], symbol: String[16], data: address, owner: address, recipient: address):
     """
     @notice Makes a fresh clone an index. The factory calls it in the transaction that makes the clone.
+    @param data the data contract that holds the basket; the factory has checked and written it
     """
-    assert self._data == empty(address), "vault: initialized"
-    assert params.mint_fee_bps <= MAX_MINT_FEE_BPS, "vault: mint fee too high"
-    assert params.redeem_fee_bps <= MAX_REDEEM_FEE_BPS, "vault: redeem fee too high"
-    assert params.streaming_fee_bps <= MAX_STREAMING_FEE_BPS, "vault: streaming fee too high"
-    share._check_receiver(params.fee_recipient)
-    share.name = params.name
-    share.symbol = params.symbol
-    ownable._set_owner(params.owner)
-    self.fee_recipient = params.fee_recipient
-    data: address = basket._store(self._body(params))
-    self._data = data
-    log IIndexVault.Initialized(
-        owner=params.owner, fee_recipient=params.fee_recipient, oracle=params.oracle, basket=data
-    )
+    assert self._head == 0, "vault: initialized"
+    share._check_receiver(recipient)
+    share.name = name
+    share.symbol = symbol
+    ownable._set_owner(owner)
+    self.fee_recipient = recipient
+    self._head = (convert(data, uint256) << _DATA_AT) | (_CAP_MASK << _CAP_AT)
+    log IIndexVault.Initialized(owner=owner, fee_recipient=recipient, basket=data)
 
 
 @external
@@ -132,12 +131,15 @@ def mint(
     @return {tok} what was paid of each component
     """
     assert block.timestamp <= deadline, "vault: expired"
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data)
+    head: uint256 = self._head
+    assert head & _PAUSED == 0, "vault: paused"
+    body: DynArray[uint256, MAX_BODY] = self._checked_body(head)
     terms: basket.Terms = basket._unpack_terms(body[0])
     assert len(max_amounts) == terms.count, "vault: wrong number of limits"
+    growth: uint256 = self._growth(terms)
     base: uint256 = 0
     fee: uint256 = 0
-    base, fee = self._base_to_mint(shares, terms)
+    base, fee = self._base_to_mint(shares, terms.mint_fee_bps, growth)
 
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
@@ -149,7 +151,10 @@ def mint(
 
     # Credited only now: a token's hook must not find shares that are not yet paid for.
     ledger: Ledger = self._read_ledger()
-    self._write_ledger(Ledger(base=ledger.base + base, held=ledger.held + shares))
+    ledger.base += base
+    ledger.held += shares
+    assert fixed_point._mul_div_down(ledger.base, growth, WAD) <= self._cap(head), "vault: above supply cap"
+    self._write_ledger(ledger)
     share._credit(receiver, shares)
     log IIndexVault.Minted(caller=msg.sender, receiver=receiver, shares=shares, fee_shares=fee)
     return amounts
@@ -170,29 +175,112 @@ def redeem(
     @param deadline {s} the last block time at which this may happen
     @return {tok} what was paid out of each component
     """
-    assert block.timestamp <= deadline, "vault: expired"
-    assert receiver != empty(address) and receiver != self, "vault: invalid receiver"
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data)
+    return self._redeem(shares, receiver, min_amounts, 0, deadline)
+
+
+@external
+def redeem_skipping(
+    shares: uint256,
+    receiver: address,
+    min_amounts: DynArray[uint256, MAX_COMPONENTS],
+    skip: uint256,
+    deadline: uint256,
+) -> DynArray[uint256, MAX_COMPONENTS]:
+    """
+    @notice Redeem past components that cannot be moved now: a skipped token is not called at all. What it owes becomes
+            a claim of the caller, to be paid by `claim`.
+    @dev The fee is the same. The claim is a fixed amount of the token, worth what it is worth whenever it is paid, so
+         skipping is no option on anything; it shares in a shortfall like the backing it was taken from.
+    @param skip bit i set: leave component i behind
+    @return {tok} what was paid out, or is now claimed, of each component
+    """
+    return self._redeem(shares, receiver, min_amounts, skip, deadline)
+
+
+@external
+def claim(component: address, receiver: address) -> uint256:
+    """
+    @notice Pay out what the caller left behind of a token.
+    @param component the token, whether or not the index still holds it
+    @return {tok} what was paid
+    """
+    self._sync(component)
+    amount: uint256 = reserves._end_claim(msg.sender, component)
+    token._push(component, receiver, amount)
+    log IIndexVault.ClaimPaid(owner=msg.sender, receiver=receiver, component=component, amount=amount)
+    return amount
+
+
+@external
+def sync(component: address) -> uint256:
+    """
+    @notice Anyone may: when the vault holds less of a token than it owes, cut what it owes, backing and claims alike, to
+            what is there.
+    @return D18{1} what is left of each promise: 1e18 when nothing was short
+    """
+    return self._sync(component)
+
+
+@external
+def set_rebasing(component: address, rebasing: bool):
+    """
+    @notice Owner only. The balance of a component declared rebasing is checked inside each mint and redeem.
+    """
+    ownable._check_owner()
+    head: uint256 = self._head
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
     terms: basket.Terms = basket._unpack_terms(body[0])
-    assert len(min_amounts) == terms.count, "vault: wrong number of limits"
-    base: uint256 = 0
-    fee: uint256 = 0
-    base, fee = self._base_to_redeem(shares, terms)
-
-    # Burnt before anything leaves.
-    share._debit(msg.sender, shares)
-    ledger: Ledger = self._read_ledger()
-    self._write_ledger(Ledger(base=ledger.base - base, held=ledger.held - shares))
-
-    amounts: DynArray[uint256, MAX_COMPONENTS] = []
+    at: uint256 = self._find(body, terms.count, component)
+    assert at != 0, "vault: not a component"
+    body[at] = (body[at] & ~basket.REBASING) | (basket.REBASING * convert(rebasing, uint256))
+    terms.any_rebasing = False
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
-        word: uint256 = body[i + 1]
-        amount: uint256 = basket._amount_down(base, word)
-        assert amount >= min_amounts[i], "vault: below limit"
-        token._push(basket._token(word), receiver, amount)
-        amounts.append(amount)
-    log IIndexVault.Redeemed(caller=msg.sender, receiver=receiver, shares=shares, fee_shares=fee)
-    return amounts
+        terms.any_rebasing = terms.any_rebasing or body[i + 1] & basket.REBASING != 0
+    body[0] = basket._pack_terms(terms)
+    self._write_body(head, body)
+    log IIndexVault.RebasingChanged(component=component, rebasing=rebasing)
+
+
+@external
+def pause():
+    """
+    @notice Owner or guardian: stop mints. Redeems and claims go on.
+    """
+    assert msg.sender == self.guardian or msg.sender == ownable.owner, "vault: not owner or guardian"
+    self._head = self._head | _PAUSED
+    log IIndexVault.Paused(caller=msg.sender)
+
+
+@external
+def unpause():
+    """
+    @notice Owner only.
+    """
+    ownable._check_owner()
+    self._head = self._head & ~_PAUSED
+    log IIndexVault.Unpaused(caller=msg.sender)
+
+
+@external
+def set_guardian(guardian: address):
+    """
+    @notice Owner only. The zero address: nobody but the owner may pause.
+    """
+    ownable._check_owner()
+    log IIndexVault.GuardianChanged(old_guardian=self.guardian, new_guardian=guardian)
+    self.guardian = guardian
+
+
+@external
+def set_supply_cap(whole_shares: uint256):
+    """
+    @notice Owner only. Mints that would bring the total supply above it revert; nobody is forced out.
+    """
+    ownable._check_owner()
+    assert whole_shares <= _CAP_MASK, "vault: cap too large"
+    head: uint256 = self._head
+    log IIndexVault.SupplyCapChanged(old_cap=self._cap(head), new_cap=whole_shares * WAD)
+    self._head = (head & ~(_CAP_MASK << _CAP_AT)) | (whole_shares << _CAP_AT)
 
 
 @external
@@ -222,9 +310,9 @@ def preview_mint(shares: uint256) -> DynArray[uint256, MAX_COMPONENTS]:
     """
     @notice {tok} what `mint` takes in this block, fee included, to the wei.
     """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data)
+    body: DynArray[uint256, MAX_BODY] = self._current_body()
     terms: basket.Terms = basket._unpack_terms(body[0])
-    base: uint256 = self._base_to_mint(shares, terms)[0]
+    base: uint256 = self._base_to_mint(shares, terms.mint_fee_bps, self._growth(terms))[0]
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
         amounts.append(basket._amount_up(base, body[i + 1]))
@@ -237,9 +325,9 @@ def preview_redeem(shares: uint256) -> DynArray[uint256, MAX_COMPONENTS]:
     """
     @notice {tok} what `redeem` pays in this block, net of the fee, to the wei.
     """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data)
+    body: DynArray[uint256, MAX_BODY] = self._current_body()
     terms: basket.Terms = basket._unpack_terms(body[0])
-    base: uint256 = self._base_to_redeem(shares, terms)[0]
+    base: uint256 = self._base_to_redeem(shares, terms.redeem_fee_bps, self._growth(terms))[0]
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
         amounts.append(basket._amount_down(base, body[i + 1]))
@@ -252,7 +340,7 @@ def components() -> (DynArray[address, MAX_COMPONENTS], DynArray[uint256, MAX_CO
     """
     @notice (tokens, D18{tok/share} rounded down) as of now.
     """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data)
+    body: DynArray[uint256, MAX_BODY] = self._current_body()
     terms: basket.Terms = basket._unpack_terms(body[0])
     growth: uint256 = self._growth(terms)
     tokens: DynArray[address, MAX_COMPONENTS] = []
@@ -271,7 +359,7 @@ def nav(max_age: uint256) -> uint256:
     @param max_age {s} the oldest price the caller accepts; the oracle reverts past it
     @return D18{currency/share}, rounded down
     """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data)
+    body: DynArray[uint256, MAX_BODY] = self._current_body()
     terms: basket.Terms = basket._unpack_terms(body[0])
     prices: DynArray[uint256, MAX_COMPONENTS] = staticcall IMedianOracle(
         basket._oracle(body, terms.count)
@@ -288,7 +376,7 @@ def price_feeds() -> (address, DynArray[uint256, MAX_COMPONENTS]):
     """
     @notice (oracle, feed index of each component)
     """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data)
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
     count: uint256 = basket._unpack_terms(body[0]).count
     return basket._oracle(body, count), basket._feeds(body, count)
 
@@ -301,6 +389,24 @@ def fees() -> (uint256, uint256, uint256):
     """
     terms: basket.Terms = self._terms()
     return terms.mint_fee_bps, terms.redeem_fee_bps, terms.streaming_fee_bps
+
+
+@external
+@view
+def paused() -> bool:
+    """
+    @notice Whether mints are stopped.
+    """
+    return self._head & _PAUSED != 0
+
+
+@external
+@view
+def supply_cap() -> uint256:
+    """
+    @notice {share}
+    """
+    return self._cap(self._head)
 
 
 @external
@@ -323,6 +429,139 @@ def pending_fees() -> uint256:
 
 
 @internal
+def _redeem(
+    shares: uint256,
+    receiver: address,
+    min_amounts: DynArray[uint256, MAX_COMPONENTS],
+    skip: uint256,
+    deadline: uint256,
+) -> DynArray[uint256, MAX_COMPONENTS]:
+    assert block.timestamp <= deadline, "vault: expired"
+    assert receiver != empty(address) and receiver != self, "vault: invalid receiver"
+    body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head)
+    terms: basket.Terms = basket._unpack_terms(body[0])
+    assert len(min_amounts) == terms.count, "vault: wrong number of limits"
+    assert skip >> terms.count == 0, "vault: skips what is not there"
+    base: uint256 = 0
+    fee: uint256 = 0
+    base, fee = self._base_to_redeem(shares, terms.redeem_fee_bps, self._growth(terms))
+
+    # Burnt before anything leaves.
+    share._debit(msg.sender, shares)
+    ledger: Ledger = self._read_ledger()
+    self._write_ledger(Ledger(base=ledger.base - base, held=ledger.held - shares))
+
+    amounts: DynArray[uint256, MAX_COMPONENTS] = []
+    for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
+        word: uint256 = body[i + 1]
+        amount: uint256 = basket._amount_down(base, word)
+        assert amount >= min_amounts[i], "vault: below limit"
+        if (skip >> i) & 1 == 0:
+            token._push(basket._token(word), receiver, amount)
+        else:
+            reserves._keep_claim(msg.sender, basket._token(word), amount)
+            log IIndexVault.ClaimKept(owner=msg.sender, component=basket._token(word), amount=amount)
+        amounts.append(amount)
+    log IIndexVault.Redeemed(caller=msg.sender, receiver=receiver, shares=shares, fee_shares=fee)
+    return amounts
+
+
+@internal
+def _sync(component: address) -> uint256:
+    """
+    @notice D18{1} what is left of each promise in this token, after sharing a loss if there is one.
+    """
+    head: uint256 = self._head
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
+    at: uint256 = self._find(body, basket._unpack_terms(body[0]).count, component)
+    word: uint256 = 0
+    if at != 0:
+        word = body[at]
+    left: uint256 = reserves._left(component, word, self._base_in())
+    if left != WAD:
+        reserves._share_loss(component, left)
+        if at != 0:
+            body[at] = basket._scaled(word, left)
+            self._write_body(head, body)
+        log IIndexVault.LossShared(component=component, left=left)
+    return left
+
+
+@internal
+def _checked_body(head: uint256) -> DynArray[uint256, MAX_BODY]:
+    """
+    @notice The basket, after sharing the losses of the components declared rebasing.
+    """
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
+    if (body[0] >> 31) & 1 == 0:
+        return body
+    for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
+        if body[i + 1] & basket.REBASING != 0:
+            self._sync(basket._token(body[i + 1]))
+    return basket._load(self._data_of(self._head))
+
+
+@internal
+@view
+def _current_body() -> DynArray[uint256, MAX_BODY]:
+    """
+    @notice What `_checked_body` would give in this block, without writing it.
+    """
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
+    terms: basket.Terms = basket._unpack_terms(body[0])
+    if terms.any_rebasing:
+        for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
+            word: uint256 = body[i + 1]
+            if word & basket.REBASING != 0:
+                left: uint256 = reserves._left(basket._token(word), word, self._base_in())
+                if left != WAD:
+                    body[i + 1] = basket._scaled(word, left)
+    return body
+
+
+@internal
+@pure
+def _find(body: DynArray[uint256, MAX_BODY], count: uint256, component: address) -> uint256:
+    """
+    @notice Where in the body a token stands; 0: nowhere.
+    """
+    for i: uint256 in range(count, bound=MAX_COMPONENTS):
+        if basket._token(body[i + 1]) == component:
+            return i + 1
+    return 0
+
+
+@internal
+@view
+def _base_in() -> int256:
+    """
+    @notice {base} that tokens came in for, less what they went out for.
+    """
+    return convert(self._read_ledger().base, int256)
+
+
+@internal
+@pure
+def _data_of(head: uint256) -> address:
+    return convert(head >> _DATA_AT, address)
+
+
+@internal
+def _write_body(head: uint256, body: DynArray[uint256, MAX_BODY]):
+    data: address = basket._store(body)
+    self._head = (convert(data, uint256) << _DATA_AT) | (head & (2**_DATA_AT - 1))
+
+
+@internal
+@pure
+def _cap(head: uint256) -> uint256:
+    """
+    @notice {share} the supply cap.
+    """
+    return ((head >> _CAP_AT) & _CAP_MASK) * WAD
+
+
+@internal
 def _collect_fees() -> uint256:
     ledger: Ledger = self._read_ledger()
     pending: uint256 = self._total_shares(ledger) - ledger.held
@@ -337,31 +576,31 @@ def _collect_fees() -> uint256:
 
 @internal
 @view
-def _base_to_mint(shares: uint256, terms: basket.Terms) -> (uint256, uint256):
+def _base_to_mint(shares: uint256, fee_bps: uint256, growth: uint256) -> (uint256, uint256):
     """
     @notice ({base} to bring in for `shares`, {share} fee), both rounded up. The one place that says what a mint costs.
     """
     assert shares != 0 and shares < MAX_BASE, "vault: shares out of range"
-    fee: uint256 = fixed_point._mul_div_up(shares, terms.mint_fee_bps, MAX_BPS)
-    return fixed_point._mul_div_up(shares + fee, WAD, self._growth(terms)), fee
+    fee: uint256 = fixed_point._mul_div_up(shares, fee_bps, MAX_BPS)
+    return fixed_point._mul_div_up(shares + fee, WAD, growth), fee
 
 
 @internal
 @view
-def _base_to_redeem(shares: uint256, terms: basket.Terms) -> (uint256, uint256):
+def _base_to_redeem(shares: uint256, fee_bps: uint256, growth: uint256) -> (uint256, uint256):
     """
     @notice ({base} to pay out for `shares`, rounded down; {share} fee, rounded up). The one place that says what a
             redeem pays.
     """
     assert shares != 0 and shares < MAX_BASE, "vault: shares out of range"
-    fee: uint256 = fixed_point._mul_div_up(shares, terms.redeem_fee_bps, MAX_BPS)
-    return fixed_point._mul_div_down(shares - fee, WAD, self._growth(terms)), fee
+    fee: uint256 = fixed_point._mul_div_up(shares, fee_bps, MAX_BPS)
+    return fixed_point._mul_div_down(shares - fee, WAD, growth), fee
 
 
 @internal
 @view
 def _terms() -> basket.Terms:
-    return basket._unpack_terms(basket._load(self._data)[0])
+    return basket._unpack_terms(basket._load(self._data_of(self._head))[0])
 
 
 @internal
@@ -393,43 +632,3 @@ def _read_ledger() -> Ledger:
 def _write_ledger(ledger: Ledger):
     assert ledger.base < MAX_BASE and ledger.held < 2**112, "vault: supply too large"
     self._ledger = (ledger.base << 144) | (ledger.held << 32)
-
-
-@internal
-@view
-def _body(params: IIndexVault.IndexParams) -> DynArray[uint256, MAX_BODY]:
-    """
-    @notice Checks the components and packs them. What a token and a feed say of their decimals is read here, once.
-    """
-    count: uint256 = len(params.tokens)
-    assert count != 0, "vault: no components"
-    assert len(params.units) == count, "vault: wrong number of units"
-    assert len(params.feeds) == count, "vault: wrong number of feeds"
-    body: DynArray[uint256, MAX_BODY] = [
-        basket._pack_terms(
-            basket.Terms(
-                growth_0=WAD,
-                since=block.timestamp,
-                count=count,
-                streaming_fee_bps=params.streaming_fee_bps,
-                mint_fee_bps=params.mint_fee_bps,
-                redeem_fee_bps=params.redeem_fee_bps,
-            )
-        )
-    ]
-    lanes: uint256[4] = empty(uint256[4])
-    for i: uint256 in range(count, bound=MAX_COMPONENTS):
-        component: address = params.tokens[i]
-        assert component != self, "vault: component is itself"
-        for j: uint256 in range(i, bound=MAX_COMPONENTS):
-            assert params.tokens[j] != component, "vault: duplicate component"
-        body.append(basket._pack_component(component, params.units[i]))
-        token_decimals: uint256 = convert(staticcall IERC20Detailed(component).decimals(), uint256)
-        assert token_decimals <= MAX_TOKEN_DECIMALS, "vault: too many token decimals"
-        feed: IMedianOracle.Feed = staticcall IMedianOracle(params.oracle).feed(params.feeds[i])
-        lane: uint256 = basket._pack_pricing(params.feeds[i], convert(feed.decimals, uint256), token_decimals)
-        lanes[i // 8] |= lane << (32 * (i % 8))
-    body.append(convert(params.oracle, uint256))
-    for i: uint256 in range((count + 7) // 8, bound=4):
-        body.append(lanes[i])
-    return body

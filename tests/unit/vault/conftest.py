@@ -23,7 +23,7 @@ START_S = 1_700_000_000
 
 @dataclass(frozen=True)
 class Params:
-    """IIndexVault.IndexParams; `replace` one field to make an adjacent bad one."""
+    """IIndexFactory.IndexParams; `replace` one field to make an adjacent bad one."""
 
     name: str
     symbol: str

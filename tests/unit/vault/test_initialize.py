@@ -37,12 +37,12 @@ def test_create__twice__gives_two_indices_that_know_nothing_of_each_other(create
 
 def test_initialize__a_second_time__reverts(create, params, attacker):
     with boa.reverts("vault: initialized"):
-        create(params.as_tuple()).initialize(params.but(owner=attacker), sender=attacker)
+        create(params.as_tuple()).initialize("X", "X", attacker, attacker, attacker, sender=attacker)
 
 
-def test_initialize__of_the_implementation__reverts(implementation, params, attacker):
+def test_initialize__of_the_implementation__reverts(implementation, attacker):
     with boa.reverts("vault: initialized"):
-        implementation.initialize(params.but(owner=attacker), sender=attacker)
+        implementation.initialize("X", "X", attacker, attacker, attacker, sender=attacker)
     assert implementation.owner() == implementation.address
 
 
@@ -54,14 +54,14 @@ def test_factory__without_an_implementation__reverts(stranger):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"mint_fee_bps": 501}, "vault: mint fee too high"),
-        ({"redeem_fee_bps": 501}, "vault: redeem fee too high"),
-        ({"streaming_fee_bps": 1_001}, "vault: streaming fee too high"),
+        ({"mint_fee_bps": 501}, "basket: mint fee too high"),
+        ({"redeem_fee_bps": 501}, "basket: redeem fee too high"),
+        ({"streaming_fee_bps": 1_001}, "basket: streaming fee too high"),
         ({"fee_recipient": ZERO}, "share: invalid receiver"),
         ({"owner": ZERO}, "owner: zero address"),
-        ({"tokens": ()}, "vault: no components"),
-        ({"units": (WAD,)}, "vault: wrong number of units"),
-        ({"feeds": (0, 1, 2)}, "vault: wrong number of feeds"),
+        ({"tokens": ()}, "factory: no components"),
+        ({"units": (WAD,)}, "factory: wrong number of units"),
+        ({"feeds": (0, 1, 2)}, "factory: wrong number of feeds"),
         ({"feeds": (0, 1, 2, 4)}, "oracle: unknown feed"),
         ({"units": (WAD, WAD, WAD, 0)}, "basket: unit is zero"),
         ({"units": (WAD, WAD, WAD, 2**80 + 1)}, "basket: unit has too many digits"),
@@ -80,7 +80,7 @@ def test_create__at_the_caps__works(create, params):
 
 def test_create__with_a_duplicate_component__reverts(factory, params):
     tokens = (*params.tokens[:3], params.tokens[0])
-    with boa.reverts("vault: duplicate component"):
+    with boa.reverts("factory: duplicate component"):
         factory.create(params.but(tokens=tokens))
 
 
@@ -95,7 +95,7 @@ def test_create__takes_tokens_of_0_to_27_decimals(create, factory, params, decim
     if sound:
         assert create(params.but(tokens=tokens)).components()[0] == list(tokens)
     else:
-        with boa.reverts("vault: too many token decimals"):
+        with boa.reverts("factory: too many token decimals"):
             factory.create(params.but(tokens=tokens))
 
 

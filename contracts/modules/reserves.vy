@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy off
+"""
+@title Reserves
+@license AGPL-3.0-only
+@notice What the vault owes beside its backing, token by token: the claims of those who left a token behind. Backing
+        and reserves of a token share one fate: when the balance falls short, each is cut by the same ratio.
+@dev Owed in all, of one token {tok}:
+
+         owed = base_in * unit + amount
+
+     where base_in is the base that tokens came in for, less what they went out for, and `amount` is what else came
+     in, went out, or ceased to be backing. A claim is kept in *points*: claim = points * (WAD - loss) / WAD, so that
+     one write cuts every claim at once. Keyed by token, not by place in the basket: a claim outlives the component.
+"""
+
+from ethereum.ercs import IERC20
+
+from contracts.modules import basket
+from contracts.modules import constants as c
+from contracts.modules import fixed_point
+
+WAD: constant(uint256) = c.WAD
+
+struct Reserve:
+    amount: int256    # {tok}, of the formula above
+    loss: uint256     # D18{1} of what was once promised; 0: whole, WAD: gone
+
+_reserves: HashMap[address, Reserve]
+_claims: HashMap[address, HashMap[address, uint256]]    # owner -> token -> points
+
+
+@external
+@view
+def claim_of(owner: address, token: address) -> uint256:
+    """
+    @notice {tok} what `claim` would pay if the balance is whole.
+    """
+    return self._worth(token, self._claims[owner][token])
+
+
+@internal
+def _keep_claim(owner: address, token: address, amount: uint256):
+    """
+    @notice `amount`, until now part of the backing, is from now on owed to `owner`.
+    """
+    index: uint256 = WAD - self._reserves[token].loss
+    # A token that is gone altogether is owed to nobody; its amounts are zero.
+    if amount != 0 and index != 0:
+        self._claims[owner][token] += fixed_point._mul_div_down(amount, WAD, index)
+        self._reserves[token].amount += convert(amount, int256)
+
+
+@internal
+def _end_claim(owner: address, token: address) -> uint256:
+    """
+    @return {tok} to be paid now
+    """
+    amount: uint256 = self._worth(token, self._claims[owner][token])
+    self._claims[owner][token] = 0
+    self._reserves[token].amount -= convert(amount, int256)
+    return amount
+
+
+@internal
+@view
+def _worth(token: address, points: uint256) -> uint256:
+    return fixed_point._mul_div_down(points, WAD - self._reserves[token].loss, WAD)
+
+
+@internal
+@view
+def _owed(token: address, word: uint256, base_in: int256) -> uint256:
+    """
+    @notice {tok} all that is owed of a token, rounded up.
+    @param word its component, or 0 when it is none
+    """
+    total: int256 = self._reserves[token].amount
+    if base_in >= 0:
+        total += convert(basket._amount_up(convert(base_in, uint256), word), int256)
+    else:
+        total -= convert(basket._amount_down(convert(-base_in, uint256), word), int256)
+    return convert(max(total, 0), uint256)
+
+
+@internal
+@view
+def _left(token: address, word: uint256, base_in: int256) -> uint256:
+    """
+    @notice D18{1} what is left of each promise made in this token: WAD while the balance covers them.
+    @dev A real shortfall keeps one base unit back, which covers what rounding does to the parts.
+    """
+    owed: uint256 = self._owed(token, word, base_in)
+    balance: uint256 = staticcall IERC20(token).balanceOf(self)
+    if balance >= owed:
+        return WAD
+    return fixed_point._mul_div_down(max(balance, 1) - 1, WAD, owed)
+
+
+@internal
+def _share_loss(token: address, left: uint256):
+    """
+    @param left D18{1} as `_left` said
+    """
+    reserve: Reserve = self._reserves[token]
+    self._reserves[token] = Reserve(
+        amount=reserve.amount * convert(left, int256) // convert(WAD, int256),
+        loss=WAD - fixed_point._mul_div_down(WAD - reserve.loss, left, WAD),
+    )
