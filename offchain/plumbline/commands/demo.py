@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,12 @@ SecondsOption = Annotated[
 DataOption = Annotated[
     Path | None, typer.Option("--data", envvar="DEMO_DATA", help="recorded: the folder that holds the recording.")
 ]
+StartOption = Annotated[
+    datetime | None, typer.Option("--start", envvar="DEMO_START", help="recorded: from when, UTC: 2023-03-11T08:00:00.")
+]
+SpeedOption = Annotated[
+    float | None, typer.Option("--speed", envvar="DEMO_SPEED", min=1, max=600, help="recorded: times faster than life.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", envvar="DEMO_SEED", min=0, help="The same seed, the same market.")]
 PortOption = Annotated[
     int | None, typer.Option("--port", envvar="DEMO_PORT", help="Of the local chain; without it, a free one.")
@@ -33,7 +40,15 @@ def demo(
     market: MarketOption = "simulated",
     seconds: SecondsOption = None,
     data: DataOption = None,
-    seed: SeedOption = 1,
+    start: StartOption = None,
+    speed: SpeedOption = None,
+    seed: StartOption = Annotated[
+    datetime | None, typer.Option("--start", envvar="DEMO_START", help="recorded: from when, UTC: 2023-03-11T08:00:00.")
+]
+SpeedOption = Annotated[
+    float | None, typer.Option("--speed", envvar="DEMO_SPEED", min=1, max=600, help="recorded: times faster than life.")
+]
+SeedOption = 1,
     port: PortOption = None,
     folder: FolderOption = Path("build/demo"),
 ) -> None:
@@ -43,17 +58,19 @@ def demo(
 
     from plumbline.supervisor.terminal import run
 
-    raise typer.Exit(asyncio.run(run(_scenario(market, data, seed), folder, seconds=seconds, port=port)))
+    chosen = _scenario(market, data, start, speed, seed)
+    raise typer.Exit(asyncio.run(run(chosen, folder, seconds=seconds, port=port)))
 
 
-def _scenario(market: str, data: Path | None, seed: int) -> Scenario:
+def _scenario(market: str, data: Path | None, start: datetime | None, speed: float | None, seed: int) -> Scenario:
     from plumbline.errors import ConfigError
     from plumbline.supervisor import scenario
 
     if market == "simulated":
         return scenario.simulated(seed)
     if market == "recorded":
-        return scenario.recorded(data)
+        begin = start.replace(tzinfo=UTC) if start else scenario.RECORDED_START
+        return scenario.recorded(data, begin, speed or scenario.RECORDED_SPEED)
     if market == "live":
         return scenario.live()
     raise ConfigError(f"DEMO_MARKET: expected simulated, recorded or live, got {market!r}")

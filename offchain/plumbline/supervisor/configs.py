@@ -69,7 +69,7 @@ class Run:
                 # A tenth of a second on the wall, for the trades of the minute to arrive.
                 "delay_ms": round(100 * scenario.speed),
                 "venues": venues,
-                "feeds": feeds(scenario.listed, scenario.market_age_s),
+                "feeds": feeds(scenario.listed, max_age_s=scenario.market_age_s, peg_venues=scenario.peg_venues),
             },
         )
 

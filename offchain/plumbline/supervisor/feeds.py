@@ -3,75 +3,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 DECIMALS: Final = 8
-OFF_PEG: Final = {"off_peg_bps": 100, "on_peg_bps": 50}
-WANTED: Final[tuple[dict[str, Any], ...]] = (
-    {
-        "name": "BTC/USD",
-        "min_venues": 3,
-        "markets": (
-            "kraken:BTC/USD",
-            "kraken:BTC/USDT",
-            "kraken:BTC/USDC",
-            "coinbase:BTC/USD",
-            "binance:BTC/USD",
-            "binance:BTC/USDT",
-            "binance:BTC/USDC",
-            "bybit:BTC/USDT",
-            "bybit:BTC/USDC",
-            "cryptocom:BTC/USD",
-            "cryptocom:BTC/USDT",
-        ),
-    },
-    {
-        "name": "USDC/USD",
-        "min_venues": 2,
-        "markets": ("kraken:USDC/USD", "kraken:USDC/USDT", "binance:USDC/USDT", "bybit:USDC/USDT"),
-        **OFF_PEG,
-    },
-    {
-        "name": "USDT/USD",
-        "min_venues": 2,
-        "markets": ("kraken:USDT/USD", "coinbase:USDT/USD", "cryptocom:USDT/USD"),
-        **OFF_PEG,
-    },
-    {"name": "EUR/USD", "min_venues": 2, "crosses": ("kraken", "coinbase", "binance")},
+VIA: Final = "BTC/USD"
+_BTC: Final = (
+    *(f"{venue}:BTC/{quote}" for venue in ("kraken", "coinbase") for quote in ("USD", "USDT", "USDC", "EUR")),
+    *(f"binance:BTC/{quote}" for quote in ("USD", "USDT", "USDC", "EUR")),
+    *(f"bybit:BTC/{quote}" for quote in ("USDT", "USDC")),
+    *(f"cryptocom:BTC/{quote}" for quote in ("USD", "USDT")),
 )
-"""Coinbase's BTC/USDC is left out: it is its BTC/USD under another name."""
+_USDC: Final = ("kraken:USDC/USD", "kraken:USDC/USDT", "binance:USDC/USDT", "bybit:USDC/USDT")
+_USDT: Final = ("kraken:USDT/USD", "coinbase:USDT/USD", "cryptocom:USDT/USD")
+_CROSSED: Final = ("kraken", "coinbase", "binance", "cryptocom")
+"""Venues that may trade bitcoin against dollars and against the feed's base too."""
+_PEG: Final = {"off_peg_bps": 100, "on_peg_bps": 50}
+
 LIVE: Final = {
     "kraken": ("BTC/USD", "BTC/USDT", "BTC/USDC", "BTC/EUR", "USDC/USD", "USDC/USDT", "USDT/USD"),
-    "coinbase": ("BTC/USD", "BTC/EUR", "USDT/USD"),
+    "coinbase": ("BTC/USD", "BTC/USDT", "BTC/EUR", "USDT/USD"),
     "binance": ("BTC/USDT", "BTC/USDC", "BTC/EUR", "USDC/USDT"),
     "bybit": ("BTC/USDT", "BTC/USDC", "USDC/USDT"),
     "cryptocom": ("BTC/USD", "BTC/USDT", "USDT/USD"),
 }
-"""What the real exchanges list."""
+"""What the real exchanges list; Coinbase's BTC/USDC is its BTC/USD under another name."""
 RECORDED: Final = {
     "kraken": LIVE["kraken"],
-    "coinbase": ("BTC/USD", "BTC/USDT", "BTC/EUR", "USDT/USD"),
+    "coinbase": ("BTC/USD", "BTC/USDT", "BTC/USDC", "BTC/EUR", "USDT/USD"),
     "binance": ("BTC/USD", "BTC/USDT", "BTC/USDC", "BTC/EUR", "USDC/USDT"),
     "bybit": ("BTC/USDC",),
     "cryptocom": ("BTC/USD", "BTC/USDT"),
 }
-"""What the recording of March 2023 holds; its Binance is Binance.US."""
+"""What the recording of March 2023 holds, the alias included; its Binance is Binance.US."""
 
 
-def feeds(listed: Mapping[str, Collection[str]], max_age_s: int) -> list[dict[str, Any]]:
-    """The [[feeds]] of a reporter's config, out of the markets that are listed."""
-    return [
-        {
-            "name": feed["name"],
+def feeds(listed: Mapping[str, Collection[str]], *, max_age_s: int, peg_venues: int) -> list[dict[str, Any]]:
+    """The [[feeds]] of a reporter's config, out of the markets that are listed.
+
+    peg_venues: how many venues make a stablecoin's price.
+    """
+
+    def feed(base: str, min_venues: int, markets: Sequence[str], **settings: int) -> dict[str, Any]:
+        crosses = [venue for venue in _CROSSED if {VIA, f"BTC/{base}"} <= set(listed[venue])] if base != "BTC" else []
+        return {
+            "name": f"{base}/USD",
             "decimals": DECIMALS,
-            "min_venues": feed["min_venues"],
+            "min_venues": min_venues,
             "max_age_s": max_age_s,
-            "markets": [market for market in feed.get("markets", ()) if _is_listed(market, listed)],
-            "crosses": [venue for venue in feed.get("crosses", ()) if {"BTC/USD", "BTC/EUR"} <= set(listed[venue])],
-            **{key: feed[key] for key in OFF_PEG if key in feed},
+            "markets": [market for market in markets if _is_listed(market, listed)],
+            "crosses": crosses,
+            **settings,
         }
-        for feed in WANTED
+
+    return [
+        feed("BTC", 3, _BTC),
+        feed("USDC", peg_venues, _USDC, **_PEG),
+        feed("USDT", peg_venues, _USDT, **_PEG),
+        # Two or three venues trade bitcoin against both currencies: one of them must be allowed to fail.
+        feed("EUR", 1, ()),
     ]
 
 

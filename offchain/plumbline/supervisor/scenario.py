@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,11 @@ from plumbline.errors import ConfigError
 from plumbline.supervisor import feeds
 
 RECORDING: Final = "bars_1m_*.parquet"
-RECORDED_START: Final = datetime(2023, 3, 11, 7, 0, tzinfo=UTC)
-"""The hour in which a dollar coin was worth 87 cents."""
+RECORDED_START: Final = datetime(2023, 3, 11, 8, 0, tzinfo=UTC)
+"""The morning on which a dollar coin was worth 90 cents."""
+RECORDED_SPEED: Final = 30.0
+BLOCK_WALL_S: Final = 0.5
+"""A block lasts at least so long on the wall: it must be possible to read one before the next."""
 
 
 class MarketKind(StrEnum):
@@ -45,6 +49,8 @@ class Scenario:
     """The trader pushes the pool once in each interval."""
     market_age_s: int = 60
     """A venue's market silent for longer is out."""
+    peg_venues: int = 2
+    """How many venues make a stablecoin's price."""
 
     @property
     def max_age_s(self) -> int:
@@ -59,10 +65,11 @@ def simulated(seed: int) -> Scenario:
 
 
 def live() -> Scenario:
-    return Scenario(MarketKind.LIVE, feeds.LIVE)
+    # Two of the exchanges refuse whole countries: the rest must be able to go on.
+    return Scenario(MarketKind.LIVE, feeds.LIVE, peg_venues=1)
 
 
-def recorded(data: Path | None, start: datetime = RECORDED_START, speed: float = 60.0) -> Scenario:
+def recorded(data: Path | None, start: datetime = RECORDED_START, speed: float = RECORDED_SPEED) -> Scenario:
     """Raises ConfigError when the recording is not where it should be."""
     if data is None:
         raise ConfigError("DEMO_MARKET=recorded needs DEMO_DATA=<folder with the recording>; see docs/architecture.md")
@@ -77,7 +84,7 @@ def recorded(data: Path | None, start: datetime = RECORDED_START, speed: float =
         speed=speed,
         # One trade a minute and market: a faster grid would sign the same minute again.
         period_s=60,
-        block_s=12,
+        block_s=max(1, ceil(speed * BLOCK_WALL_S)),
         heartbeat_s=60,
         deviation_bps=25,
         push_s=60,
