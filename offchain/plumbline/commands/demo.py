@@ -42,13 +42,7 @@ def demo(
     data: DataOption = None,
     start: StartOption = None,
     speed: SpeedOption = None,
-    seed: StartOption = Annotated[
-    datetime | None, typer.Option("--start", envvar="DEMO_START", help="recorded: from when, UTC: 2023-03-11T08:00:00.")
-]
-SpeedOption = Annotated[
-    float | None, typer.Option("--speed", envvar="DEMO_SPEED", min=1, max=600, help="recorded: times faster than life.")
-]
-SeedOption = 1,
+    seed: SeedOption = 1,
     port: PortOption = None,
     folder: FolderOption = Path("build/demo"),
 ) -> None:
