@@ -16,7 +16,7 @@ def due(
     heartbeat_s: int,
     period_s: int,
 ) -> str:
-    """Why one feed asks for the round at `timestamp`: "first answer", "deviation" or "heartbeat"; empty when it does not.
+    """Why a feed asks for the round at `timestamp`: "first answer", "deviation" or "heartbeat"; empty: it does not.
 
     A round is submitted when any of its feeds asks for it. All times are grid times in seconds; `median` (0: the feed
     has no quorum in this round) and `answer` (None: the feed never had one) are in the feed's decimals.
