@@ -9,11 +9,12 @@ from typing import Any, Final
 DECIMALS: Final = 8
 VIA: Final = "BTC/USD"
 _BTC: Final = (
-    *(f"{venue}:BTC/{quote}" for venue in ("kraken", "coinbase") for quote in ("USD", "USDT", "USDC", "EUR")),
-    *(f"binance:BTC/{quote}" for quote in ("USD", "USDT", "USDC", "EUR")),
+    *(f"{venue}:BTC/{quote}" for venue in ("kraken", "binance") for quote in ("USD", "USDT", "USDC", "EUR")),
+    *(f"coinbase:BTC/{quote}" for quote in ("USD", "USDT", "EUR")),
     *(f"bybit:BTC/{quote}" for quote in ("USDT", "USDC")),
     *(f"cryptocom:BTC/{quote}" for quote in ("USD", "USDT")),
 )
+# Coinbase's BTC/USDC is its BTC/USD under another name: no market of its own.
 _USDC: Final = ("kraken:USDC/USD", "kraken:USDC/USDT", "binance:USDC/USDT", "bybit:USDC/USDT")
 _USDT: Final = ("kraken:USDT/USD", "coinbase:USDT/USD", "cryptocom:USDT/USD")
 _CROSSED: Final = ("kraken", "coinbase", "binance", "cryptocom")
@@ -27,15 +28,15 @@ LIVE: Final = {
     "bybit": ("BTC/USDT", "BTC/USDC", "USDC/USDT"),
     "cryptocom": ("BTC/USD", "BTC/USDT", "USDT/USD"),
 }
-"""What the real exchanges list; Coinbase's BTC/USDC is its BTC/USD under another name."""
+"""What the real exchanges list."""
 RECORDED: Final = {
     "kraken": LIVE["kraken"],
-    "coinbase": ("BTC/USD", "BTC/USDT", "BTC/USDC", "BTC/EUR", "USDT/USD"),
+    "coinbase": LIVE["coinbase"],
     "binance": ("BTC/USD", "BTC/USDT", "BTC/USDC", "BTC/EUR", "USDC/USDT"),
     "bybit": ("BTC/USDC",),
     "cryptocom": ("BTC/USD", "BTC/USDT"),
 }
-"""What the recording of March 2023 holds, the alias included; its Binance is Binance.US."""
+"""What the recording of March 2023 holds; its Binance is Binance.US."""
 
 
 def feeds(listed: Mapping[str, Collection[str]], *, max_age_s: int, peg_venues: int) -> list[dict[str, Any]]:
