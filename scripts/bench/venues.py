@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""`make bench-venues`: frame bytes to trades, on one core, per venue; and the same over a loopback WebSocket.
+
+Frames are those of the replay's sessions, one trade each; the decoders are the ones a reporter runs. The ratio is to
+a bare untyped decode of the same bytes with the same JSON library, measured in the same run. Over the socket, the
+sender is a process of its own, and what is counted is trades out of `WebSocketSource`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+import msgspec
+
+from plumbline.core.models import Trade
+from plumbline.core.units import WAD
+from plumbline.replay.tape import Tape
+from plumbline.replay.venues import SESSIONS
+from plumbline.sources import CODECS, codec_of
+from plumbline.sources.websocket import WebSocketSource
+from scripts.bench.report import Bench
+
+FRAMES = 20_000
+ROUNDS = 5
+START_MS = 1_678_500_000_000
+LATER_MS = START_MS + 1_000 * FRAMES
+SYMBOLS = ["BTC/USD", "BTC/USDT"]
+
+
+class LateClock:
+    """No trade of the bench is ahead of it."""
+
+    def now_ms(self) -> int:
+        return LATER_MS
+
+    async def sleep_until_ms(self, at_ms: int) -> None:
+        raise AssertionError("a source never waits for market time")
+
+
+def trade_frames(venue: str, count: int = FRAMES) -> list[bytes]:
+    trades = [
+        Trade(
+            venue, SYMBOLS[n % 2], 27_123_45 * WAD // 100 + n * WAD // 100, (n % 997 + 1) * WAD // 10_000, START_MS + n
+        )
+        for n in range(count)
+    ]
+    prints = Tape(trades).until(LATER_MS)
+    session, codec = SESSIONS[venue](SYMBOLS), codec_of(venue, SYMBOLS)
+    for request in codec.subscribe_frames():
+        session.receive(request, START_MS, lambda symbol: ())
+    # Bitfinex tells each execution twice; only the first of the two is a trade.
+    return [session.updates([p], START_MS)[0] for p in prints]
+
+
+def subscribed_codec(venue: str) -> Callable[[bytes], object]:
+    session, codec = SESSIONS[venue](SYMBOLS), codec_of(venue, SYMBOLS)
+    for request in codec.subscribe_frames():
+        for answer in session.receive(request, START_MS, lambda symbol: ()):
+            codec.decode(answer, START_MS)
+    return lambda frame: codec.decode(frame, LATER_MS)
+
+
+def seconds(frames: list[bytes], make: Callable[[], Callable[[bytes], object]]) -> float:
+    """The best of some rounds: noise only ever adds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        decode = make()
+        began = time.perf_counter()
+        for frame in frames:
+            decode(frame)
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def send_frames(venue: str, parent: Connection) -> None:
+    """The other process: an exchange that answers a subscription with all its trades at once."""
+    from websockets.asyncio.server import ServerConnection, serve
+
+    frames = [frame.decode() for frame in trade_frames(venue)]
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        for frame in frames:
+            await connection.send(frame)
+        await connection.wait_closed()
+
+    async def main() -> None:
+        async with serve(handler, "127.0.0.1", 0, compression=None) as server:
+            parent.send(next(iter(server.sockets)).getsockname()[1])
+            await asyncio.to_thread(parent.recv)
+
+    asyncio.run(main())
+
+
+async def receive(venue: str, port: int) -> float:
+    source = WebSocketSource(codec_of(venue, SYMBOLS), LateClock(), f"ws://127.0.0.1:{port}")
+    trades = source.trades()
+    await anext(trades)
+    began = time.perf_counter()
+    for _ in range(FRAMES - 1):
+        await anext(trades)
+    took = time.perf_counter() - began
+    await trades.aclose()
+    return took
+
+
+def over_loopback(venue: str) -> float:
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=send_frames, args=(venue, there))
+    process.start()
+    try:
+        return asyncio.run(receive(venue, here.recv()))
+    finally:
+        here.send("done")
+        process.join()
+
+
+def main() -> int:
+    bench = Bench("venues")
+    for venue in sorted(CODECS):
+        frames = trade_frames(venue)
+        ours_s = seconds(frames, lambda venue=venue: subscribed_codec(venue))
+        bare_s = seconds(frames, lambda: msgspec.json.Decoder().decode)
+        bench.add(f"{venue}: frames to trades", int(FRAMES / ours_s), "1/s", ">= 100000")
+        bench.add(f"{venue}: times a bare decode", round(ours_s / bare_s, 1), "x")
+    bench.add("binance over a loopback WebSocket", int(FRAMES / over_loopback("binance")), "1/s", ">= 20000")
+    return bench.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
