@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import boa
 import pytest
 
 from tests.unit.oracle.conftest import START_S
+
+
+def outcome(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What a call returns, or the reason (a string) it reverts with."""
+    try:
+        return call(*arguments)
+    except boa.BoaError as error:
+        return error.stack_trace.last_frame.pretty_vm_reason
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """INCIDENTS.md, Mirror LUNC 2022: most validators ran old software, so the median itself was wrong by five orders.
 
-Must hold: the far level is recorded and not served until it has stood C rounds and T seconds; a guardian has that time to
-stop it, needs no delay to do so, and cannot put a price in its place.
+Must hold: the far level is recorded and not served until it has stood C rounds and T seconds; a guardian has that time
+to stop it, needs no delay to do so, and cannot put a price in its place.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""INCIDENTS.md, Moonwell cbETH 2026: a ratio (1.12 cbETH/ETH) was wired as the USD price of a ~$2,200 asset, and the fix
-waited five days in a timelock.
+"""INCIDENTS.md, Moonwell cbETH 2026: a ratio (1.12 cbETH/ETH) was wired as the USD price of a ~$2,200 asset, and the
+fix waited five days in a timelock.
 
 Must hold: the first price of a feed lies in a band given when it is registered; stopping takes no delay.
 """

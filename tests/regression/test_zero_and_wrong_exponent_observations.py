@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""INCIDENTS.md, Pyth BTC 2021: two of eleven publishers were near zero by float and exponent bugs, and the aggregate fell.
+"""INCIDENTS.md, Pyth BTC 2021: two of eleven publishers were near zero by float and exponent bugs, and the aggregate
+fell.
 
 Must hold: a zero is an absence and never a price; observations with a wrong exponent cannot carry the median away.
 """
