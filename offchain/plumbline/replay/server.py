@@ -28,8 +28,8 @@ from plumbline.replay.venues.base import Session
 SNAPSHOT_TRADES: Final = 50
 """How many trades of a market a new subscriber is told of."""
 MAX_BUFFERED_BYTES: Final = 4 << 20
-_STEP_MS: Final = 5
-"""The pump looks at the tape at most this often (wall time, when the clock runs at speed 1)."""
+_STEP_S: Final = 0.002
+"""The pump looks at the tape at most this often, in wall time: a fast clock must not make it spin."""
 _SERVICE_RESTART: Final = 1012
 _POLICY: Final = 1008
 _log = structlog.get_logger(__name__)
@@ -147,10 +147,10 @@ class ReplayServer:
                 for connection, session in list(clients.items()) if news else ():
                     frames = session.updates(news, now_ms)
                     self._send(connection, session, self._tape.faults.frames(venue, frames, now_ms))
-            next_ms = self._tape.next_ms()
-            soonest_ms = now_ms + _STEP_MS
+            await asyncio.sleep(_STEP_S)
             # Looks up at least once a second of market time: outages begin without a trade.
-            await self._clock.sleep_until_ms(min(max(next_ms or soonest_ms, soonest_ms), now_ms + 1000))
+            next_ms = self._tape.next_ms() or now_ms + 1000
+            await self._clock.sleep_until_ms(min(next_ms, now_ms + 1000))
 
     async def _close_all(self, venue: str) -> None:
         for connection in list(self._clients[venue]):

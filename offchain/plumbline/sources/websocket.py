@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +30,10 @@ from plumbline.sources.codec import MAX_FRAME_BYTES, Codec, FrameError, VenueRef
 
 MIN_PAUSE_S: Final = 0.25
 MAX_PAUSE_S: Final = 30.0
+SETTLED_S: Final = 10.0
+"""A connection that lived so long was a good one: its loss starts the pauses anew. One that keeps breaking sooner is
+left alone for longer and longer, or the venue would ban us.
+"""
 _log = structlog.get_logger(__name__)
 
 
@@ -79,9 +83,10 @@ class WebSocketSource:
 
     async def trades(self) -> AsyncIterator[Trade]:
         """Every trade of the venue's markets from now on; ends only when cancelled or closed."""
+        loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            before = self.stats.trades
+            connected_s: float | None = None
             try:
                 async with connect(
                     self._url,
@@ -91,15 +96,19 @@ class WebSocketSource:
                     compression=None,
                     proxy=None,
                 ) as socket:
-                    async for trade in self._connection(socket):
-                        yield trade
+                    connected_s = loop.time()
+                    # Closed by hand: a reader that stops must not leave the upkeep to the garbage collector.
+                    async with aclosing(self._connection(socket)) as trades:
+                        async for trade in trades:
+                            yield trade
             except (OSError, WebSocketException, SourceError) as error:
                 # TimeoutError is an OSError.
                 self._out(error)
-            failures = 0 if self.stats.trades > before else failures + 1
+            settled = connected_s is not None and loop.time() - connected_s > SETTLED_S
+            failures = 0 if settled else failures + 1
             await asyncio.sleep(self._pause_s(failures))
 
-    async def _connection(self, socket: ClientConnection) -> AsyncIterator[Trade]:
+    async def _connection(self, socket: ClientConnection) -> AsyncGenerator[Trade, None]:
         loop = asyncio.get_running_loop()
         stats, codec = self.stats, self._codec
         stats.connections += 1
