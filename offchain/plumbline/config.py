@@ -36,7 +36,10 @@ PoolFee = Annotated[int, Meta(ge=1, lt=1_000_000)]
 """Fee tier of a Uniswap v3 pool {1e-6}."""
 Decimal = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
 """A plain decimal as text ("1600.50"): exact, unlike a TOML float."""
-Address = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}\Z")]
+_ADDRESS = r"^0x[0-9a-fA-F]{40}\Z"
+_SYMBOL = r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}\Z"
+_IN_WORDS = {_ADDRESS: "an address: 0x and 40 hex digits", _SYMBOL: "BASE/QUOTE"}
+Address = Annotated[str, Meta(pattern=_ADDRESS)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +146,7 @@ class FeedConfig(Section, frozen=True):
     The meaning of every threshold, and its default, is `plumbline.core.rules.FeedRule`'s.
     """
 
-    name: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}\Z")]
+    name: Annotated[str, Meta(pattern=_SYMBOL)]
     decimals: int
     min_venues: int
     """No default: how many venues make a price is each feed's own decision."""
@@ -376,6 +379,8 @@ def _explain(message: str, data: dict[str, Any]) -> str:
         # From a __post_init__: names its own key first.
         return _join(where, what)
     what = what.replace("`", "").replace("Expected", "expected", 1)
+    for pattern, words in _IN_WORDS.items():
+        what = what.replace(f"str matching regex {pattern!r}", words)
     if "got" not in what:
         what += f", got {_value_at(data, where)!r}"
     return f"{where}: {what}"

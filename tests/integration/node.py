@@ -82,6 +82,7 @@ class Node:
 class Network:
     nodes: list[Node]
     relayer: Relayer
+    relayer_url: str
     reader: ChainOracle
     """A client of its own, for the test's questions."""
     prices: dict[str, int] = field(default_factory=lambda: {"BTC/USD": 20_000, "USDC/USD": 1})
@@ -151,8 +152,8 @@ async def network(
             clock,
             metrics,
         )
-        await stack.enter_async_context(HttpServer(relayer_app(relayer), HttpConfig(port=0)))
-        built = Network(nodes, relayer, ChainOracle(await client(), oracle))
+        pages = await stack.enter_async_context(HttpServer(relayer_app(relayer), HttpConfig(port=0)))
+        built = Network(nodes, relayer, f"http://127.0.0.1:{pages.port}", ChainOracle(await client(), oracle))
         services = [*(node.reporter.run() for node in nodes), relayer.run(), built.trade()]
         tasks = [asyncio.create_task(service) for service in services]
         try:

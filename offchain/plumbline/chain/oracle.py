@@ -70,11 +70,10 @@ class ChainOracle:
             return False
 
     async def _identity(self, block: int | Literal["latest"]) -> _Identity:
-        eth = self._rpc.w3.eth
         chain_id, epoch, header = await asyncio.gather(
-            self._rpc.ask(eth.chain_id), self._read("epoch"), self._rpc.ask(eth.get_block(block))
+            self._rpc.number(self._rpc.w3.eth.chain_id), self._read("epoch"), self._rpc.header(block)
         )
-        return _Identity(int(chain_id), int(epoch), int(header["number"]), bytes(header["hash"]))
+        return _Identity(chain_id, int(epoch), header.number, header.hash)
 
     async def latest_round(self) -> tuple[int, int]:
         round_id, timestamp = await self._read("latest_round")

@@ -14,13 +14,13 @@ from typing import Any, Final, cast
 import structlog
 from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
-from web3.exceptions import TransactionNotFound
+from web3.exceptions import TransactionIndexingInProgress, TransactionNotFound
 from web3.types import TxParams, TxReceipt
 
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.signing import LocalKey
 from plumbline.config import TxConfig
-from plumbline.errors import ChainError
+from plumbline.errors import ChainError, ChainUnreachable
 
 GWEI: Final = 10**9
 _GAS_MARGIN_PERCENT: Final = 20
@@ -69,10 +69,10 @@ class Sender:
         call = cast(TxParams, {"from": self._from, "to": to, "data": data, "value": value_wei})
         async with self._lock:
             if gas is None:
-                gas = await self._rpc.ask(eth.estimate_gas(call)) * (100 + _GAS_MARGIN_PERCENT) // 100
+                gas = await self._rpc.number(eth.estimate_gas(call)) * (100 + _GAS_MARGIN_PERCENT) // 100
             # Asked anew each time: a chain that was restarted may even have another id.
-            chain_id = await self._rpc.ask(eth.chain_id)
-            nonce = await self._rpc.ask(eth.get_transaction_count(self._from, "latest"))
+            chain_id = await self._rpc.number(eth.chain_id)
+            nonce = await self._rpc.number(eth.get_transaction_count(self._from, "latest"))
             unsigned = {"to": to, "data": data, "value": value_wei, "gas": gas, "nonce": nonce, "chainId": chain_id}
             receipt = await self._see_through(unsigned | {"type": 2})
         if receipt["status"] != 1:
@@ -83,24 +83,38 @@ class Sender:
     async def _see_through(self, unsigned: dict[str, Any]) -> TxReceipt:
         """Send, and replace with higher fees while it is not mined, until the deadline."""
         fees = await self._fees()
+        if fees is None:
+            raise ChainError(f"gas is too dear: a block's base fee and our priority fee exceed {self._cap / GWEI} gwei")
         hashes = [await self._broadcast(unsigned, fees)]
-        start = last_sent = await self._rpc.ask(self._rpc.w3.eth.block_number)
+        start = last_sent = await self._rpc.number(self._rpc.w3.eth.block_number)
         while True:
             for tx_hash in hashes:
                 if (receipt := await self._receipt(tx_hash)) is not None:
                     return receipt
-            head = await self._rpc.ask(self._rpc.w3.eth.block_number)
+            head = await self._rpc.number(self._rpc.w3.eth.block_number)
             # A distance, not a difference: a restarted chain begins again from 0.
             if abs(head - start) >= self._config.deadline_blocks:
                 raise ChainError(f"not mined within {self._config.deadline_blocks} blocks: {', '.join(hashes)}")
             if head - last_sent >= self._config.replace_after_blocks:
                 last_sent = head
-                raised = fees.raised().at_least(await self._fees())
-                if raised.max_fee <= self._cap:
+                fresh = await self._fees()
+                # Beyond the cap it stays as it is: the base fee may fall again before the deadline.
+                if fresh is not None and (raised := fees.raised().at_least(fresh)).max_fee <= self._cap:
                     fees = raised
-                    hashes.append(await self._broadcast(unsigned, fees))
-                    log.warning("transaction replaced", nonce=unsigned["nonce"], max_fee_gwei=fees.max_fee / GWEI)
+                    hashes += await self._replace(unsigned, fees)
             await asyncio.sleep(self._poll_s)
+
+    async def _replace(self, unsigned: dict[str, Any], fees: Fees) -> list[str]:
+        """The replacement's hash; none when the node refuses it, as when the first one was mined just now."""
+        try:
+            tx_hash = await self._broadcast(unsigned, fees)
+        except ChainUnreachable:
+            raise
+        except ChainError as error:
+            log.warning("replacement refused", nonce=unsigned["nonce"], reason=str(error))
+            return []
+        log.warning("transaction replaced", nonce=unsigned["nonce"], max_fee_gwei=fees.max_fee / GWEI)
+        return [tx_hash]
 
     async def _broadcast(self, unsigned: dict[str, Any], fees: Fees) -> str:
         """Sign and send. A node that still holds an older transaction of this nonce is outbid, up to the cap."""
@@ -124,25 +138,16 @@ class Sender:
     def _cap(self) -> int:
         return self._config.max_fee_gwei * GWEI
 
-    async def _fees(self) -> Fees:
-        """Twice the base fee, so that six full blocks in a row do not price it out, within the cap."""
-        block = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
-        base = block["baseFeePerGas"]
+    async def _fees(self) -> Fees | None:
+        """Twice the base fee, so that six full blocks in a row do not price it out; None beyond the cap."""
+        base = (await self._rpc.header()).base_fee_wei
         priority = self._config.priority_fee_gwei * GWEI
         if base + priority > self._cap:
-            raise ChainError(
-                f"gas is too dear: base fee {base / GWEI:.3f} + {self._config.priority_fee_gwei} gwei, "
-                f"cap {self._config.max_fee_gwei} gwei"
-            )
+            return None
         return Fees(min(2 * base + priority, self._cap), priority)
 
     async def _receipt(self, tx_hash: str) -> TxReceipt | None:
-        try:
-            return await self._rpc.ask(_receipt_or_none(self._rpc, tx_hash))
-        except ChainError as error:
-            if "indexing" in str(error):
-                return None
-            raise
+        return await self._rpc.ask(_receipt_or_none(self._rpc, tx_hash))
 
     async def _failure(self, call: TxParams) -> str:
         """Why a mined transaction failed: the same call again. Later state may let it pass: then nobody knows."""
@@ -155,6 +160,9 @@ class Sender:
 
 async def _receipt_or_none(rpc: Rpc, tx_hash: str) -> TxReceipt | None:
     try:
-        return await rpc.w3.eth.get_transaction_receipt(HexStr(tx_hash))
-    except TransactionNotFound:
+        receipt = await rpc.w3.eth.get_transaction_receipt(HexStr(tx_hash))
+    except (TransactionNotFound, TransactionIndexingInProgress):
         return None
+    if receipt["status"] not in (0, 1):
+        raise ValueError(f"receipt: expected status 0 or 1, got {receipt['status']!r}")
+    return receipt
