@@ -25,7 +25,7 @@ from plumbline.chain.rpc import Rpc
 from plumbline.clock import MarketClock
 from plumbline.errors import ChainError, PlumblineError
 from plumbline.ports import Clock
-from plumbline.supervisor.anvil import Anvil, anvil_path
+from plumbline.supervisor.anvil import Anvil
 from plumbline.supervisor.block_clock import BlockClock
 from plumbline.supervisor.configs import Run, reporters
 from plumbline.supervisor.processes import ProcessDied, Processes
@@ -51,6 +51,7 @@ class Outcome:
     rounds: int
     trades: int
     profit: int
+    gas_wei: int
     premium_ppm: int | None
     in_band: bool
     fault: str = ""
@@ -78,31 +79,33 @@ class Demo:
         self._checkout = checkout()
         self._processes = Processes(folder / "logs", os.environ)
         self._last = Snapshot()
+        self._begun = 0.0
+        self._deadline: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self, seconds: float | None) -> Outcome:
         """Plays until `seconds` have passed since the call (None: for ever), `stop` is set, or something dies."""
-        anvil_path()
-        deadline = time.monotonic() + seconds if seconds is not None else None
-        begun = time.monotonic()
+        self._begun = time.monotonic()
+        self._deadline = self._begun + seconds if seconds is not None else None
         fault = ""
         origin_s = (self.scenario.start_ms or time.time_ns() // 1_000_000) // 1000
         with Anvil("--timestamp", str(origin_s - HEADROOM_S), port=self._port) as anvil:
             try:
-                async with self._watching(anvil) as (run, watch):
-                    await self._first_round(watch, begun)
+                async with self._network(anvil) as (run, watch):
+                    await self._first_round(watch)
                     await self._open_market(run, watch)
-                    await self._until(watch, deadline)
-                    await self._settle(watch, deadline)
+                    while not self._over(SETTLE_S):
+                        await self._look(watch)
+                    await self._settle(watch)
             except (ProcessDied, ChainError) as error:
                 fault = str(error)
             finally:
                 await self._end()
         last = self._last
-        return Outcome(last.round_id, last.trades, last.profit, last.premium_ppm, last.in_band, fault)
+        return Outcome(last.round_id, last.trades, last.profit, last.gas_wei, last.premium_ppm, last.in_band, fault)
 
     @contextlib.asynccontextmanager
-    async def _watching(self, anvil: Anvil) -> AsyncIterator[tuple[Run, Watch]]:
+    async def _network(self, anvil: Anvil) -> AsyncIterator[tuple[Run, Watch]]:
         """Everything up to the first round is running inside."""
         self._say(f"chain on {anvil.url}; files of this run in {self.folder}")
         await self._deploy(anvil.url, "deploy", "--keys", str(self.folder / "keys"))
@@ -119,39 +122,40 @@ class Demo:
         async with Rpc([anvil.url], timeout_s=10) as rpc, httpx.AsyncClient(timeout=2) as http:
             yield run, Watch(rpc, http, run.contracts, run.url(reporters()[0]))
 
-    async def _first_round(self, watch: Watch, begun: float) -> None:
+    async def _first_round(self, watch: Watch) -> None:
         give_up = time.monotonic() + FIRST_ROUND_TIMEOUT_S
-        while not self._last.nav_wad:
+        while not self._last.nav_wad and not self._over():
             if time.monotonic() > give_up:
                 raise ProcessDied(f"no round with every price within {FIRST_ROUND_TIMEOUT_S} s; see {self.folder}/logs")
-            if self.stop.is_set():
-                return
             await self._look(watch)
-        self._say(f"first round published after {time.monotonic() - begun:.1f} s")
+        if self._last.nav_wad:
+            self._say(f"first round with every price after {time.monotonic() - self._begun:.1f} s")
 
     async def _open_market(self, run: Run, watch: Watch) -> None:
         """The pool at NAV, then those who trade in it."""
-        if self.stop.is_set():
+        if self._over():
             return
         await self._deploy(run.rpc_url, "open-market")
         run.contracts = self._contracts()
         watch.found_pool(run.contracts["pool"])
         await self._start("keeper", "keeper", run.keeper())
         await self._start("trader", "trader", run.trader())
+        console = f"APE_FOUNDRY_HOST={run.rpc_url} PLUMBLINE_DEPLOYMENT={self._record} scripts/run ape console"
+        self._say(f"market open; to look inside: {console}")
 
-    async def _until(self, watch: Watch, deadline: float | None) -> None:
-        while not self.stop.is_set() and (deadline is None or time.monotonic() < deadline - SETTLE_S):
-            await self._look(watch)
-
-    async def _settle(self, watch: Watch, deadline: float | None) -> None:
-        """The trader goes first, so that the last push is answered; then one last look."""
+    async def _settle(self, watch: Watch) -> None:
+        """The trader goes first, so that its last push is answered; then looks until the price is home."""
         if "trader" not in self._processes.children:
             return
         await self._processes.stop(["trader"])
         limit = time.monotonic() + SETTLE_S
         await self._look(watch)
-        while not self._last.in_band and time.monotonic() < min(limit, deadline or limit):
+        while not self._last.in_band and time.monotonic() < limit:
             await self._look(watch)
+
+    def _over(self, margin_s: float = 0) -> bool:
+        """Whether it is time to end: asked to, or within `margin_s` of the deadline."""
+        return self.stop.is_set() or (self._deadline is not None and time.monotonic() > self._deadline - margin_s)
 
     async def _look(self, watch: Watch) -> None:
         """One look, shown; waits its time. Raises what ended a process or a task of ours."""

@@ -43,9 +43,9 @@ class Scenario:
     period_s: int = 5
     """Between two possible rounds."""
     block_s: int = 1
-    heartbeat_s: int = 20
+    heartbeat_s: int = 10
     deviation_bps: int = 10
-    push_s: int = 20
+    push_s: int = 10
     """The trader pushes the pool once in each interval."""
     market_age_s: int = 60
     """A venue's market silent for longer is out."""

@@ -41,8 +41,8 @@ def summary(outcome: Outcome) -> str:
     """One line: what happened, and why it is a success or not."""
     premium = f"{outcome.premium_ppm / 100:+.1f} bps" if outcome.premium_ppm is not None else "never seen"
     told = (
-        f"{outcome.rounds} rounds published, {outcome.trades} arbitrages made for "
-        f"{view.quote_text(outcome.profit)} before gas, last premium {premium}"
+        f"{outcome.rounds} rounds published; keeper: "
+        f"{view.keeper_text(outcome.trades, outcome.profit, outcome.gas_wei)}; last premium {premium}"
     )
     failures = outcome.failures()
     return f"plumbline demo: {told}" + (f" - FAILED: {'; '.join(failures)}" if failures else " - all well")

@@ -45,7 +45,7 @@ def line(snapshot: Snapshot) -> str:
     return (
         f"{utc(snapshot.at_s)}  round {snapshot.round_id}: {answers or 'none yet'}; NAV {usd(snapshot.nav_wad)}, "
         f"pool {usd(snapshot.pool_wad)}, premium {premium_text(snapshot)}; "
-        f"{snapshot.trades} arbitrages, profit {quote_text(snapshot.profit)}"
+        f"{keeper_text(snapshot.trades, snapshot.profit, snapshot.gas_wei)}"
     )
 
 
@@ -57,8 +57,9 @@ def usd(value_wad: int | None) -> str:
     return f"{format_wad(value_wad, 4)} USD" if value_wad is not None else "-"
 
 
-def quote_text(amount: int) -> str:
-    return f"{format_wad(rescale(amount, QUOTE_DECIMALS, WAD_DECIMALS))} USDC"
+def keeper_text(trades: int, profit: int, gas_wei: int) -> str:
+    earned = format_wad(rescale(profit, QUOTE_DECIMALS, WAD_DECIMALS))
+    return f"{trades} arbitrages, profit {earned} USDC, gas {format_wad(gas_wei, 6)} ETH"
 
 
 def price_text(feed: str, price: int) -> str:
@@ -113,7 +114,7 @@ def _market_table(snapshot: Snapshot) -> Table:
     table.add_row("NAV", usd(snapshot.nav_wad))
     table.add_row("pool price", usd(snapshot.pool_wad))
     table.add_row("premium", Text(premium_text(snapshot), style="green" if snapshot.in_band else "yellow"))
-    table.add_row("keeper", f"{snapshot.trades} arbitrages, profit {quote_text(snapshot.profit)} before gas")
+    table.add_row("keeper", keeper_text(snapshot.trades, snapshot.profit, snapshot.gas_wei))
     return table
 
 

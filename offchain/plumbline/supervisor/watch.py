@@ -51,6 +51,8 @@ class Snapshot:
     """Arbitrages so far."""
     profit: int = 0
     """Their sum in the quote token's base units at oracle prices, before gas."""
+    gas_wei: int = 0
+    """What the keeper has spent of its ether, on failures too."""
     feeds: tuple[Mapping[str, Any], ...] = ()
     """The `feeds` of a reporter's /status page: index price and venues."""
 
@@ -76,6 +78,8 @@ class Watch:
         self._arbitrageur = rpc.contract("ParityArbitrageur", contracts["arbitrageur"])
         self._quote = contracts["token USDC"]
         self._pool: Any = None
+        self._keeper: tuple[Any, int] | None = None
+        """Who owns the arbitrageur, and the ether it had at the first look."""
         self._names: tuple[tuple[str, int], ...] = ()
         self._seen_block = 0
         self._trades = self._profit = 0
@@ -103,6 +107,7 @@ class Watch:
             band=await self._band() if self._pool is not None else None,
             trades=self._trades,
             profit=self._profit,
+            gas_wei=await self._gas_wei(),
             feeds=index,
         )
 
@@ -160,6 +165,14 @@ class Watch:
                 self._trades += 1
                 self._profit += found["args"]["profit"]
         self._seen_block = head
+
+    async def _gas_wei(self) -> int:
+        eth = self._rpc.w3.eth
+        if self._keeper is None:
+            owner = await self._ask(self._arbitrageur.functions.OWNER())
+            self._keeper = owner, await self._rpc.ask(eth.get_balance(owner))
+        owner, before_wei = self._keeper
+        return int(before_wei - await self._rpc.ask(eth.get_balance(owner)))
 
     async def _index(self) -> tuple[Mapping[str, Any], ...]:
         try:
