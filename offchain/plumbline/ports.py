@@ -160,8 +160,8 @@ class ParityReceipt:
 class ParityVenue(Protocol):
     """Where a keeper trades. Every method raises ChainError, with the contract's reason when it has one."""
 
-    async def head(self) -> int:
-        """Number of the latest block."""
+    async def head(self) -> bytes:
+        """Hash of the latest block: its number alone would not tell a reorganised or restarted chain."""
         ...
 
     async def snapshot(self) -> ParitySnapshot: ...

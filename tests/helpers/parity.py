@@ -94,9 +94,9 @@ class FakeVenue:
     traded: asyncio.Event = field(default_factory=asyncio.Event)
     simulated: int = 0
 
-    async def head(self) -> int:
+    async def head(self) -> bytes:
         self._fail()
-        return self.block
+        return self.block.to_bytes(32)
 
     async def snapshot(self) -> ParitySnapshot:
         self._fail()

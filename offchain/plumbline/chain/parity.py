@@ -53,8 +53,8 @@ class ChainParity:
         self._oracle = rpc.contract("MedianOracle", config.chain.oracle)
         self._setting: _Setting | None = None
 
-    async def head(self) -> int:
-        return int(await self._rpc.ask(self._rpc.w3.eth.block_number))
+    async def head(self) -> bytes:
+        return bytes((await self._rpc.ask(self._rpc.w3.eth.get_block("latest")))["hash"])
 
     async def snapshot(self) -> ParitySnapshot:
         """Everything that decides the next trade, as of one block.
@@ -67,7 +67,7 @@ class ChainParity:
                 header = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
                 setting = self._setting = self._setting or await self._find()
                 market = await self._market(setting)
-                if market is not None and await self.head() == header["number"]:
+                if market is not None and await self.head() == bytes(header["hash"]):
                     break
             else:
                 raise ChainError(f"no still moment in {_LOOKS} looks: blocks come faster than they can be read")

@@ -74,7 +74,7 @@ class Keeper:
         self.last: ParitySnapshot | None = None
         self.recent: deque[TradeRecord] = deque(maxlen=_RECENT)
         self.outcome: Outcome | None = None
-        self._seen_block: int | None = None
+        self._seen: bytes | None = None
         self._typical_gas = TYPICAL_GAS
         self._trouble = ""
         """What the chain failed with last; empty while it answers."""
@@ -86,12 +86,12 @@ class Keeper:
             await asyncio.sleep(poll_s)
 
     async def look(self) -> None:
-        """A turn if there is a block not seen yet. A lower number is a new block too: of a restarted chain."""
+        """A turn if there is a block not seen yet."""
         try:
             head = await self._venue.head()
-            if head != self._seen_block:
+            if head != self._seen:
                 await self.turn()
-                self._seen_block = head
+                self._seen = head
         except ChainError as error:
             self.metrics.chain_errors.inc()
             if str(error) != self._trouble:

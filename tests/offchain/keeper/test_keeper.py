@@ -128,7 +128,6 @@ def test_look__same_block__takes_one_turn(journal):
         for venue.block in blocks:
             await keeper.look()
 
-    # A lower number is the first block of a restarted chain.
     asyncio.run(look_at([100, 100, 101, 101, 7]))
     assert keeper.metrics.turns.labels(Outcome.INSIDE)._value.get() == 3
 
