@@ -9,31 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
 from plumbline.core.units import WAD
 from plumbline.replay.tape import Print
 
+T = TypeVar("T")
 Recent = Callable[[str], Sequence[Print]]
 """The latest prints of a symbol, oldest first."""
-
-
-class Request(msgspec.Struct):
-    """What clients may say to any of the exchanges; each reads its own fields."""
-
-    method: str = ""
-    op: str = ""
-    type: str = ""
-    event: str = ""
-    channel: msgspec.Raw = msgspec.Raw(b'""')
-    params: msgspec.Raw = msgspec.Raw(b"{}")
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-    args: list[str] = []
-    product_ids: list[str] = []
-    id: int = 0
-    req_id: msgspec.Raw = msgspec.Raw(b'""')
 
 
 class Session(ABC):
@@ -102,10 +87,10 @@ def rfc3339(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}000Z"
 
 
-def read(frame: bytes) -> Request | None:
-    """A client's request; None when it is none."""
+def read(frame: bytes, kind: type[T]) -> T | None:
+    """What a client sent, as this kind of request; None when it is none."""
     try:
-        return msgspec.json.decode(frame, type=Request)
+        return msgspec.json.decode(frame, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 

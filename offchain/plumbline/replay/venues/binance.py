@@ -16,6 +16,12 @@ from plumbline.replay.tape import Print
 from plumbline.replay.venues.base import Recent, Session, decimal, encode, read
 
 
+class _Request(msgspec.Struct):
+    method: str
+    params: msgspec.Raw = msgspec.Raw(b"null")
+    id: int | None = None
+
+
 class BinanceSession(Session):
     venue: ClassVar[str] = "binance"
     path: ClassVar[str] = "/ws"
@@ -25,14 +31,13 @@ class BinanceSession(Session):
         return symbol.replace("/", "")
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        request = read(frame)
+        request = read(frame, _Request)
         if request is None:
             return [_error(3, "Invalid JSON: expected value", None)]
         if request.method != "SUBSCRIBE":
             return [_error(2, f"Invalid request: unknown variant {request.method[:40]}", request.id)]
-        try:
-            streams = msgspec.json.decode(request.params, type=list[str])
-        except msgspec.MsgspecError:
+        streams = read(request.params, list[str])
+        if streams is None:
             return [_error(2, "Invalid request: params must be a list of streams", request.id)]
         for stream in streams:
             match = re.fullmatch(r"([a-z0-9]+)@trade", stream)

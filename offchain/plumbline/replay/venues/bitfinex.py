@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from plumbline.replay.tape import Print
-from plumbline.replay.venues.base import Recent, Session, encode, number
+from plumbline.replay.venues.base import Recent, Session, encode, number, read
 
 _NUMBER_ALL = 65_536
 _INVALID_SYMBOL = 10_300
@@ -47,9 +47,8 @@ class BitfinexSession(Session):
         return [self._array(channel, "hb") for channel in self._channels.values()]
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        try:
-            request = msgspec.json.decode(frame, type=_Request)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        request = read(frame, _Request)
+        if request is None:
             return [encode({"event": "error", "msg": "ERR_REQ_INVALID", "code": 10_000})]
         if request.event == "conf":
             self._sequence = 0 if request.flags & _NUMBER_ALL else None

@@ -18,6 +18,11 @@ class _Data(msgspec.Struct):
     channel: str
 
 
+class _Request(msgspec.Struct):
+    event: str
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class BitstampSession(Session):
     venue: ClassVar[str] = "bitstamp"
     path: ClassVar[str] = "/"
@@ -27,15 +32,15 @@ class BitstampSession(Session):
         return symbol.replace("/", "").lower()
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        request = read(frame)
+        request = read(frame, _Request)
         if request is not None and request.event == "bts:heartbeat":
             return [encode({"event": "bts:heartbeat", "channel": "", "data": {"status": "success"}})]
         if request is None or request.event != "bts:subscribe":
             return [_error("", "Incorrect JSON format.")]
-        try:
-            channel = msgspec.json.decode(request.data, type=_Data).channel
-        except msgspec.MsgspecError:
+        data = read(request.data, _Data)
+        if data is None:
             return [_error("", "Incorrect JSON format.")]
+        channel = data.channel
         symbol = self._symbols.get(channel.removeprefix(_CHANNEL))
         if symbol is None or not channel.startswith(_CHANNEL):
             return [_error(channel, "Bad subscription string.")]

@@ -7,12 +7,20 @@ import uuid
 from collections.abc import Sequence
 from typing import ClassVar
 
+import msgspec
+
 from plumbline.replay.tape import Print
 from plumbline.replay.venues.base import Recent, Session, by_symbol, decimal, encode, read
 
 _TOPIC = "publicTrade."
 _MOST_ARGS = 10
 """Topics a request may hold on spot."""
+
+
+class _Request(msgspec.Struct):
+    op: str
+    args: list[str] = []
+    req_id: str = ""
 
 
 class BybitSession(Session):
@@ -24,22 +32,21 @@ class BybitSession(Session):
         return symbol.replace("/", "")
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        request = read(frame)
+        request = read(frame, _Request)
         if request is None:
             return [_answer(False, "error:invalid json", "", "")]
-        req_id = bytes(request.req_id).strip(b'"').decode(errors="replace")
         if request.op == "ping":
-            return [_answer(True, "pong", req_id, "ping")]
+            return [_answer(True, "pong", request.req_id, "ping")]
         if request.op != "subscribe":
-            return [_answer(False, f"error:unknown op {request.op[:20]}", req_id, request.op[:20])]
+            return [_answer(False, f"error:unknown op {request.op[:20]}", request.req_id, request.op[:20])]
         if len(request.args) > _MOST_ARGS:
-            return [_answer(False, f"args size >{_MOST_ARGS}", req_id, "subscribe")]
+            return [_answer(False, f"args size >{_MOST_ARGS}", request.req_id, "subscribe")]
         wrong = [topic for topic in request.args if topic.removeprefix(_TOPIC) not in self._symbols]
         if wrong:
             # Seen live: the answer to a refused topic does not bring the request's id back.
             return [_answer(False, f"error:handler not found,topic:{wrong[0]}", "", "subscribe")]
         self.subscribed.update(self._symbols[topic.removeprefix(_TOPIC)] for topic in request.args)
-        return [_answer(True, "subscribe", req_id, "subscribe")]
+        return [_answer(True, "subscribe", request.req_id, "subscribe")]
 
     def encode(self, prints: Sequence[Print], now_ms: int) -> list[bytes]:
         return [self._frame(self.name(symbol), group, now_ms) for symbol, group in by_symbol(prints).items()]

@@ -10,8 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+import msgspec
+
 from plumbline.replay.tape import Print
 from plumbline.replay.venues.base import Recent, Session, by_symbol, decimal, encode, read, rfc3339
+
+
+class _Request(msgspec.Struct):
+    type: str
+    channel: str = ""
+    product_ids: list[str] = []
 
 
 class CoinbaseSession(Session):
@@ -38,14 +46,13 @@ class CoinbaseSession(Session):
         return [self._numbered("heartbeats", [beat], now_ms)]
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        request = read(frame)
+        request = read(frame, _Request)
         if request is None or request.type != "subscribe":
             return [_error("failed to parse message")]
-        channel = bytes(request.channel)
-        if channel == b'"heartbeats"':
+        if request.channel == "heartbeats":
             self.must_speak_s, self._beats = None, self._beats or 0
             return [self._subscriptions(now_ms)]
-        if channel != b'"market_trades"':
+        if request.channel != "market_trades":
             return [_error("channel is not supported")]
         unknown = [product for product in request.product_ids if product not in self._symbols]
         if unknown:

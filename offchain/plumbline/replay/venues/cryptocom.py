@@ -23,6 +23,12 @@ class _Params(msgspec.Struct):
     channels: list[str]
 
 
+class _Request(msgspec.Struct):
+    method: str
+    id: int = -1
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class CryptocomSession(Session):
     venue: ClassVar[str] = "cryptocom"
     path: ClassVar[str] = "/exchange/v1/market"
@@ -43,7 +49,7 @@ class CryptocomSession(Session):
         return [encode({"id": now_ms, "method": "public/heartbeat", "code": 0})]
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        request = read(frame)
+        request = read(frame, _Request)
         if request is None:
             return [encode({"id": -1, "method": "", "code": _BAD_REQUEST, "message": "Bad request"})]
         answer = {"id": request.id, "method": request.method}
@@ -51,10 +57,8 @@ class CryptocomSession(Session):
             if self.must_speak_s is not None and request.id == self._beat:
                 self.must_speak_s = None
             return []
-        try:
-            channels = msgspec.json.decode(request.params, type=_Params).channels
-        except msgspec.MsgspecError:
-            channels = []
+        params = read(request.params, _Params)
+        channels = params.channels if params is not None else []
         if request.method != "subscribe" or not channels:
             return [encode({**answer, "code": _BAD_REQUEST, "message": "Bad request"})]
         if any(channel.removeprefix(_CHANNEL) not in self._symbols for channel in channels):

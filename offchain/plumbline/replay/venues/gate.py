@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from plumbline.replay.tape import Print
-from plumbline.replay.venues.base import Recent, Session, decimal, encode
+from plumbline.replay.venues.base import Recent, Session, decimal, encode, read
 
 _CHANNEL = "spot.trades"
 _INVALID_ARGUMENT = 2
@@ -31,9 +31,8 @@ class GateSession(Session):
         return symbol.replace("/", "_")
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        try:
-            request = msgspec.json.decode(frame, type=_Request)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        request = read(frame, _Request)
+        if request is None:
             return [_answer(_Request(""), now_ms, error="invalid request body")]
         if request.channel == "spot.ping":
             return [encode({**_times(now_ms), "channel": "spot.pong", "event": "", "result": None})]

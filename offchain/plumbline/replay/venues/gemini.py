@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from plumbline.replay.tape import Print
-from plumbline.replay.venues.base import Recent, Session, decimal, encode
+from plumbline.replay.venues.base import Recent, Session, decimal, encode, read
 
 _STREAM = "@trade"
 
@@ -32,9 +32,8 @@ class GeminiSession(Session):
         return symbol.replace("/", "").lower()
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        try:
-            request = msgspec.json.decode(frame, type=_Request)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        request = read(frame, _Request)
+        if request is None:
             return [_error(None, "Invalid request")]
         if request.method == "ping":
             return [encode({"id": request.id, "status": 200})]

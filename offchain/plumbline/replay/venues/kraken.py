@@ -18,6 +18,12 @@ class _Params(msgspec.Struct):
     snapshot: bool = True
 
 
+class _Request(msgspec.Struct):
+    method: str = ""
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+    req_id: int = 0
+
+
 class KrakenSession(Session):
     venue: ClassVar[str] = "kraken"
     path: ClassVar[str] = "/v2"
@@ -35,19 +41,18 @@ class KrakenSession(Session):
         return [encode({"channel": "heartbeat"})] if self.subscribed else []
 
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
-        request = read(frame)
+        request = read(frame, _Request)
         times = {"time_in": rfc3339(now_ms), "time_out": rfc3339(now_ms)}
         if request is not None and request.method == "ping":
             return [encode({"method": "pong", **times})]
         if request is None or request.method != "subscribe":
             return [encode({"error": "Unsupported event", "success": False, **times})]
-        try:
-            params = msgspec.json.decode(request.params, type=_Params)
-        except msgspec.MsgspecError:
+        params = read(request.params, _Params)
+        if params is None:
             return [encode({"error": "Malformed request", "method": "subscribe", "success": False, **times})]
         answers: list[bytes] = []
         for symbol in params.symbol:
-            answer: dict[str, Any] = {"method": "subscribe", "req_id": _req_id(request.req_id), **times}
+            answer: dict[str, Any] = {"method": "subscribe", "req_id": request.req_id, **times}
             if symbol not in self._symbols:
                 why = f"Currency pair not supported {symbol}"
                 answers.append(encode({**answer, "error": why, "success": False, "symbol": symbol}))
@@ -61,11 +66,6 @@ class KrakenSession(Session):
 
     def encode(self, prints: Sequence[Print], now_ms: int) -> list[bytes]:
         return [_frame("update", group) for group in by_symbol(prints).values()]
-
-
-def _req_id(raw: msgspec.Raw) -> int:
-    text = bytes(raw)
-    return int(text) if text.isdigit() and len(text) <= 18 else 0
 
 
 def _frame(kind: str, prints: Sequence[Print]) -> bytes:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from plumbline.replay.tape import Print
-from plumbline.replay.venues.base import Recent, Session, decimal, encode
+from plumbline.replay.venues.base import Recent, Session, decimal, encode, read
 
 _WRONG_ARGUMENT = "60018"
 _BAD_REQUEST = "60012"
@@ -37,9 +37,8 @@ class OkxSession(Session):
     def receive(self, frame: bytes, now_ms: int, recent: Recent) -> list[bytes]:
         if frame == b"ping":
             return [b"pong"]
-        try:
-            request = msgspec.json.decode(frame, type=_Request)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        request = read(frame, _Request)
+        if request is None:
             return [_error("", _BAD_REQUEST, f"Invalid request: {frame[:100]!r}")]
         if request.op != "subscribe":
             return [_error(request.id, _BAD_REQUEST, f"Invalid request: op {request.op[:20]}")]
