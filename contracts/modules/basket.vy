@@ -30,7 +30,9 @@ MAX_MINT_FEE_BPS: constant(uint256) = 500
 MAX_REDEEM_FEE_BPS: constant(uint256) = 500
 MAX_STREAMING_FEE_BPS: constant(uint256) = 1_000    # a year
 
+ANY_REBASING: constant(uint256) = 1 << 31     # in the terms: some component has the flag that follows
 REBASING: constant(uint256) = 1 << 160        # flag of a component: its balance is checked in each operation
+CUT: constant(uint256) = 1 << 161             # flag of a component: it has shared a loss
 
 _UNIT_EXPONENT: constant(uint256) = 36        # a unit is D18{tok/share} of 1e18-wei shares
 _MAX_EXPONENT: constant(uint256) = 77         # 10**77 fits a word
@@ -52,7 +54,6 @@ struct Terms:
     streaming_fee_bps: uint256    # {bps/year}
     mint_fee_bps: uint256
     redeem_fee_bps: uint256
-    any_rebasing: bool            # some component has the flag
 
 
 @internal
@@ -86,7 +87,6 @@ def _pack_terms(t: Terms) -> uint256:
     return (
         (t.growth_0 << 128) | (t.since << 88) | (t.count << 80)
         | (t.streaming_fee_bps << 64) | (t.mint_fee_bps << 48) | (t.redeem_fee_bps << 32)
-        | (convert(t.any_rebasing, uint256) << 31)
     )
 
 
@@ -100,7 +100,6 @@ def _unpack_terms(word: uint256) -> Terms:
         streaming_fee_bps=(word >> 64) & _MASK_16,
         mint_fee_bps=(word >> 48) & _MASK_16,
         redeem_fee_bps=(word >> 32) & _MASK_16,
-        any_rebasing=(word >> 31) & 1 != 0,
     )
 
 
@@ -149,9 +148,9 @@ def _unit(word: uint256) -> uint256:
 
 @internal
 @pure
-def _scaled(word: uint256, ratio: uint256) -> uint256:
+def _cut(word: uint256, ratio: uint256) -> uint256:
     """
-    @notice The component with its unit times ratio, rounded down at the 24th digit.
+    @notice The component after a loss: its unit times ratio, rounded down at the 24th digit.
     @param ratio D18{1}, at most 1
     """
     mantissa: uint256 = (word >> 176) * ratio
@@ -161,7 +160,7 @@ def _scaled(word: uint256, ratio: uint256) -> uint256:
             break
         mantissa //= 10    # the dust stays with the vault
         exponent -= 1
-    return (mantissa << 176) | (exponent << 168) | (word & (2**168 - 1))
+    return (mantissa << 176) | (exponent << 168) | (word & (2**168 - 1)) | CUT
 
 
 @internal

@@ -4,8 +4,9 @@
 """
 @title Reserves
 @license AGPL-3.0-only
-@notice What the vault owes beside its backing, token by token: the claims of those who left a token behind. Backing
-        and reserves of a token share one fate: when the balance falls short, each is cut by the same ratio.
+@notice What the vault owes beside its backing, token by token: the claims of those who left a token behind, and what
+        keepers deposited. Backing and reserves of a token share one fate: when the balance falls short, each is cut
+        by the same ratio.
 @dev Owed in all, of one token {tok}:
 
          owed = base_in * unit + amount
@@ -45,11 +46,11 @@ def _keep_claim(owner: address, token: address, amount: uint256):
     """
     @notice `amount`, until now part of the backing, is from now on owed to `owner`.
     """
-    index: uint256 = WAD - self._reserves[token].loss
+    index: uint256 = self._index(token)
     # A token that is gone altogether is owed to nobody; its amounts are zero.
     if amount != 0 and index != 0:
         self._claims[owner][token] += fixed_point._mul_div_down(amount, WAD, index)
-        self._reserves[token].amount += convert(amount, int256)
+        self._receive(token, amount)
 
 
 @internal
@@ -59,14 +60,33 @@ def _end_claim(owner: address, token: address) -> uint256:
     """
     amount: uint256 = self._worth(token, self._claims[owner][token])
     self._claims[owner][token] = 0
-    self._reserves[token].amount -= convert(amount, int256)
+    self._pay(token, amount)
     return amount
+
+
+@internal
+def _receive(token: address, amount: uint256):
+    self._reserves[token].amount += convert(amount, int256)
+
+
+@internal
+def _pay(token: address, amount: uint256):
+    self._reserves[token].amount -= convert(amount, int256)
+
+
+@internal
+@view
+def _index(token: address) -> uint256:
+    """
+    @return D18{1} what a point is worth, in base units
+    """
+    return WAD - self._reserves[token].loss
 
 
 @internal
 @view
 def _worth(token: address, points: uint256) -> uint256:
-    return fixed_point._mul_div_down(points, WAD - self._reserves[token].loss, WAD)
+    return fixed_point._mul_div_down(points, self._index(token), WAD)
 
 
 @internal

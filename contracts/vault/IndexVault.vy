@@ -27,6 +27,7 @@ from contracts.interfaces import IMedianOracle
 from contracts.modules import basket
 from contracts.modules import constants as c
 from contracts.modules import fixed_point
+from contracts.modules import keeper_float
 from contracts.modules import ownable
 from contracts.modules import reserves
 from contracts.modules import share
@@ -39,6 +40,7 @@ implements: IIndexVault
 initializes: ownable
 initializes: share
 initializes: reserves
+initializes: keeper_float[reserves := reserves]
 
 # ERC-20 and ERC-2612
 exports: (
@@ -130,12 +132,10 @@ def mint(
     @param deadline {s} the last block time at which this may happen
     @return {tok} what was paid of each component
     """
-    assert block.timestamp <= deadline, "vault: expired"
-    head: uint256 = self._head
-    assert head & _PAUSED == 0, "vault: paused"
+    head: uint256 = self._mintable(deadline)
     body: DynArray[uint256, MAX_BODY] = self._checked_body(head)
     terms: basket.Terms = basket._unpack_terms(body[0])
-    assert len(max_amounts) == terms.count, "vault: wrong number of limits"
+    self._check_length(len(max_amounts), terms.count)
     growth: uint256 = self._growth(terms)
     base: uint256 = 0
     fee: uint256 = 0
@@ -150,13 +150,7 @@ def mint(
         amounts.append(amount)
 
     # Credited only now: a token's hook must not find shares that are not yet paid for.
-    ledger: Ledger = self._read_ledger()
-    ledger.base += base
-    ledger.held += shares
-    assert fixed_point._mul_div_down(ledger.base, growth, WAD) <= self._cap(head), "vault: above supply cap"
-    self._write_ledger(ledger)
-    share._credit(receiver, shares)
-    log IIndexVault.Minted(caller=msg.sender, receiver=receiver, shares=shares, fee_shares=fee)
+    self._issue(shares, receiver, base, fee, growth, self._cap(head))
     return amounts
 
 
@@ -198,6 +192,79 @@ def redeem_skipping(
 
 
 @external
+def deposit_float(amounts: DynArray[uint256, MAX_COMPONENTS]):
+    """
+    @notice Bring components once, to mint from them later without moving a token.
+    @param amounts {tok} of each component; zero leaves it alone
+    """
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
+    self._check_length(len(amounts), basket._unpack_terms(body[0]).count)
+    for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
+        if amounts[i] != 0:
+            component: address = basket._token(body[i + 1])
+            # A loss that is already there is not the depositor's.
+            self._sync(component)
+            token._pull(component, msg.sender, amounts[i])
+            keeper_float._deposit(msg.sender, i, component, amounts[i])
+            log IIndexVault.FloatDeposited(owner=msg.sender, component=component, amount=amounts[i])
+
+
+@external
+def withdraw_float(amounts: DynArray[uint256, MAX_COMPONENTS], receiver: address):
+    """
+    @notice Take float out, at any time.
+    @param amounts {tok} of each component; zero does not call the token
+    """
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
+    self._check_length(len(amounts), basket._unpack_terms(body[0]).count)
+    for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
+        if amounts[i] != 0:
+            component: address = basket._token(body[i + 1])
+            self._sync(component)
+            keeper_float._withdraw(msg.sender, i, component, amounts[i])
+            token._push(component, receiver, amounts[i])
+            log IIndexVault.FloatWithdrawn(
+                owner=msg.sender, receiver=receiver, component=component, amount=amounts[i]
+            )
+
+
+@external
+def mint_from_float(shares: uint256, receiver: address, basket_seen: address, deadline: uint256):
+    """
+    @notice `mint`, paid from the caller's float.
+    @param basket_seen the `basket` the caller knew: with it, what a share costs can only have fallen
+    """
+    head: uint256 = self._mintable(deadline)
+    body: DynArray[uint256, MAX_BODY] = self._checked_body(head)
+    assert self._data_of(self._head) == basket_seen, "vault: basket changed"
+    terms: basket.Terms = basket._unpack_terms(body[0])
+    growth: uint256 = self._growth(terms)
+    base: uint256 = 0
+    fee: uint256 = 0
+    base, fee = self._base_to_mint(shares, terms.mint_fee_bps, growth)
+    keeper_float._mint(msg.sender, body, terms.count, base)
+    self._issue(shares, receiver, base, fee, growth, self._cap(head))
+
+
+@external
+def redeem_to_float(shares: uint256, basket_seen: address, deadline: uint256):
+    """
+    @notice `redeem`, paid into the caller's float.
+    @param basket_seen the `basket` the caller knew
+    """
+    assert block.timestamp <= deadline, "vault: expired"
+    body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head)
+    assert self._data_of(self._head) == basket_seen, "vault: basket changed"
+    terms: basket.Terms = basket._unpack_terms(body[0])
+    base: uint256 = 0
+    fee: uint256 = 0
+    base, fee = self._base_to_redeem(shares, terms.redeem_fee_bps, self._growth(terms))
+    self._retire(shares, base)
+    keeper_float._redeem(msg.sender, body, terms.count, base)
+    log IIndexVault.Redeemed(caller=msg.sender, receiver=msg.sender, shares=shares, fee_shares=fee)
+
+
+@external
 def claim(component: address, receiver: address) -> uint256:
     """
     @notice Pay out what the caller left behind of a token.
@@ -229,14 +296,14 @@ def set_rebasing(component: address, rebasing: bool):
     ownable._check_owner()
     head: uint256 = self._head
     body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
-    terms: basket.Terms = basket._unpack_terms(body[0])
-    at: uint256 = self._find(body, terms.count, component)
+    count: uint256 = basket._unpack_terms(body[0]).count
+    at: uint256 = self._find(body, count, component)
     assert at != 0, "vault: not a component"
     body[at] = (body[at] & ~basket.REBASING) | (basket.REBASING * convert(rebasing, uint256))
-    terms.any_rebasing = False
-    for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
-        terms.any_rebasing = terms.any_rebasing or body[i + 1] & basket.REBASING != 0
-    body[0] = basket._pack_terms(terms)
+    body[0] = body[0] & ~basket.ANY_REBASING
+    for i: uint256 in range(count, bound=MAX_COMPONENTS):
+        if body[i + 1] & basket.REBASING != 0:
+            body[0] = body[0] | basket.ANY_REBASING
     self._write_body(head, body)
     log IIndexVault.RebasingChanged(component=component, rebasing=rebasing)
 
@@ -393,6 +460,28 @@ def fees() -> (uint256, uint256, uint256):
 
 @external
 @view
+def float_of(owner: address) -> DynArray[uint256, MAX_COMPONENTS]:
+    """
+    @notice {tok} of each component that `owner` could withdraw.
+    """
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
+    amounts: DynArray[uint256, MAX_COMPONENTS] = []
+    for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
+        amounts.append(keeper_float._amount(owner, i, basket._token(body[i + 1])))
+    return amounts
+
+
+@external
+@view
+def basket_data() -> address:
+    """
+    @notice The data contract in force: another one means other units, fees or flags.
+    """
+    return self._data_of(self._head)
+
+
+@external
+@view
 def paused() -> bool:
     """
     @notice Whether mints are stopped.
@@ -429,6 +518,48 @@ def pending_fees() -> uint256:
 
 
 @internal
+@pure
+def _check_length(given: uint256, count: uint256):
+    assert given == count, "vault: wrong number of amounts"
+
+
+@internal
+@view
+def _mintable(deadline: uint256) -> uint256:
+    """
+    @return the head slot
+    """
+    assert block.timestamp <= deadline, "vault: expired"
+    head: uint256 = self._head
+    assert head & _PAUSED == 0, "vault: paused"
+    return head
+
+
+@internal
+def _issue(shares: uint256, receiver: address, base: uint256, fee: uint256, growth: uint256, cap: uint256):
+    """
+    @notice Enter a mint that has been paid.
+    """
+    ledger: Ledger = self._read_ledger()
+    ledger.base += base
+    ledger.held += shares
+    assert fixed_point._mul_div_down(ledger.base, growth, WAD) <= cap, "vault: above supply cap"
+    self._write_ledger(ledger)
+    share._credit(receiver, shares)
+    log IIndexVault.Minted(caller=msg.sender, receiver=receiver, shares=shares, fee_shares=fee)
+
+
+@internal
+def _retire(shares: uint256, base: uint256):
+    """
+    @notice Burn the caller's shares and write off the base they are paid.
+    """
+    share._debit(msg.sender, shares)
+    ledger: Ledger = self._read_ledger()
+    self._write_ledger(Ledger(base=ledger.base - base, held=ledger.held - shares))
+
+
+@internal
 def _redeem(
     shares: uint256,
     receiver: address,
@@ -440,17 +571,14 @@ def _redeem(
     assert receiver != empty(address) and receiver != self, "vault: invalid receiver"
     body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head)
     terms: basket.Terms = basket._unpack_terms(body[0])
-    assert len(min_amounts) == terms.count, "vault: wrong number of limits"
+    self._check_length(len(min_amounts), terms.count)
     assert skip >> terms.count == 0, "vault: skips what is not there"
     base: uint256 = 0
     fee: uint256 = 0
     base, fee = self._base_to_redeem(shares, terms.redeem_fee_bps, self._growth(terms))
 
     # Burnt before anything leaves.
-    share._debit(msg.sender, shares)
-    ledger: Ledger = self._read_ledger()
-    self._write_ledger(Ledger(base=ledger.base - base, held=ledger.held - shares))
-
+    self._retire(shares, base)
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
         word: uint256 = body[i + 1]
@@ -481,7 +609,7 @@ def _sync(component: address) -> uint256:
     if left != WAD:
         reserves._share_loss(component, left)
         if at != 0:
-            body[at] = basket._scaled(word, left)
+            body[at] = basket._cut(word, left)
             self._write_body(head, body)
         log IIndexVault.LossShared(component=component, left=left)
     return left
@@ -493,7 +621,7 @@ def _checked_body(head: uint256) -> DynArray[uint256, MAX_BODY]:
     @notice The basket, after sharing the losses of the components declared rebasing.
     """
     body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
-    if (body[0] >> 31) & 1 == 0:
+    if body[0] & basket.ANY_REBASING == 0:
         return body
     for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
         if body[i + 1] & basket.REBASING != 0:
@@ -508,14 +636,13 @@ def _current_body() -> DynArray[uint256, MAX_BODY]:
     @notice What `_checked_body` would give in this block, without writing it.
     """
     body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
-    terms: basket.Terms = basket._unpack_terms(body[0])
-    if terms.any_rebasing:
-        for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
+    if body[0] & basket.ANY_REBASING != 0:
+        for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
             word: uint256 = body[i + 1]
             if word & basket.REBASING != 0:
                 left: uint256 = reserves._left(basket._token(word), word, self._base_in())
                 if left != WAD:
-                    body[i + 1] = basket._scaled(word, left)
+                    body[i + 1] = basket._cut(word, left)
     return body
 
 
@@ -537,7 +664,7 @@ def _base_in() -> int256:
     """
     @notice {base} that tokens came in for, less what they went out for.
     """
-    return convert(self._read_ledger().base, int256)
+    return convert(self._read_ledger().base, int256) - keeper_float.minted
 
 
 @internal

@@ -65,7 +65,7 @@ def test_mint__above_a_limit__reverts(vault, depositor):
 
 @pytest.mark.parametrize("limits", [[], PAID[:3], [*PAID, 1]])
 def test_mint__wrong_number_of_limits__reverts(vault, depositor, limits):
-    with boa.reverts("vault: wrong number of limits"):
+    with boa.reverts("vault: wrong number of amounts"):
         vault.mint(100 * WAD, depositor, limits, MAX_UINT, sender=depositor)
 
 

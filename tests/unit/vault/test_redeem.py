@@ -75,7 +75,7 @@ def test_redeem__below_a_limit__reverts(held, depositor):
 
 @pytest.mark.parametrize("limits", [[], PAID_OUT[:3], [*PAID_OUT, 0]])
 def test_redeem__wrong_number_of_limits__reverts(held, depositor, limits):
-    with boa.reverts("vault: wrong number of limits"):
+    with boa.reverts("vault: wrong number of amounts"):
         held.redeem(100 * WAD, depositor, limits, MAX_UINT, sender=depositor)
 
 

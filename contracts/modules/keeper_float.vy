@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy off
+"""
+@title Keeper float
+@license AGPL-3.0-only
+@notice Components a keeper has deposited once, to mint from and redeem to without moving a token.
+@dev Kept as two 128-bit *points* a slot, by the component's place in the basket (places are never given to another
+     token): amount = points * index, where the index falls only when a loss is shared (modules/reserves.vy), so
+     float is cut with everything else.
+
+     What all keepers have deposited is in the reserves. A mint from float turns deposits into backing without touching
+     the reserves of each token; `minted` remembers how much base came about that way, once for all tokens:
+
+         owed = (base - minted) * unit + reserves
+"""
+
+from contracts.modules import basket
+from contracts.modules import constants as c
+from contracts.modules import fixed_point
+from contracts.modules import reserves
+
+uses: reserves
+
+WAD: constant(uint256) = c.WAD
+MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
+MAX_BODY: constant(uint256) = basket.MAX_BODY
+
+_MASK: constant(uint256) = 2**128 - 1
+
+_points: HashMap[address, uint256[16]]
+minted: int256    # {base} minted from float, less redeemed to it
+
+
+@internal
+def _deposit(owner: address, at: uint256, token: address, amount: uint256):
+    """
+    @notice `amount` has come in for `owner`'s float in the component at place `at`.
+    """
+    index: uint256 = self._live_index(token)
+    slot: uint256 = self._points[owner][at // 2]
+    self._points[owner][at // 2] = self._added(slot, at, fixed_point._mul_div_down(amount, WAD, index))
+    reserves._receive(token, amount)
+
+
+@internal
+def _withdraw(owner: address, at: uint256, token: address, amount: uint256):
+    """
+    @notice `amount` is about to leave `owner`'s float.
+    """
+    index: uint256 = self._live_index(token)
+    slot: uint256 = self._points[owner][at // 2]
+    self._points[owner][at // 2] = self._taken(slot, at, fixed_point._mul_div_up(amount, WAD, index))
+    reserves._pay(token, amount)
+
+
+@internal
+def _mint(owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, base: uint256):
+    """
+    @notice Turn float into backing for `base`, rounded up.
+    """
+    slot: uint256 = 0
+    for i: uint256 in range(count, bound=MAX_COMPONENTS):
+        if i % 2 == 0:
+            slot = self._points[owner][i // 2]
+        amount: uint256 = basket._amount_up(base, body[i + 1])
+        slot = self._taken(slot, i, self._points_up(amount, body[i + 1]))
+        if i % 2 == 1 or i + 1 == count:
+            self._points[owner][i // 2] = slot
+    self.minted += convert(base, int256)
+
+
+@internal
+def _redeem(owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, base: uint256):
+    """
+    @notice Turn the backing of `base` into float, rounded down.
+    """
+    slot: uint256 = 0
+    for i: uint256 in range(count, bound=MAX_COMPONENTS):
+        if i % 2 == 0:
+            slot = self._points[owner][i // 2]
+        amount: uint256 = basket._amount_down(base, body[i + 1])
+        slot = self._added(slot, i, self._points_down(amount, body[i + 1]))
+        if i % 2 == 1 or i + 1 == count:
+            self._points[owner][i // 2] = slot
+    self.minted -= convert(base, int256)
+
+
+@internal
+@view
+def _live_index(token: address) -> uint256:
+    index: uint256 = reserves._index(token)
+    assert index != 0, "float: token is worthless"
+    return index
+
+
+@internal
+@view
+def _amount(owner: address, at: uint256, token: address) -> uint256:
+    """
+    @notice {tok} what `owner` could withdraw, rounded down.
+    """
+    points: uint256 = (self._points[owner][at // 2] >> (128 * (at % 2))) & _MASK
+    return fixed_point._mul_div_down(points, reserves._index(token), WAD)
+
+
+@internal
+@view
+def _points_up(amount: uint256, word: uint256) -> uint256:
+    """
+    @dev Only a component that has shared a loss has an index worth reading.
+    """
+    if word & basket.CUT == 0 or amount == 0:
+        return amount
+    return fixed_point._mul_div_up(amount, WAD, reserves._index(basket._token(word)))
+
+
+@internal
+@view
+def _points_down(amount: uint256, word: uint256) -> uint256:
+    if word & basket.CUT == 0 or amount == 0:
+        return amount
+    return fixed_point._mul_div_down(amount, WAD, reserves._index(basket._token(word)))
+
+
+@internal
+@pure
+def _added(slot: uint256, at: uint256, points: uint256) -> uint256:
+    lane: uint256 = 128 * (at % 2)
+    total: uint256 = ((slot >> lane) & _MASK) + points
+    assert total <= _MASK, "float: too large"
+    return (slot & ~(_MASK << lane)) | (total << lane)
+
+
+@internal
+@pure
+def _taken(slot: uint256, at: uint256, points: uint256) -> uint256:
+    lane: uint256 = 128 * (at % 2)
+    total: uint256 = (slot >> lane) & _MASK
+    assert total >= points, "float: insufficient"
+    return (slot & ~(_MASK << lane)) | ((total - points) << lane)
