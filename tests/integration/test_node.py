@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -75,22 +75,31 @@ def test_network__two_of_five_reporters_missing__rounds_go_on(anvil: Anvil, tmp_
 @asynccontextmanager
 async def hostile_peers():
     """Name -> url of servers that do what a peer must not."""
+    over = asyncio.Event()
 
-    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(60)
+    async def hang(_: int, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
 
-    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def flood(_: int, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"7" * 65_536)
 
-    def says(body: Callable[[int], bytes]) -> Callable[..., Awaitable[None]]:
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            asked = int((await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].rpartition(b"/")[2])
-            body_ = body(asked)
-            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body_) + body_)
-            await writer.drain()
-            writer.close()
+    def says(body: Callable[[int], bytes]) -> Callable[[int, asyncio.StreamWriter], Awaitable[None]]:
+        async def handle(asked: int, writer: asyncio.StreamWriter) -> None:
+            answer = body(asked)
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
 
         return handle
+
+    def serve(handle: Callable[[int, asyncio.StreamWriter], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # Whoever asks may hang up at any time.
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                head = await reader.readuntil(b"\r\n\r\n")
+                await handle(int(head.split(b" ")[1].rpartition(b"/")[2]), writer)
+                await writer.drain()
+            writer.close()
+
+        return handler
 
     handlers = {
         "hangs": hang,
@@ -101,12 +110,14 @@ async def hostile_peers():
         "past": says(lambda t: encode_row(signed_row(1, t - 1))),
         "future": says(lambda t: encode_row(signed_row(1, t + 1))),
     }
-    servers = {name: await asyncio.start_server(handler, "127.0.0.1", 0) for name, handler in handlers.items()}
+    servers = {name: await asyncio.start_server(serve(handler), "127.0.0.1", 0) for name, handler in handlers.items()}
     try:
         yield {name: f"http://127.0.0.1:{s.sockets[0].getsockname()[1]}" for name, s in servers.items()}
     finally:
+        over.set()
         for server in servers.values():
             server.close()
+        await asyncio.sleep(0.05)
 
 
 def test_network__hostile_peers_among_the_good__are_counted_and_change_nothing(anvil: Anvil, tmp_path: Path):
@@ -119,7 +130,7 @@ def test_network__hostile_peers_among_the_good__are_counted_and_change_nothing(a
             assert [answer.price for answer in await net.reader.answers()] == [20_000 * 10**8, 10**8]
             kinds = {name: net.relayer.collector.states[name].kind for name in peers}
         assert kinds == {
-            "hangs": "timeout",
+            "hangs": "late",
             "floods": "oversized",
             "garbage": "malformed",
             "forged": "signature",

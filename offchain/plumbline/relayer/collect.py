@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -74,11 +74,14 @@ class Collector:
         round_ = Gathering(timestamp)
         domain = domain_separator(config.chain_id, config.address)
         async with asyncio.TaskGroup() as tasks:
-            asking = {tasks.create_task(self._ask(peer, config, domain, round_)) for peer in self._peers}
-            endings = (_all(asking), self._late(round_, quorum), self._clock.sleep_until_ms(over_ms))
+            asking = {tasks.create_task(self._ask(peer, config, domain, round_)): peer for peer in self._peers}
+            endings = (_all(asking.keys()), self._late(round_, quorum), self._clock.sleep_until_ms(over_ms))
             ends = {tasks.create_task(ending) for ending in endings}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for task in asking | ends:
+            for task, peer in asking.items():
+                if not task.done():
+                    self._left_behind(peer.name)
+            for task in asking.keys() | ends:
                 task.cancel()
         return round_
 
@@ -100,7 +103,8 @@ class Collector:
                     admit(signed, round_.timestamp, config, domain)
                     self._take(peer.name, config, signed, round_)
                     return
-                self._note(peer.name, "", "")
+                if self.states[peer.name].kind != "late":
+                    self._note(peer.name, "", "")
                 pause_s = self._poll_s
             except (PeerError, RowError) as error:
                 self._metrics.refused.labels(peer.name, error.kind).inc()
@@ -128,6 +132,12 @@ class Collector:
             log.error("row not kept", peer=peer, reason=str(error))
             return False
 
+    def _left_behind(self, peer: str) -> None:
+        """The round goes on without a peer: its fault as long as it gave us nothing worse."""
+        if self.states[peer].kind in ("", "late"):
+            self._metrics.refused.labels(peer, "late").inc()
+            self._note(peer, "late", "late: had no row when the round went on")
+
     def _note(self, peer: str, kind: str, reason: str) -> None:
         """Logged when its kind changes: a peer must not be able to fill our disk."""
         state = self.states[peer]
@@ -139,5 +149,5 @@ class Collector:
         state.kind, state.trouble = kind, reason
 
 
-async def _all(tasks: set[asyncio.Task[None]]) -> None:
+async def _all(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.wait(tasks)

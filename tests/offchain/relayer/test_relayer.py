@@ -166,8 +166,10 @@ def test_round__quorum_there_and_one_peer_hangs__is_waited_for_no_longer_than_th
     late = FakePeer("late")
     late.hangs = True
     # Without the end of the round: only the bound can end the waiting.
-    (outcome,), _ = relay(tmp_path, [*peers, late], FakeOracle(), over=False)
+    (outcome,), relayer = relay(tmp_path, [*peers, late], FakeOracle(), over=False)
     assert outcome.word == "submitted"
+    assert relayer.collector.states["late"].kind == "late"
+    assert metric(relayer, 'plumbline_rows_refused_total{peer="late",reason="late"} 1.0')
 
 
 def test_round__no_quorum__waits_to_the_end_of_the_round_and_submits_nothing(tmp_path):
