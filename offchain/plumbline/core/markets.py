@@ -39,7 +39,7 @@ class Markets:
 
     def __init__(self, known: Iterable[MarketId]) -> None:
         self._states = {market: MarketState() for market in sorted(known)}
-        self._twins: Counter[frozenset[MarketId]] = Counter()
+        self._equal_trades: Counter[tuple[MarketId, MarketId]] = Counter()
         self.rejected: Counter[str] = Counter()
         """How many trades were refused, by reason."""
         books = defaultdict(list)
@@ -67,29 +67,34 @@ class Markets:
 
     def settle(self, at_ms: int) -> None:
         """Let the observation at `at_ms` see what came in; what claims to be later than that never happened."""
-        for state in self._states.values():
-            trade, state.newest = state.newest, None
-            if trade is None:
-                continue
-            if trade.at_ms > at_ms + FUTURE_TOLERANCE_MS:
-                self.rejected["from the future"] += 1
-                continue
-            if state.last is None or trade.price_wad != state.last.price_wad:
-                state.unchanged_since_ms = trade.at_ms
-            state.last = trade
+        traded = {market for market, state in self._states.items() if self._settle(state, at_ms)}
         for one, other in self._pairs:
-            if self._at_one_trade(one, other):
-                self._twins[frozenset((one, other))] += 1
+            if (one in traded or other in traded) and self._at_one_trade(one, other):
+                self._equal_trades[one, other] += 1
 
-    def twin(self, market: MarketId) -> str | None:
-        """The symbol of another market that is the same book under another name; None: this one stands for itself."""
-        return next(
-            (symbol for venue, symbol in self._siblings[market] if self.are_twins(market, (venue, symbol))), None
-        )
+    def _settle(self, state: MarketState, at_ms: int) -> bool:
+        trade, state.newest = state.newest, None
+        if trade is None:
+            return False
+        if trade.at_ms > at_ms + FUTURE_TOLERANCE_MS:
+            self.rejected["from the future"] += 1
+            return False
+        if state.last is None or trade.price_wad != state.last.price_wad:
+            state.unchanged_since_ms = trade.at_ms
+        state.last = trade
+        return True
+
+    def twin(self, market: MarketId) -> str:
+        """The symbol of another market that is the same book under another name; empty: it stands for itself."""
+        for other in self._siblings[market]:
+            if self.are_twins(market, other):
+                return other[1]
+        return ""
 
     def are_twins(self, one: MarketId, other: MarketId) -> bool:
         """Whether two markets are one book under two names (a "BTC/USDC" that is really BTC/USD)."""
-        return self._twins[frozenset((one, other))] >= TWIN_TRADES or self._at_one_trade(one, other)
+        pair = (one, other) if one < other else (other, one)
+        return self._equal_trades[pair] >= TWIN_TRADES or self._at_one_trade(one, other)
 
     def _at_one_trade(self, one: MarketId, other: MarketId) -> bool:
         a, b = self._states[one].last, self._states[other].last

@@ -37,19 +37,18 @@ class Quotes:
     def __init__(self, rules: Iterable[FeedRule]) -> None:
         self._rates = {rule.name: _Rate(rule) for rule in rules}
 
-    def convert(self, price_wad: int, quote: str, into: str, at_ms: int) -> tuple[int | None, str]:
-        """A price in `quote` as one in `into` (1e18, nearest), or None with the reason."""
-        if quote == into:
-            return price_wad, ""
-        rate = self._rates.get(f"{quote}/{into}")
-        if rate is None or rate.price_wad is None:
-            return None, f"no {quote}/{into} yet"
-        if at_ms - rate.at_ms > rate.rule.max_age_s * 1000:
-            return None, f"{quote}/{into} stale"
-        if rate.off_peg:
-            return None, f"{quote} off its peg"
-        converted_wad = (price_wad * rate.price_wad + WAD // 2) // WAD
-        return (converted_wad, "") if converted_wad else (None, "rounds to nothing")
+    def convert(self, price_wad: int, quote: str, into: str, at_ms: int) -> tuple[int, str]:
+        """A price in `quote` as one in `into` (1e18, nearest); 0 with the reason where that is none."""
+        if quote != into:
+            rate = self._rates.get(f"{quote}/{into}")
+            if rate is None or rate.price_wad is None:
+                return 0, f"no {quote}/{into} yet"
+            if at_ms - rate.at_ms > rate.rule.max_age_s * 1000:
+                return 0, f"{quote}/{into} stale"
+            if rate.off_peg:
+                return 0, f"{quote} off its peg"
+            price_wad = (price_wad * rate.price_wad + WAD // 2) // WAD
+        return price_wad, "" if price_wad else "rounds to nothing"
 
     def update(self, prices: Iterable[IndexPrice]) -> None:
         """Make an observation's prices the previous ones; a feed without a price keeps its last and ages."""

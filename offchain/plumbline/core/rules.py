@@ -44,7 +44,7 @@ class Market:
 
     @property
     def quote(self) -> str:
-        return split_symbol(self.symbol)[1]
+        return self.symbol.partition("/")[2]
 
     @classmethod
     def parse(cls, text: str) -> Market:
@@ -96,6 +96,10 @@ class Cross:
     @property
     def symbol(self) -> str:
         return f"({self.numerator})/({self.denominator})"
+
+    @property
+    def quote(self) -> str:
+        return self.numerator.partition("/")[2]
 
     @property
     def legs(self) -> tuple[MarketId, ...]:
@@ -156,7 +160,7 @@ class FeedRule:
 
     @property
     def quote(self) -> str:
-        return split_symbol(self.name)[1]
+        return self.name.partition("/")[2]
 
     @property
     def sources(self) -> tuple[Market | Cross, ...]:

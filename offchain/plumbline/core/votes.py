@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from plumbline.core.methods import clamped_median, weighted_median
 from plumbline.core.models import Contribution
-from plumbline.core.rules import Cross, Market
 from plumbline.core.units import MAX_BPS
 
 FROZEN_BPS: Final = 20
@@ -20,59 +19,58 @@ FROZEN_BPS: Final = 20
 class Vote:
     """What one market or cross says; out as soon as it has a reason."""
 
-    source: Market | Cross
-    price_wad: int | None = None
-    """As the venue has it."""
-    converted_wad: int | None = None
-    """In the feed's quote currency; never None while the vote is in."""
+    venue: str
+    symbol: str
+    direct: bool
+    """A market in the feed's own quote currency: no rate in between."""
+    price_wad: int = 0
+    """As the venue has it; 0 while it has none."""
+    converted_wad: int = 0
+    """In the feed's quote currency; never 0 while the vote is in."""
     age_ms: int | None = None
     """Of the older leg."""
     unchanged_ms: int = 0
     """How long a leg's price has stood still, at most."""
     reason: str = ""
 
-    @property
-    def venue(self) -> str:
-        return self.source.venue
-
     def contribution(self) -> Contribution:
-        included, symbol = not self.reason, self.source.symbol
-        return Contribution(self.venue, symbol, self.price_wad, self.converted_wad, self.age_ms, included, self.reason)
+        price_wad, converted_wad = self.price_wad or None, self.converted_wad or None
+        return Contribution(
+            self.venue, self.symbol, price_wad, converted_wad, self.age_ms, not self.reason, self.reason
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class VenuePrice:
     price_wad: int
     direct: bool
-    """From a market in the feed's own quote currency, with no rate in between."""
 
 
-def drop_frozen(votes: Sequence[Vote], frozen_s: int) -> None:
+def drop_frozen(votes: Sequence[Vote], frozen_s: int) -> list[Vote]:
     """Put out the markets that still trade, but at one unchanged price that the other venues have left."""
-    live = _live(votes)
-    for vote, price in live:
-        others = [other_price for other, other_price in live if other.venue != vote.venue]
-        if others and vote.unchanged_ms >= frozen_s * 1000 and beyond(price, _middle(others), FROZEN_BPS):
+    for vote in [vote for vote in votes if vote.unchanged_ms >= frozen_s * 1000]:
+        others = [other.converted_wad for other in votes if other.venue != vote.venue]
+        if others and beyond(vote.converted_wad, _middle(others), FROZEN_BPS):
             vote.reason = "frozen"
+    return [vote for vote in votes if not vote.reason]
 
 
-def prefer_direct(votes: Sequence[Vote], quote: str) -> None:
+def prefer_direct(votes: Sequence[Vote]) -> list[Vote]:
     """Where a venue has a market in the feed's own quote, that one speaks for it: a rate only adds its own error."""
-    direct = {vote.venue: vote.source.symbol for vote, _ in _live(votes) if _is_direct(vote, quote)}
-    for vote, _ in _live(votes):
-        if vote.venue in direct and not _is_direct(vote, quote):
+    direct = {vote.venue: vote.symbol for vote in votes if vote.direct}
+    for vote in votes:
+        if not vote.direct and vote.venue in direct:
             vote.reason = f"{direct[vote.venue]} speaks for the venue"
+    return [vote for vote in votes if not vote.reason]
 
 
-def venue_prices(votes: Sequence[Vote], quote: str) -> dict[str, VenuePrice]:
-    """One price per venue, so that no venue outvotes others by listing more markets: the median of what is in."""
-    markets: dict[str, list[tuple[Vote, int]]] = {}
-    for vote, price in _live(votes):
-        markets.setdefault(vote.venue, []).append((vote, price))
-    return {
-        venue: VenuePrice(_middle([price for _, price in said]), all(_is_direct(vote, quote) for vote, _ in said))
-        for venue, said in markets.items()
-    }
+def venue_prices(votes: Sequence[Vote]) -> dict[str, VenuePrice]:
+    """One price per venue, the median of its markets: no venue outvotes others by listing more of them."""
+    markets: dict[str, list[int]] = {}
+    for vote in votes:
+        markets.setdefault(vote.venue, []).append(vote.converted_wad)
+    direct = {vote.venue for vote in votes if vote.direct}
+    return {venue: VenuePrice(_middle(prices), venue in direct) for venue, prices in markets.items()}
 
 
 def drop_outliers(venues: Mapping[str, VenuePrice], out: set[str], agree_bps: int) -> dict[str, VenuePrice]:
@@ -107,14 +105,6 @@ def beyond(price: int, centre: int, bps: int) -> bool:
     return abs(price - centre) * MAX_BPS > centre * bps
 
 
-def _live(votes: Iterable[Vote]) -> list[tuple[Vote, int]]:
-    return [(vote, vote.converted_wad) for vote in votes if not vote.reason and vote.converted_wad is not None]
-
-
-def _is_direct(vote: Vote, quote: str) -> bool:
-    return isinstance(vote.source, Market) and vote.source.quote == quote
-
-
 def _weighed(venues: Mapping[str, VenuePrice]) -> tuple[list[int], list[int]]:
     """Prices and weights: n for a converted price, n + 1 for a direct one.
 
@@ -124,4 +114,4 @@ def _weighed(venues: Mapping[str, VenuePrice]) -> tuple[list[int], list[int]]:
 
 
 def _middle(prices: Sequence[int]) -> int:
-    return weighted_median(prices, [1] * len(prices))
+    return prices[0] if len(prices) == 1 else weighted_median(prices, [1] * len(prices))

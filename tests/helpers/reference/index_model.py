@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The index, written a second time from docs/index.md: plain, slow, in fractions, and without a line of the engine.
+
+Prices are integers times 1e18 where they come in and go out; in between they are exact fractions, rounded half up
+where the rules say so. A rule is a dict with the keys of FeedRule; markets are (venue, symbol), crosses are
+(venue, numerator, denominator).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import chain, pairwise
+from math import floor
+
+WAD = 10**18
+
+
+def half_up(value: Fraction) -> int:
+    return floor(value + Fraction(1, 2))
+
+
+def median(prices: list[int], weights: list[int]) -> int:
+    """Write every price down as often as it weighs, and take the middle of the list."""
+    listed = sorted(chain.from_iterable([price] * weight for price, weight in zip(prices, weights, strict=True)))
+    return half_up(Fraction(listed[(len(listed) - 1) // 2] + listed[len(listed) // 2], 2))
+
+
+def balance(prices: list[int], weights: list[int], clamp_bps: int) -> int:
+    """Every p with sum w * clamp(x - p, -d, d) = 0, by trying each straight piece; the middle of all that balance."""
+    d = Fraction(median(prices, weights) * clamp_bps, 10_000)
+
+    def pull(p: Fraction) -> Fraction:
+        return sum((w * min(max(x - p, -d), d) for x, w in zip(prices, weights, strict=True)), Fraction(0))
+
+    corners = sorted({x + side for x in prices for side in (-d, d)})
+    zeros = [p for p in corners if pull(p) == 0]
+    for low, high in pairwise(corners):
+        at_low, at_high = pull(low), pull(high)
+        if at_low > 0 > at_high:
+            zeros.append(low + (high - low) * at_low / (at_low - at_high))
+    return half_up((min(zeros) + max(zeros)) / 2)
+
+
+def apart(a: int, b: int) -> Fraction:
+    """How far a is from b, in bps of b."""
+    return Fraction(abs(a - b) * 10_000, b)
+
+
+class IndexModel:
+    def __init__(self, rules: list[dict]) -> None:
+        self.rules = rules
+        self.arrived: list[tuple] = []
+        self.last: dict[tuple, tuple] = {}  # market -> (at_ms, price, size)
+        self.since: dict[tuple, int] = {}
+        self.equal: dict[tuple, int] = {}
+        self.previous: dict[str, tuple[int, int]] = {}
+        self.off_peg: set[str] = set()
+        self.outliers: dict[str, set[str]] = {rule["name"]: set() for rule in rules}
+
+    def on_trade(self, venue: str, symbol: str, price: int, size: int, at_ms: int) -> None:
+        self.arrived.append((venue, symbol, price, size, at_ms))
+
+    def observe(self, at_ms: int) -> dict[str, tuple[int | None, set[tuple[str, str]]]]:
+        """Feed -> price and what it was made of: (venue, symbol), a cross's symbol being its denominator."""
+        self.settle(at_ms)
+        result = {rule["name"]: self.price(rule, at_ms) for rule in self.rules}
+        for rule in self.rules:
+            price = result[rule["name"]][0]
+            if price is not None:
+                self.previous[rule["name"]] = (price, at_ms)
+                self.move_peg(rule, price)
+        return result
+
+    def settle(self, at_ms: int) -> None:
+        latest: dict[tuple, tuple] = {}
+        for venue, symbol, price, size, traded_ms in self.arrived:
+            if price > 0 and size > 0:
+                latest[venue, symbol] = max(latest.get((venue, symbol), (0, 0, 0)), (traded_ms, price, size))
+        self.arrived = []
+        fresh = set()
+        for market, trade in latest.items():
+            before = self.last.get(market)
+            if trade[0] <= at_ms + 1_000 and (before is None or trade > before):
+                if before is None or before[1] != trade[1]:
+                    self.since[market] = trade[0]
+                self.last[market] = trade
+                fresh.add(market)
+        listened = {m for rule in self.rules for m in rule["markets"]}
+        listened |= {(v, leg) for rule in self.rules for v, n, d in rule["crosses"] for leg in (n, d)}
+        for a in listened:
+            for b in listened:
+                if a < b and self.same_book(a, b) and {a, b} & fresh and self.same_trade(a, b):
+                    self.equal[a, b] = self.equal.get((a, b), 0) + 1
+        self.listened = listened
+
+    def same_book(self, a: tuple, b: tuple) -> bool:
+        return a != b and a[0] == b[0] and a[1].split("/")[0] == b[1].split("/")[0]
+
+    def same_trade(self, a: tuple, b: tuple) -> bool:
+        return a in self.last and self.last[a] == self.last.get(b)
+
+    def alias(self, a: tuple, b: tuple) -> bool:
+        return self.same_trade(a, b) or self.equal.get((min(a, b), max(a, b)), 0) >= 3
+
+    def move_peg(self, rule: dict, price: int) -> None:
+        name, off_bps, on_bps = rule["name"], rule.get("off_peg_bps"), rule.get("on_peg_bps")
+        if off_bps is not None and apart(price, WAD) > (on_bps if name in self.off_peg else off_bps):
+            self.off_peg.add(name)
+        else:
+            self.off_peg.discard(name)
+
+    def price(self, rule: dict, at_ms: int) -> tuple[int | None, set[tuple[str, str]]]:
+        votes = self.votes(rule, at_ms)
+        frozen = []
+        for vote in votes:
+            others = [v["price"] for v in votes if v["venue"] != vote["venue"]]
+            still = at_ms - min(self.since[leg] for leg in vote["legs"]) >= rule["frozen_s"] * 1_000
+            if still and others and apart(vote["price"], median(others, [1] * len(others))) > 20:
+                frozen.append(vote)
+        votes = [v for v in votes if v not in frozen]
+        direct = {v["venue"] for v in votes if v["direct"]}
+        votes = [v for v in votes if v["direct"] or v["venue"] not in direct]
+        venues = {}
+        for venue in {v["venue"] for v in votes}:
+            said = [v["price"] for v in votes if v["venue"] == venue]
+            venues[venue] = median(said, [1] * len(said))
+        weigh = {venue: len(venues) + (venue in direct) for venue in venues}
+        near = set(venues)
+        if len(venues) >= 3:
+            centre, out = median(list(venues.values()), list(weigh.values())), self.outliers[rule["name"]]
+            for venue, price in venues.items():
+                limit = rule["agree_bps"] // 2 if venue in out else rule["agree_bps"]
+                (out.add if apart(price, centre) > limit else out.discard)(venue)
+            near -= out
+        used = {(v["venue"], v["legs"][-1][1]) for v in votes if v["venue"] in near}
+        if len(near) < rule["min_venues"] or not self.agree(list(venues.values()), rule["agree_bps"]):
+            return None, used
+        weights = [len(near) + (venue in direct) for venue in near]
+        return balance([venues[venue] for venue in near], weights, rule["clamp_bps"]), used
+
+    def agree(self, prices: list[int], bps: int) -> bool:
+        return any(2 * sum(p >= low and apart(p, low) <= bps for p in prices) > len(prices) for low in prices)
+
+    def votes(self, rule: dict, at_ms: int) -> list[dict]:
+        quote, votes = rule["name"].split("/")[1], []
+        for venue, symbol in rule["markets"]:
+            market, its_quote = (venue, symbol), symbol.split("/")[1]
+            aliased = any(self.same_book(market, m) and self.alias(market, m) for m in self.listened)
+            if self.fresh([market], rule, at_ms) and (its_quote == quote or not aliased):
+                rate = WAD if its_quote == quote else self.rate(f"{its_quote}/{quote}", at_ms)
+                if rate is not None:
+                    price = half_up(Fraction(self.last[market][1] * rate, WAD))
+                    votes.append({"venue": venue, "legs": [market], "price": price, "direct": its_quote == quote})
+        for venue, numerator, denominator in rule["crosses"]:
+            legs = [(venue, numerator), (venue, denominator)]
+            if self.fresh(legs, rule, at_ms) and not self.alias(*legs):
+                price = half_up(Fraction(self.last[legs[0]][1] * WAD, self.last[legs[1]][1]))
+                votes.append({"venue": venue, "legs": legs, "price": price, "direct": False})
+        return [vote for vote in votes if vote["price"] > 0]
+
+    def fresh(self, legs: list[tuple], rule: dict, at_ms: int) -> bool:
+        return all(leg in self.last and at_ms - self.last[leg][0] <= rule["max_age_s"] * 1_000 for leg in legs)
+
+    def rate(self, name: str, at_ms: int) -> int | None:
+        rule = next((rule for rule in self.rules if rule["name"] == name), None)
+        if rule is None or name not in self.previous or name in self.off_peg:
+            return None
+        price, priced_ms = self.previous[name]
+        return price if at_ms - priced_ms <= rule["max_age_s"] * 1_000 else None
