@@ -30,7 +30,7 @@ def run(config: ConfigPath, dry_run: DryRun = False) -> None:
 
     settings = load(config, ReporterConfig)
     log.setup(settings.log, service="reporter")
-    run_service(_run(settings, dry_run))
+    run_service(_run(settings, config.name, dry_run))
 
 
 @app.command()
@@ -41,10 +41,10 @@ def check(config: ConfigPath) -> None:
     from plumbline.config import ReporterConfig, load
 
     settings = load(config, ReporterConfig)
-    typer.echo(asyncio.run(_check(settings)))
+    typer.echo(asyncio.run(_check(settings, config.name)))
 
 
-async def _run(config: ReporterConfig, dry_run: bool) -> None:
+async def _run(config: ReporterConfig, file: str, dry_run: bool) -> None:
     from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
@@ -55,7 +55,7 @@ async def _run(config: ReporterConfig, dry_run: bool) -> None:
     from plumbline.transport.server import HttpServer
 
     key, clock = open_key(config.key), make_clock(config.clock)
-    rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, clock)
+    rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, file, clock)
     timing = ReporterTiming(config.delay_ms, config.chain_poll_s)
     with RowJournal(config.journal, key.address) as journal:
         async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
@@ -65,7 +65,7 @@ async def _run(config: ReporterConfig, dry_run: bool) -> None:
                 await reporter.run()
 
 
-async def _check(config: ReporterConfig) -> str:
+async def _check(config: ReporterConfig, file: str) -> str:
     from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
@@ -74,7 +74,7 @@ async def _check(config: ReporterConfig) -> str:
     from plumbline.reporter.agreement import disagreement, reporter_index
 
     rules, key = [feed.rule() for feed in config.feeds], open_key(config.key)
-    make_sources(config, make_clock(config.clock))
+    make_sources(config, file, make_clock(config.clock))
     async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
         chain = await ChainOracle(rpc, config.chain.oracle).config()
     if refusal := disagreement(chain, rules, key.address):
@@ -82,7 +82,7 @@ async def _check(config: ReporterConfig) -> str:
     return f"ok: {key.address} is reporter {reporter_index(chain, key.address)} of epoch {chain.epoch}"
 
 
-def make_sources(config: ReporterConfig, clock: Clock) -> list[TradeSource]:
+def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[TradeSource]:
     """One source per venue that a feed names. Raises ConfigError for a venue or market no adapter knows."""
     from plumbline.sources import codec_of
     from plumbline.sources.websocket import WebSocketSource
@@ -99,6 +99,6 @@ def make_sources(config: ReporterConfig, clock: Clock) -> list[TradeSource]:
         try:
             codec = codec_of(venue.name, sorted(symbols[venue.name]))
         except SourceError as error:
-            raise ConfigError(f"venues[{i}]: {error}") from None
+            raise ConfigError(f"{file}: venues[{i}]: {error}") from None
         sources.append(WebSocketSource(codec, clock, venue.url))
     return sources

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The program as a user meets it: quick, clear when something is wrong, stopped cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.offchain.fakes import ORACLE
+
+from plumbline.chain.keystore import write_keystore
+
+PLUMBLINE = [sys.executable, "-m", "plumbline.cli"]
+
+
+def plumbline(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PLUMBLINE, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"NO_COLOR": "1"} | environment,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def reporter(tmp_path: Path) -> Path:
+    """A reporter's config with its keystore; its chain and its venue are not there."""
+    write_keystore(tmp_path / "key.json", b"\x01" * 32, "hunter2", scrypt_n=2)
+    (tmp_path / "password").write_text("hunter2\n")
+    path = tmp_path / "reporter.toml"
+    path.write_text(f"""
+journal = "journal.sqlite"
+[chain]
+rpc_url = "http://127.0.0.1:1/v3/secret-token"
+oracle = "{ORACLE}"
+timeout_s = 0.5
+[key]
+keystore = "key.json"
+password_file = "password"
+[http]
+port = {free_port()}
+[[venues]]
+name = "kraken"
+url = "ws://127.0.0.1:1/kraken"
+[[feeds]]
+name = "BTC/USD"
+decimals = 8
+min_venues = 1
+markets = ["kraken:BTC/USD"]
+""")
+    return path
+
+
+def relayer_of(reporter: Path) -> Path:
+    head = reporter.read_text().partition("[[venues]]")[0]
+    path = reporter.with_name("relayer.toml")
+    path.write_text(
+        head.replace("journal.sqlite", "relayer.sqlite") + '[[peers]]\nname = "r1"\nurl = "http://127.0.0.1:1"\n'
+    )
+    return path
+
+
+def test_help__any_group__is_shown_without_importing_what_is_slow():
+    heavy = "'web3', 'httpx', 'starlette', 'uvicorn', 'websockets', 'eth_account', 'rich', 'pyarrow'"
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom plumbline.cli import app\n"
+        "shown = CliRunner().invoke(app, ['--help'])\nassert shown.exit_code == 0, shown.output\n"
+        f"loaded = sorted(set(sys.modules) & {{{heavy}}} - before)\nprint(loaded)"
+    )
+    done = subprocess.run(
+        # typer's test runner may bring what the program itself does not.
+        [sys.executable, "-c", f"import sys\nimport typer.testing\nbefore = set(sys.modules)\n{code}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+    for group in ("reporter", "relayer"):
+        shown = plumbline(group, "--help")
+        assert shown.returncode == 0
+        assert "run" in shown.stdout
+
+
+@pytest.mark.parametrize("group", ["reporter", "relayer"])
+def test_run__config_missing_or_wrong__one_sentence_and_status_2(tmp_path, group):
+    absent = plumbline(group, "run", "--config", str(tmp_path / "none.toml"))
+    assert (absent.returncode, absent.stderr) == (2, f"plumbline: {tmp_path / 'none.toml'}: no such file\n")
+    (tmp_path / "bad.toml").write_text("journal = 1")
+    wrong = plumbline(group, "run", "--config", str(tmp_path / "bad.toml"))
+    assert wrong.returncode == 2
+    assert wrong.stderr == "plumbline: bad.toml: journal: expected str, got int\n"
+
+
+def test_run__wrong_password__one_sentence_without_it(reporter):
+    reporter.with_name("password").write_text("letmein")
+    done = plumbline("reporter", "run", "--config", str(reporter))
+    assert done.returncode == 2
+    assert done.stderr == f"plumbline: {reporter.with_name('key.json')}: cannot be opened: wrong password\n"
+
+
+def test_run__venue_without_adapter__names_it_and_those_there_are(reporter):
+    reporter.write_text(reporter.read_text().replace("kraken", "krakn"))
+    done = plumbline("reporter", "run", "--config", str(reporter))
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "plumbline: reporter.toml: venues[0]: no adapter for venue 'krakn'; there are: binance"
+    )
+
+
+def test_run__port_taken__one_sentence(reporter):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = reporter.read_text()
+        reporter.write_text(
+            "\n".join(f"port = {port}" if line.startswith("port") else line for line in text.splitlines())
+        )
+        done = plumbline("reporter", "run", "--config", str(reporter))
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check__chain_not_there__status_1_and_no_token_of_its_address(reporter):
+    done = plumbline("reporter", "check", "--config", str(reporter))
+    assert done.returncode == 1
+    assert "http://127.0.0.1:1: ConnectError" in done.stderr
+    assert "secret-token" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("group", ["reporter", "relayer"])
+def test_run__nothing_it_needs_is_there__lives_says_why_and_stops_on_sigterm_within_two_seconds(reporter, group):
+    config = reporter if group == "reporter" else relayer_of(reporter)
+    port = next(line.split()[-1] for line in config.read_text().splitlines() if line.startswith("port"))
+    with subprocess.Popen(
+        [*PLUMBLINE, group, "run", "--config", str(config)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=1)
+                if "ConnectError" in httpx.get(f"http://127.0.0.1:{port}/status", timeout=1).json()["chain_trouble"]:
+                    break
+            except httpx.HTTPError:
+                pass
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert ready.status_code == 503
+        asked = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+        assert process.wait(5) == 0, said
+        assert time.monotonic() - asked < 2
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert lines[-1]["event"] == "stopped"
+    assert all(line["service"] == group for line in lines)
+    assert "hunter2" not in said
+    assert "secret-token" not in said
+    assert (b"\x01" * 32).hex() not in said
