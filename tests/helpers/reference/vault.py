@@ -35,9 +35,82 @@ def floor(value: Fraction | int) -> int:
     return int(Fraction(value) // 1)
 
 
+@dataclass(frozen=True)
+class Unit:
+    """{tok/base} as mantissa / 10**exponent: an 80-bit mantissa holds 24 digits."""
+
+    mantissa: int
+    exponent: int
+
+    @classmethod
+    def of(cls, per_share: int) -> Unit:
+        """From D18{tok/share}; exact for what fits."""
+        exponent = 36
+        while per_share >= 2**80:
+            per_share, rest = divmod(per_share, 10)
+            assert not rest
+            exponent -= 1
+        return cls(per_share, exponent)
+
+    @property
+    def value(self) -> Fraction:
+        return Fraction(self.mantissa, 10**self.exponent)
+
+    def cut(self, left: int) -> Unit:
+        """After a loss that leaves D18 `left`: rounded down at the last digit that fits."""
+        mantissa, exponent = self.mantissa * left, self.exponent + 18
+        while mantissa >= 2**80 or exponent > 77:
+            mantissa //= 10
+            exponent -= 1
+        return Unit(mantissa, exponent)
+
+
+@dataclass
+class Token:
+    """What the vault owes of one token, and what it has."""
+
+    unit: Unit
+    rebasing: bool = False
+    balance: int = 0
+    reserves: int = 0
+    """Claims and float as they came in, went out, or ceased to be backing; cut by losses."""
+    loss: int = 0
+    """D18 of each promise that is gone."""
+    claims: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Points."""
+    floats: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Points."""
+
+    @property
+    def index(self) -> int:
+        return WAD - self.loss
+
+    def worth(self, points: int) -> int:
+        return points * self.index // WAD
+
+    def promised(self, base: int) -> Fraction:
+        """All that backing, claims and float could ask for."""
+        return (
+            base * self.unit.value
+            + sum(map(self.worth, self.claims.values()))
+            + sum(map(self.worth, self.floats.values()))
+        )
+
+    def left(self, base_in: int) -> int:
+        """D18 of each promise that the balance can keep; a loss keeps one base unit back."""
+        owed = max(0, ceil(base_in * self.unit.value) + self.reserves)
+        return WAD if self.balance >= owed else (max(self.balance, 1) - 1) * WAD // owed
+
+    def share(self, left: int) -> None:
+        self.unit = self.unit.cut(left)
+        sign = -1 if self.reserves < 0 else 1
+        self.reserves = sign * (abs(self.reserves) * left // WAD)
+        self.loss = WAD - self.index * left // WAD
+
+
 @dataclass
 class VaultModel:
-    """Amounts are per component, in base units; `units` are D18{tok/share}."""
+    """Amounts are per component, in base units."""
 
     units: list[int]
     mint_fee_bps: int
@@ -47,13 +120,13 @@ class VaultModel:
     recipient: str
     now: int = 0
     base: int = 0
+    base_from_float: int = 0
     shares: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    backing: list[int] = field(default_factory=list)
-    """What mints brought and redeems left; donations are not in it."""
+    tokens: list[Token] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now = self.created_at
-        self.backing = [0] * len(self.units)
+        self.tokens = [Token(Unit.of(unit)) for unit in self.units]
 
     @property
     def growth(self) -> int:
@@ -67,9 +140,17 @@ class VaultModel:
     def pending(self) -> int:
         return self.total - sum(self.shares.values())
 
-    def owed(self, base: int) -> list[Fraction]:
-        """The exact amount of each component behind `base`."""
-        return [Fraction(base * unit, WAD * WAD) for unit in self.units]
+    @property
+    def base_in(self) -> int:
+        return self.base - self.base_from_float
+
+    def _current_units(self) -> list[Fraction]:
+        """As an operation in this block would find them: with the losses of rebasing components shared."""
+        units = []
+        for token in self.tokens:
+            left = token.left(self.base_in) if token.rebasing else WAD
+            units.append((token.unit if left == WAD else token.unit.cut(left)).value)
+        return units
 
     def _mint_base(self, shares: int) -> int:
         fee = ceil(Fraction(shares * self.mint_fee_bps, MAX_BPS))
@@ -80,25 +161,92 @@ class VaultModel:
         return floor(Fraction((shares - fee) * WAD, self.growth))
 
     def preview_mint(self, shares: int) -> list[int]:
-        return [ceil(amount) for amount in self.owed(self._mint_base(shares))]
+        return [ceil(self._mint_base(shares) * unit) for unit in self._current_units()]
 
     def preview_redeem(self, shares: int) -> list[int]:
-        return [floor(amount) for amount in self.owed(self._redeem_base(shares))]
+        return [floor(self._redeem_base(shares) * unit) for unit in self._current_units()]
+
+    def sync(self, i: int) -> int:
+        left = self.tokens[i].left(self.base_in)
+        if left != WAD:
+            self.tokens[i].share(left)
+        return left
+
+    def _sync_rebasing(self) -> None:
+        for i, token in enumerate(self.tokens):
+            if token.rebasing:
+                self.sync(i)
 
     def mint(self, receiver: str, shares: int) -> list[int]:
+        self._sync_rebasing()
         paid = self.preview_mint(shares)
         self.base += self._mint_base(shares)
         self.shares[receiver] += shares
-        self.backing = [has + amount for has, amount in zip(self.backing, paid, strict=True)]
+        for token, amount in zip(self.tokens, paid, strict=True):
+            token.balance += amount
         return paid
 
-    def redeem(self, owner: str, shares: int) -> list[int]:
+    def redeem(self, owner: str, shares: int, skip: int = 0) -> list[int]:
         assert shares <= self.shares[owner]
+        self._sync_rebasing()
         paid = self.preview_redeem(shares)
         self.base -= self._redeem_base(shares)
         self.shares[owner] -= shares
-        self.backing = [has - amount for has, amount in zip(self.backing, paid, strict=True)]
+        for i, (token, amount) in enumerate(zip(self.tokens, paid, strict=True)):
+            if not skip >> i & 1:
+                token.balance -= amount
+            elif token.index:
+                token.claims[owner] += amount * WAD // token.index
+                token.reserves += amount
         return paid
+
+    def claim(self, owner: str, i: int) -> int:
+        self.sync(i)
+        token = self.tokens[i]
+        amount = token.worth(token.claims.pop(owner, 0))
+        token.reserves -= amount
+        token.balance -= amount
+        return amount
+
+    def deposit(self, owner: str, i: int, amount: int) -> None:
+        self.sync(i)
+        token = self.tokens[i]
+        token.floats[owner] += amount * WAD // token.index
+        token.reserves += amount
+        token.balance += amount
+
+    def withdraw(self, owner: str, i: int, amount: int) -> None:
+        self.sync(i)
+        token = self.tokens[i]
+        token.floats[owner] -= ceil(Fraction(amount * WAD, token.index))
+        token.reserves -= amount
+        token.balance -= amount
+
+    def float_cost(self, shares: int) -> list[int]:
+        """Points of each token that a mint from float takes."""
+        base = self._mint_base(shares)
+        return [
+            ceil(Fraction(ceil(base * unit) * WAD, token.index)) if token.index else 0
+            for unit, token in zip(self._current_units(), self.tokens, strict=True)
+        ]
+
+    def mint_from_float(self, owner: str, shares: int) -> None:
+        base = self._mint_base(shares)
+        for token, points in zip(self.tokens, self.float_cost(shares), strict=True):
+            assert points <= token.floats[owner]
+            token.floats[owner] -= points
+        self.base += base
+        self.base_from_float += base
+        self.shares[owner] += shares
+
+    def redeem_to_float(self, owner: str, shares: int) -> None:
+        base = self._redeem_base(shares)
+        for token in self.tokens:
+            amount = floor(base * token.unit.value)
+            token.floats[owner] += amount * WAD // token.index if token.index else 0
+        self.base -= base
+        self.base_from_float -= base
+        self.shares[owner] -= shares
 
     def transfer(self, sender: str, receiver: str, shares: int) -> None:
         assert shares <= self.shares[sender]
