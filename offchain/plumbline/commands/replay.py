@@ -29,8 +29,12 @@ def run(config: ConfigPath) -> None:
 
     from plumbline import log
     from plumbline.config import ReplayConfig, load
+    from plumbline.errors import ConfigError
     from plumbline.replay.service import serve
 
     settings = load(config, ReplayConfig)
     log.setup(settings.log, service="replay")
-    asyncio.run(serve(settings))
+    try:
+        asyncio.run(serve(settings))
+    except ConfigError as error:
+        raise ConfigError(f"{config.name}: {error}") from None

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +24,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from plumbline.clock import MarketClock
+from plumbline.config import ReplayConfig, load
 from plumbline.core.models import Trade
+from plumbline.errors import ConfigError
 from plumbline.replay.faults import Fault, Faults
 from plumbline.replay.server import ReplayServer
 from plumbline.replay.tape import Tape, markets_of
@@ -173,13 +176,13 @@ def test_silence__half_open_connection_is_hung_up_on():
 
 
 async def answer(url: str, request: Any) -> list[Any]:
-    async with connect(url) as socket:
-        await socket.send(json.dumps(request))
+    async with connect(url) as line:
+        await line.send(json.dumps(request))
         got = []
         with suppress(TimeoutError):
             async with asyncio.timeout(0.3):
                 while True:
-                    got.append(json.loads(await socket.recv()))
+                    got.append(json.loads(await line.recv()))
         return got
 
 
@@ -218,8 +221,8 @@ def test_conversations__wrong_requests__each_exchanges_own_error():
 
     async def test() -> None:
         async with ReplayServer(Tape(told), clock_from_now(), markets_of(told), 0) as server:
-            for venue, request, expected in cases:
-                answers = await answer(server.url(venue), request)
+            every = await asyncio.gather(*(answer(server.url(venue), request) for venue, request, _ in cases))
+            for (venue, request, expected), answers in zip(cases, every, strict=True):
                 assert any(expected.items() <= a.items() for a in answers), (venue, request, answers)
 
     run(test())
@@ -246,11 +249,11 @@ def test_coinbase__client_that_never_subscribes__is_hung_up_on():
     async def test() -> None:
         async with (
             ReplayServer(Tape(told), clock_from_now(), markets_of(told), 0) as server,
-            connect(server.url("coinbase")) as socket,
+            connect(server.url("coinbase")) as line,
             asyncio.timeout(8),
         ):
             with pytest.raises(ConnectionClosed, match="nothing heard"):
-                await socket.recv()
+                await line.recv()
 
     run(test())
 
@@ -302,6 +305,9 @@ def test_process__killed_and_started_again__sources_come_back_and_nothing_is_tol
     run(test())
 
 
+FREEZE = "[[faults]]\nkind = 'freeze'\nstart = 2023-03-11T06:00:00Z\n"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -310,33 +316,45 @@ def test_process__killed_and_started_again__sources_come_back_and_nothing_is_tol
         ("[listen]\nport = 0\n[tape]\nkind = 'recorded'", "tape.file: expected a path beside"),
         ("[listen]\nport = 0\n[tape]\nkind = 'recorded'\nfile = 'x'", 'clock.kind: expected "market" beside'),
         (
-            "[listen]\nport = 0\n[[faults]]\nkind = 'freeze'\nvenue = 'kraken'\n"
-            "start = 2023-03-11T06:00:00Z\nend = 2023-03-11T06:00:00Z",
+            f"[listen]\nport = 0\n{FREEZE}venue = 'kraken'\nend = 2023-03-11T06:00:00Z",
             "faults[0].end: expected a time after start",
         ),
         (
-            "[listen]\nport = 0\n[[faults]]\nkind = 'scale'\nvenue = 'kraken'\n"
-            "start = 2023-03-11T06:00:00Z\nend = 2023-03-11T08:00:00Z",
-            'faults[0].bps: expected a value beside kind = "scale"',
+            f"[listen]\nport = 0\n{FREEZE}venue = 'kraken'\nend = 2023-03-11T08:00:00",
+            "faults[0].end: expected datetime with a timezone component",
         ),
         (
-            "[listen]\nport = 0\n[[faults]]\nkind = 'freeze'\nvenue = 'mtgox'\n"
-            "start = 2023-03-11T06:00:00Z\nend = 2023-03-11T08:00:00Z",
-            "faults[0].venue: expected one of binance, bybit, coinbase, cryptocom, kraken, got 'mtgox'",
+            f"[listen]\nport = 0\n{FREEZE}venue = 'kraken'\nend = 2023-03-11T08:00:00Z\nbps = 5",
+            'faults[0].bps: expected a value beside kind = "scale"',
         ),
     ],
 )
-def test_process__wrong_config__says_which_key_and_what_is_expected(tmp_path: Path, text: str, expected: str):
+def test_config__wrong__names_the_key_and_what_is_expected(tmp_path: Path, text: str, expected: str):
     config = tmp_path / "replay.toml"
     config.write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline.cli", "replay", "run", "--config", str(config)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env={**os.environ, "PYTHONWARNINGS": "error"},
-        check=False,
-    )
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        load(config, ReplayConfig)
+
+
+def test_process__fault_of_a_venue_that_is_not_on_the_tape__one_clear_sentence(tmp_path: Path):
+    config = tmp_path / "replay.toml"
+    config.write_text(f"[listen]\nport = 0\n{FREEZE}venue = 'mtgox'\nend = 2023-03-11T08:00:00Z")
+    command = [sys.executable, "-m", "plumbline.cli", "replay", "run", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert expected in done.stderr
+    known = "binance, bybit, coinbase, cryptocom, kraken"
+    assert done.stderr == f"plumbline: replay.toml: faults[0].venue: expected one of {known}, got 'mtgox'\n"
+
+
+def test_process__port_taken__one_clear_sentence(tmp_path: Path):
+    config = tmp_path / "replay.toml"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config.write_text(f"[listen]\nport = {port}")
+        command = [sys.executable, "-m", "plumbline.cli", "replay", "run", "--config", str(config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert f"plumbline: replay.toml: listen.port: expected a free port, got {port}" in done.stderr
     assert "Traceback" not in done.stderr

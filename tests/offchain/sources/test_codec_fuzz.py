@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from plumbline.sources import CODECS, codec_of
 from plumbline.sources.codec import MAX_SKEW_MS, MAX_VALUE_WAD
 
 VENUES = sorted(CODECS)
+DEPTH = 20 if os.environ.get("PLUMBLINE_FUZZ") == "long" else 1
 numbers = st.integers(-(2**70), 2**70) | st.floats() | st.sampled_from([0, -0.0, 1e308, 1e-320])
 texts = st.text(max_size=12) | st.sampled_from(["BTC/USD", "BTC-USD", "BTCUSD", "BTC_USD", "trade", "1e9", "-1", "NaN"])
 values = st.recursive(
@@ -56,14 +58,14 @@ def survives(venue: str, frame: bytes) -> None:
 
 
 @pytest.mark.parametrize("venue", VENUES)
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=60 * DEPTH, derandomize=True, deadline=None)
 @given(frame=st.binary(max_size=200))
 def test_decode__any_bytes__trades_or_source_error(venue: str, frame: bytes):
     survives(venue, frame)
 
 
 @pytest.mark.parametrize("venue", VENUES)
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=150 * DEPTH, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_decode__honest_frame_with_cuts_and_pastes__trades_or_source_error(venue: str, data: st.DataObject):
     frame = data.draw(st.sampled_from(HONEST[venue]))
@@ -73,7 +75,7 @@ def test_decode__honest_frame_with_cuts_and_pastes__trades_or_source_error(venue
 
 
 @pytest.mark.parametrize("venue", VENUES)
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=150 * DEPTH, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_decode__honest_frame_with_any_value_anywhere__trades_or_source_error(venue: str, data: st.DataObject):
     message = json.loads(data.draw(st.sampled_from(HONEST[venue])))
