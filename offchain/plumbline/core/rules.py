@@ -20,6 +20,7 @@ MarketId = tuple[str, str]
 """(venue, canonical symbol)."""
 
 _VENUE = re.compile(r"[a-z0-9]+")
+_CURRENCY = re.compile(r"[A-Z0-9]+")
 _SYMBOL = re.compile(r"([A-Z0-9]+)/([A-Z0-9]+)")
 
 
@@ -89,7 +90,7 @@ class Cross:
         base, quote = split_symbol(feed)
         venue, colon, currency = text.partition(":")
         via = currency if colon else VIA
-        if _VENUE.fullmatch(venue) is None or not via or via in (base, quote):
+        if _VENUE.fullmatch(venue) is None or _CURRENCY.fullmatch(via) is None or via in (base, quote):
             raise ValueError(f'expected "venue" or "venue:CURRENCY" other than {base} and {quote}, got {text!r}')
         return cls(venue, f"{via}/{quote}", f"{via}/{base}")
 
