@@ -73,7 +73,7 @@ class _Screen:
     def show(self, snapshot: Snapshot, processes: dict[str, str]) -> None:
         if self._live is not None:
             self._live.update(view.screen(self._title, snapshot, processes, self._hint))
-        elif time.monotonic() >= self._next_line and snapshot.round_id:
+        elif time.monotonic() >= self._next_line and snapshot.rounds:
             self._next_line = time.monotonic() + LINE_S
             self._console.print(view.line(snapshot), highlight=False, soft_wrap=True)
 

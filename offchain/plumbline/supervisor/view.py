@@ -43,7 +43,7 @@ def line(snapshot: Snapshot) -> str:
     """The same in one line, for logs and pipes."""
     answers = ", ".join(f"{feed} {price_text(feed, price)}" for feed, price in snapshot.answers.items())
     return (
-        f"{utc(snapshot.at_s)}  round {snapshot.round_id}: {answers or 'none yet'}; NAV {usd(snapshot.nav_wad)}, "
+        f"{utc(snapshot.at_s)}  round {snapshot.rounds}: {answers or 'none yet'}; NAV {usd(snapshot.nav_wad)}, "
         f"pool {usd(snapshot.pool_wad)}, premium {premium_text(snapshot)}; "
         f"{keeper_text(snapshot.trades, snapshot.profit, snapshot.gas_wei)}"
     )
@@ -110,7 +110,7 @@ def _market_table(snapshot: Snapshot) -> Table:
     table.add_column(style="bold")
     table.add_column()
     age = f", {snapshot.round_age_s} s old" if snapshot.round_age_s is not None else ""
-    table.add_row("round", f"{snapshot.round_id}{age}" if snapshot.round_id else "none yet")
+    table.add_row("round", f"{snapshot.rounds}{age}" if snapshot.rounds else "none yet")
     table.add_row("NAV", usd(snapshot.nav_wad))
     table.add_row("pool price", usd(snapshot.pool_wad))
     table.add_row("premium", Text(premium_text(snapshot), style="green" if snapshot.in_band else "yellow"))

@@ -38,7 +38,8 @@ class Snapshot:
     block: int = 0
     at_s: int = 0
     """The block's time."""
-    round_id: int = 0
+    rounds: int = 0
+    """The last round's id: how many there were."""
     round_age_s: int | None = None
     answers: Mapping[str, int] = field(default_factory=dict)
     """Feed -> price on chain, in the feed's decimals."""
@@ -99,7 +100,7 @@ class Watch:
         return Snapshot(
             block=block["number"],
             at_s=block["timestamp"],
-            round_id=round_id,
+            rounds=round_id,
             round_age_s=max(0, block["timestamp"] - stamp),
             answers=answers,
             nav_wad=nav_wad,
