@@ -95,7 +95,7 @@ class BitfinexCodec(Codec):
             (native, number, number_text(price), number_text(amount).removeprefix("-"), at_ms)
             for number, at_ms, amount, price in told
         ]
-        return self.numbered(prints, now_ms, gapless=False)
+        return self.numbered(prints, now_ms, gapless=False, snapshot=kind.startswith(b"["))
 
     def _count(self, rest: list[msgspec.Raw]) -> None:
         """What follows a message's own parts is its number in the connection; a hole in them is counted."""

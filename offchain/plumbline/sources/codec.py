@@ -104,7 +104,7 @@ class Codec(ABC):
         self.refused: dict[str, str] = {}
         """Symbols it refused on this connection, with its words."""
         self.dropped: Counter[str] = Counter()
-        """Trades not passed on, by reason: "duplicate", "out of order", "future"."""
+        """Trades not passed on, by reason: "duplicate", "out of order", "future"; "snapshot" when told again in one."""
         self.missed = 0
         """Trades (or frames, where only those are numbered) the venue's own numbers say we never got."""
 
@@ -149,11 +149,17 @@ class Codec(ABC):
         return market
 
     def numbered(
-        self, prints: Iterable[tuple[str, int, str, str, int]], now_ms: int, *, gapless: bool = True
+        self,
+        prints: Iterable[tuple[str, int, str, str, int]],
+        now_ms: int,
+        *,
+        gapless: bool = True,
+        snapshot: bool = False,
     ) -> list[Trade]:
         """The new ones of (market, id, price, size, at_ms), where ids grow with every trade of a market.
 
-        `gapless`: they grow by one, so a hole is a trade we never got.
+        `gapless`: they grow by one, so a hole is a trade we never got. `snapshot`: the venue tells the past again, so
+        what we know of it is no fault of the venue's.
         """
         out: list[Trade] = []
         # All of them are parsed before any is taken: a frame with one bad trade leaves no trace.
@@ -166,7 +172,8 @@ class Codec(ABC):
                 if gapless and last >= 0:
                     self.missed += trade_id - last - 1
             elif trade.at_ms <= market.last_ms:
-                self.dropped["duplicate" if trade_id == last else "out of order"] += 1
+                known = "duplicate" if trade_id == last else "out of order"
+                self.dropped["snapshot" if snapshot else known] += 1
                 continue
             # A lower id at a later time: the venue numbers anew. Refusing it would silence the market for good.
             market.last_id, market.last_ms = trade_id, trade.at_ms

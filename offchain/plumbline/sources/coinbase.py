@@ -37,6 +37,7 @@ class _Trade(msgspec.Struct):
 
 
 class _Trades(msgspec.Struct):
+    type: str
     trades: list[_Trade]
 
 
@@ -100,13 +101,14 @@ class CoinbaseCodec(Codec):
         return trades
 
     def _trades(self, events: msgspec.Raw, now_ms: int) -> list[Trade]:
+        told = _trades.decode(events)
         prints = [
             (t.product_id, whole(t.trade_id, "trade_id"), t.price, t.size, milliseconds(t.time))
-            for event in _trades.decode(events)
+            for event in told
             for t in event.trades
         ]
         prints.sort(key=lambda print_: print_[1])
-        return self.numbered(prints, now_ms)
+        return self.numbered(prints, now_ms, snapshot=any(event.type == "snapshot" for event in told))
 
     def _error(self, text: str) -> None:
         named = [native for native in self.markets if native in text]

@@ -38,6 +38,7 @@ class _Subscribed(msgspec.Struct, frozen=True):
 
 class _Frame(msgspec.Struct):
     channel: str = ""
+    type: str = ""
     data: msgspec.Raw = msgspec.Raw(b"[]")
     method: str = ""
     success: bool = True
@@ -74,6 +75,7 @@ class KrakenCodec(Codec):
                     for t in trades
                 ],
                 now_ms,
+                snapshot=message.type == "snapshot",
             )
         if message.channel == "status":
             for status in _statuses.decode(message.data):

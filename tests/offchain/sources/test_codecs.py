@@ -506,3 +506,17 @@ def test_decode__hostile_frame__is_rejected_with_its_reason(venue, frame, reason
 def test_trade__is_what_the_model_says():
     (trade,) = codec_of("binance", ["BTC/USD"]).decode(binance_trade(1, 1_000, "27123.45", "0.5"), LATER_MS)
     assert trade == Trade("binance", "BTC/USD", 27_123_45 * WAD // 100, WAD // 2, 1_000)
+
+
+def test_snapshot_after_a_reconnection__gives_what_was_missed_and_blames_nobody():
+    codec = codec_of("kraken", ["MATIC/USD"])
+    codec.decode(KRAKEN_SNAPSHOT, LATER_MS)
+    codec.subscribe_frames()
+    longer = KRAKEN_SNAPSHOT.replace(
+        b"}]}",
+        b"""},{"symbol":"MATIC/USD","side":"sell","price":0.5,"qty":1,"ord_type":"limit","trade_id":4665849,
+            "timestamp":"2023-09-25T07:50:00Z"}]}""",
+    )
+    assert [t.price_wad for t in codec.decode(longer, LATER_MS)] == [WAD // 2]
+    assert codec.dropped == {"snapshot": 2}
+    assert codec.missed == 1
