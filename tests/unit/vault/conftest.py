@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import boa
@@ -42,14 +42,6 @@ class Params:
 
     def as_tuple(self) -> tuple[Any, ...]:
         return tuple(self.__dict__.values())
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            # titanoboa looks for the implementation's code behind each clone and wonders.
-            item.add_marker(pytest.mark.filterwarnings("ignore:casted bytecode does not match"))
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +116,10 @@ def create(factory: Any) -> Any:
     interface = boa.loads_abi(json.dumps(compile_contract("IndexVault").abi), name="IndexVault")
 
     def make(params: tuple[Any, ...], sender: str | None = None) -> Any:
-        return interface.at(factory.create(params, sender=sender))
+        with warnings.catch_warnings():
+            # titanoboa looks for the implementation's code behind the clone and wonders.
+            warnings.filterwarnings("ignore", message="casted bytecode does not match")
+            return interface.at(factory.create(params, sender=sender))
 
     return make
 

@@ -68,9 +68,9 @@ def test_factory__without_an_implementation__reverts(stranger):
         ({"units": (WAD, WAD, WAD, 10**77)}, "basket: unit too large"),
     ],
 )
-def test_create__with_unsound_parameters__reverts_with_the_reason(factory, params, changes, reason):
+def test_create__with_unsound_parameters__reverts_with_the_reason(create, params, changes, reason):
     with boa.reverts(reason):
-        factory.create(params.but(**changes))
+        create(params.but(**changes))
 
 
 def test_create__at_the_caps__works(create, params):
@@ -78,25 +78,25 @@ def test_create__at_the_caps__works(create, params):
     assert index.fees() == (500, 500, 1_000)
 
 
-def test_create__with_a_duplicate_component__reverts(factory, params):
+def test_create__with_a_duplicate_component__reverts(create, params):
     tokens = (*params.tokens[:3], params.tokens[0])
     with boa.reverts("factory: duplicate component"):
-        factory.create(params.but(tokens=tokens))
+        create(params.but(tokens=tokens))
 
 
-def test_create__with_a_component_that_is_no_token__reverts(factory, params, stranger):
+def test_create__with_a_component_that_is_no_token__reverts(create, params, stranger):
     with boa.reverts():
-        factory.create(params.but(tokens=(*params.tokens[:3], stranger)))
+        create(params.but(tokens=(*params.tokens[:3], stranger)))
 
 
 @pytest.mark.parametrize(("decimals", "sound"), [(0, True), (27, True), (28, False)])
-def test_create__takes_tokens_of_0_to_27_decimals(create, factory, params, decimals, sound):
+def test_create__takes_tokens_of_0_to_27_decimals(create, params, decimals, sound):
     tokens = (*params.tokens[:3], deployer("MockERC20").deploy("Odd", "ODD", decimals).address)
     if sound:
         assert create(params.but(tokens=tokens)).components()[0] == list(tokens)
     else:
         with boa.reverts("factory: too many token decimals"):
-            factory.create(params.but(tokens=tokens))
+            create(params.but(tokens=tokens))
 
 
 def test_create__with_32_components__mints_and_redeems(create, params, depositor):
