@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Trade frames from the exchanges' documentation, and live ones quoted in public."""
 
+from __future__ import annotations
+
 KRAKEN_SNAPSHOT = b"""{"channel":"trade","type":"snapshot","data":[
     {"symbol":"MATIC/USD","side":"buy","price":0.5147,"qty":6423.46326,"ord_type":"limit","trade_id":4665846,
      "timestamp":"2023-09-25T07:48:36.925533Z"},
@@ -34,3 +36,9 @@ GEMINI_TRADE = b"""{"E":1751508438600117161,"s":"btcusd","t":2840140956529623,"p
     "m":true}"""
 OKX_TRADE = b"""{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"130639474",
     "px":"42219.9","sz":"0.12060306","side":"buy","ts":"1630048897897","count":"3","seqId":1234}]}"""
+
+
+def wad(text: str) -> int:
+    """The exact integer of a plain decimal, read with nothing of the package."""
+    whole, _, fraction = text.partition(".")
+    return int(whole + fraction.ljust(18, "0"))

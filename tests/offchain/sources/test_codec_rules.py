@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.helpers.frames import COINBASE_TRADE, KRAKEN_SNAPSHOT
+from tests.helpers.frames import COINBASE_TRADE, KRAKEN_SNAPSHOT, wad
 
 from plumbline.core.models import Trade
 from plumbline.core.units import WAD
@@ -14,11 +14,6 @@ from plumbline.sources import CODECS, codec_of
 from plumbline.sources.codec import MAX_SKEW_MS, Codec, FrameError
 
 LATER_MS = 2_000_000_000_000
-
-
-def wad(text: str) -> int:
-    whole, _, fraction = text.partition(".")
-    return int(whole + fraction.ljust(18, "0"))
 
 
 def bitfinex(*symbols: str) -> Codec:

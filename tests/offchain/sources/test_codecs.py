@@ -16,6 +16,7 @@ from tests.helpers.frames import (
     GEMINI_TRADE,
     KRAKEN_SNAPSHOT,
     OKX_TRADE,
+    wad,
 )
 
 from plumbline.errors import SourceError
@@ -51,11 +52,6 @@ def test_decode__trade_frame__exact_trades_then_only_duplicates(venue, symbol, f
     ]
     assert codec.decode(frame, LATER_MS) == []
     assert codec.dropped.total() == len(expected)
-
-
-def wad(text: str) -> int:
-    whole, _, fraction = text.partition(".")
-    return int(whole + fraction.ljust(18, "0"))
 
 
 @pytest.mark.parametrize("venue", sorted(CODECS))
