@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from plumbline.commands import demo, keeper, relayer, replay, reporter, trader
+from plumbline.commands import demo, journal, keeper, relayer, replay, reporter, trader
 from plumbline.errors import ConfigError, PlumblineError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(reporter.app, name="reporter")
 app.add_typer(relayer.app, name="relayer")
+app.add_typer(journal.app, name="journal")
 app.add_typer(replay.app, name="replay")
 app.add_typer(keeper.app, name="keeper")
 app.add_typer(trader.app, name="trader")

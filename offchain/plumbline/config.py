@@ -185,6 +185,8 @@ class ReporterConfig(Section, frozen=True):
     """Market time between a grid time and its observation: lets the last trades before it arrive."""
     chain_poll_s: Seconds = 2.0
     """Wall time between two looks at the oracle's epoch."""
+    kill_switch: Path | None = None
+    """While this file exists nothing is signed."""
 
     def __post_init__(self) -> None:
         known = [venue.name for venue in self.venues]
@@ -221,6 +223,8 @@ class RelayerConfig(Section, frozen=True):
     late_ms: NonNegative = 500
     """Wall time a quorum waits for the rows still missing; then the round goes on without them."""
     request_timeout_s: Seconds = 1.0
+    kill_switch: Path | None = None
+    """While this file exists nothing is submitted."""
 
     def __post_init__(self) -> None:
         check_unique("peers", [peer.name for peer in self.peers])

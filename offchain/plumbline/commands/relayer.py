@@ -55,6 +55,15 @@ async def _run(config: RelayerConfig, dry_run: bool) -> None:
             peers = [HttpRowPeer(p.name, p.url, client, timeout_s=config.request_timeout_s) for p in config.peers]
             waits = {"poll_s": config.poll_ms / 1000, "late_s": config.late_ms / 1000}
             collector = Collector(peers, journal, clock, metrics, **waits)
-            relayer = Relayer(oracle, collector, journal, clock, metrics, address=key.address, dry_run=dry_run)
+            relayer = Relayer(
+                oracle,
+                collector,
+                journal,
+                clock,
+                metrics,
+                address=key.address,
+                dry_run=dry_run,
+                kill_switch=config.kill_switch,
+            )
             async with HttpServer(relayer_app(relayer), config.http):
                 await relayer.run()

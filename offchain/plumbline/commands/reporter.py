@@ -60,7 +60,9 @@ async def _run(config: ReporterConfig, file: str, dry_run: bool) -> None:
     with RowJournal(config.journal, key.address) as journal:
         async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
             oracle = ChainOracle(rpc, config.chain.oracle)
-            reporter = Reporter(rules, sources, oracle, key, journal, clock, timing, dry_run=dry_run)
+            reporter = Reporter(
+                rules, sources, oracle, key, journal, clock, timing, dry_run=dry_run, kill_switch=config.kill_switch
+            )
             async with HttpServer(reporter_app(reporter), config.http):
                 await reporter.run()
 

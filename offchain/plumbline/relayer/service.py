@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -37,7 +38,7 @@ class Outcome:
 
     timestamp: int
     word: str
-    """submitted | simulated | not due | no quorum | outpaced | reverted | chain"""
+    """submitted | simulated | not due | no quorum | outpaced | reverted | chain | kill switch"""
     why: tuple[str, ...] = ()
     """What called for it."""
     detail: str = ""
@@ -69,8 +70,11 @@ class Relayer:
         *,
         address: str = "",
         dry_run: bool = False,
+        kill_switch: Path | None = None,
     ) -> None:
+        """`kill_switch`: while this file exists nothing is submitted."""
         self.address, self.dry_run, self.metrics, self.collector = address, dry_run, metrics, collector
+        self.kill_switch = kill_switch
         self._oracle, self._journal, self._clock = oracle, journal, clock
         self.chain: ChainState | None = None
         self.chain_trouble = "the chain was not read yet"
@@ -88,6 +92,8 @@ class Relayer:
             last = max(upcoming, last + period_s)
             await self._clock.sleep_until_ms(last * 1000)
             outcome = await self.round(last)
+            if outcome.word == "kill switch" and (self.last is None or self.last.word != outcome.word):
+                log.warning("kill switch is on", file=str(self.kill_switch))
             self.last = outcome
             self.metrics.rounds.labels(outcome.word).inc()
 
@@ -99,6 +105,8 @@ class Relayer:
 
     async def round(self, timestamp: int) -> Outcome:
         """Everything for one grid time."""
+        if self._killed():
+            return Outcome(timestamp, "kill switch", detail=f"{self.kill_switch} exists")
         if not await self._read_chain() or self.chain is None:
             return Outcome(timestamp, "chain", detail=self.chain_trouble)
         chain, config = self.chain, self.chain.config
@@ -173,8 +181,13 @@ class Relayer:
         self.metrics.last_round.set(timestamp)
         return True
 
+    def _killed(self) -> bool:
+        return self.kill_switch is not None and self.kill_switch.exists()
+
     def unready(self) -> str:
         """Why the chain's prices are not in good hands now; empty when they are."""
+        if self._killed():
+            return f"kill switch: {self.kill_switch} exists"
         if self.chain_trouble or self.chain is None:
             return self.chain_trouble
         now_s, config = self._clock.now_ms() // 1000, self.chain.config

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from plumbline.core.models import IndexPrice, Row
 from plumbline.core.rules import FeedRule
@@ -30,14 +31,27 @@ def reporter_index(config: OracleConfig, address: str) -> int:
     return config.reporters.index(address) + 1
 
 
-def make_row(config: OracleConfig, timestamp: int, prices: Mapping[str, IndexPrice]) -> Row:
-    """Index prices as a row: the chain's order and decimals, rounded half up; 0 where there is none or no lane fits."""
-    lanes = []
-    for feed in config.feeds:
-        price_wad = prices[feed.name].price_wad
+class _Feed(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def decimals(self) -> int: ...
+
+
+def lanes(feeds: Iterable[_Feed], price_wads: Mapping[str, int | None]) -> tuple[int, ...]:
+    """Index prices in the feeds' order and decimals, rounded half up; 0 where there is none or no lane holds it."""
+    found = []
+    for feed in feeds:
+        price_wad = price_wads[feed.name]
         lane = 0 if price_wad is None else rescale(price_wad, WAD_DECIMALS, feed.decimals)
-        lanes.append(lane if lane <= MAX_LANE else 0)
-    return Row(config.epoch, timestamp, tuple(lanes))
+        found.append(lane if lane <= MAX_LANE else 0)
+    return tuple(found)
+
+
+def make_row(config: OracleConfig, timestamp: int, prices: Mapping[str, IndexPrice]) -> Row:
+    """What this reporter says in a round of the chain as it is."""
+    return Row(config.epoch, timestamp, lanes(config.feeds, {feed: price.price_wad for feed, price in prices.items()}))
 
 
 def _say(feed: tuple[str, int]) -> str:

@@ -14,6 +14,8 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -59,12 +61,17 @@ class Reporter:
         timing: ReporterTiming = ReporterTiming(),
         *,
         dry_run: bool = False,
+        kill_switch: Path | None = None,
     ) -> None:
+        """`kill_switch`: while this file exists nothing is signed."""
         self.rules, self.sources, self.address = tuple(rules), tuple(sources), key.address
         self.dry_run = dry_run
         self.metrics = ReporterMetrics(self.sources)
         self._engine = IndexEngine(rules)
-        self._oracle, self._key, self._journal, self._clock, self._timing = oracle, key, journal, clock, timing
+        self.timing, self.kill_switch = timing, kill_switch
+        """May be changed while it runs."""
+        self._was_killed = False
+        self._oracle, self._key, self._journal, self._clock = oracle, key, journal, clock
         self._known = asyncio.Event()
         self._rows: dict[int, SignedRow] = {}
         self.config: OracleConfig | None = None
@@ -77,6 +84,7 @@ class Reporter:
         self.last: SignedRow | None = None
 
     async def run(self) -> None:
+        self._journal.begin(self.rules, version("plumbline"), self._clock.now_ms())
         async with asyncio.TaskGroup() as tasks:
             for source in self.sources:
                 tasks.create_task(self._listen(source), name=source.venue)
@@ -86,6 +94,7 @@ class Reporter:
     async def _listen(self, source: TradeSource) -> None:
         async for trade in source.trades():
             self._engine.on_trade(trade)
+            self._journal.take(trade)
 
     async def _watch_chain(self) -> None:
         while True:
@@ -96,7 +105,7 @@ class Reporter:
                 if not self.chain_trouble:
                     log.warning("chain not readable", reason=str(error))
                 self.chain_trouble = str(error)
-            await asyncio.sleep(self._timing.chain_poll_s)
+            await asyncio.sleep(self.timing.chain_poll_s)
 
     def _agree(self, config: OracleConfig) -> None:
         refusal = disagreement(config, self.rules, self.address)
@@ -120,7 +129,7 @@ class Reporter:
         last = 0
         while True:
             assert self.config is not None
-            period_s, delay_ms = self.config.period_s, self._timing.delay_ms
+            period_s, delay_ms = self.config.period_s, self.timing.delay_ms
             # The next grid time whose observation is still ahead; the past is never observed.
             upcoming = -(-(self._clock.now_ms() - delay_ms) // (period_s * 1000)) * period_s
             last = max(upcoming, last + period_s)
@@ -135,26 +144,42 @@ class Reporter:
     def _round(self, timestamp: int) -> None:
         woke = time.monotonic()
         self.prices = self._engine.observe(timestamp * 1000)
+        self._journal.observe(timestamp * 1000, self.prices)
         self._count_prices()
-        if self.refusal or self.config is None:
-            self.metrics.withheld.labels("refused").inc()
-            return
-        row = make_row(self.config, timestamp, self.prices)
-        if not any(row.prices):
-            self.metrics.withheld.labels("no price").inc()
-            log.warning("no row", round=timestamp, reason="no feed has a price")
-            return
-        if self.dry_run:
-            log.info("would sign", round=timestamp, epoch=row.epoch, prices=row.prices)
-            return
         try:
-            self._sign(self.config, row)
+            withheld = self._report(timestamp)
+            if withheld:
+                self._journal.flush()
         except JournalError as error:
             # What is not durable must not be signed; the next round tries again.
-            self.metrics.withheld.labels("journal").inc()
+            withheld = "journal"
             log.error("no row", round=timestamp, reason=str(error))
-            return
+        if withheld:
+            self.metrics.withheld.labels(withheld).inc()
         self.metrics.round_time.observe(time.monotonic() - woke)
+
+    def _report(self, timestamp: int) -> str:
+        """Sign a row of the last observation; else the reason why not, in a word or two."""
+        if self._killed():
+            return "kill switch"
+        if self.refusal or self.config is None:
+            return "refused"
+        row = make_row(self.config, timestamp, self.prices)
+        if not any(row.prices):
+            log.warning("no row", round=timestamp, reason="no feed has a price")
+            return "no price"
+        if self.dry_run:
+            log.info("would sign", round=timestamp, epoch=row.epoch, prices=row.prices)
+            return "dry run"
+        self._sign(self.config, row)
+        return ""
+
+    def _killed(self) -> bool:
+        killed = self.kill_switch is not None and self.kill_switch.exists()
+        if killed != self._was_killed:
+            log.warning("kill switch is on" if killed else "kill switch is off", file=str(self.kill_switch))
+            self._was_killed = killed
+        return killed
 
     def _sign(self, config: OracleConfig, observed: Row) -> None:
         index, timestamp = reporter_index(config, self.address), observed.timestamp
@@ -179,6 +204,8 @@ class Reporter:
 
     def unready(self) -> str:
         """Why nobody should count on this reporter now; empty when it is ready."""
+        if self._was_killed:
+            return f"kill switch: {self.kill_switch} exists"
         if self.refusal or self.config is None:
             return self.refusal
         if self.last is None:

@@ -7,6 +7,7 @@ What was committed survives a kill at any moment; with `durable` also a power cu
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,12 +32,24 @@ class Database:
         try:
             with self._translated():
                 self.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-                self.execute("PRAGMA journal_mode = WAL")
+                self._write_ahead()
                 self.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._prepare(kind, version, schema)
         except BaseException:
             self._connection.close()
             raise
+
+    def _write_ahead(self) -> None:
+        """Two processes that open a new file at once: SQLite tells one of them it is locked, and does not wait."""
+        deadline_s = time.monotonic() + _BUSY_MS / 1000
+        while True:
+            try:
+                self.execute("PRAGMA journal_mode = WAL")
+                return
+            except JournalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.01)
 
     def _prepare(self, kind: str, version: int, schema: str) -> None:
         with self.transaction():

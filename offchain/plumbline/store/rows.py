@@ -1,23 +1,47 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The reporter's journal: what makes it impossible to sign two rows for one round.
+"""The reporter's journal: no two rows for one round, and every observation can be computed again.
 
 A row is *claimed* before it is signed: the first claim of a round (chain, oracle, epoch, timestamp) is committed to
 disk and wins for ever; every later one, by this process after a crash or by another on the same file, gets the first
 one back. What is signed is what was claimed, and RFC 6979 makes one signature of it.
+
+The trades that went into an observation, and the observation, are committed together with the claim: what a crash
+loses of them never became a row.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from plumbline.core.models import Row, SignedRow
+import msgspec
+
+from plumbline.core.models import IndexPrice, Row, SignedRow, Trade
+from plumbline.core.rules import FeedRule
 from plumbline.errors import JournalError
 from plumbline.store.database import Database
 
 _VERSION: Final = 1
 _SCHEMA: Final = """
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY,
+    started_ms INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    rules TEXT NOT NULL
+) STRICT;
+CREATE TABLE inputs (
+    session INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    trades BLOB NOT NULL,
+    at_ms INTEGER,
+    prices TEXT,
+    lost INTEGER NOT NULL,
+    PRIMARY KEY (session, seq)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE rows (
     chain_id INTEGER NOT NULL,
     oracle TEXT NOT NULL,
@@ -29,17 +53,129 @@ CREATE TABLE rows (
     r TEXT,
     vs TEXT,
     claimed_ms INTEGER NOT NULL,
+    session INTEGER,
     PRIMARY KEY (chain_id, oracle, epoch, timestamp)
 ) STRICT, WITHOUT ROWID
 """
 
 
-class RowJournal(Database):
-    """Of one reporter's key (`address`), for as many oracles as it reports to."""
+_FLUSH_TRADES: Final = 4_096
+"""Trades packed into one entry, so that waiting for a round does not pile them up."""
+_MAX_PENDING: Final = 256
+"""Entries kept in memory while the disk refuses them; then they are lost, and the journal says so."""
 
-    def __init__(self, path: Path, address: str) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One life of the engine: it began empty, with these rules."""
+
+    id: int
+    started_ms: int
+    version: str
+    rules: tuple[FeedRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Trades in the order they came, then the observation made after them, if any."""
+
+    trades: tuple[Trade, ...]
+    at_ms: int | None
+    prices: dict[str, int | None] | None
+    """WAD, by feed."""
+    lost: bool
+    """Entries before this one were lost: from here on nothing can be computed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """A signed row, whose it is and what it was signed for."""
+
+    chain_id: int
+    oracle: str
+    address: str
+    signed: SignedRow
+
+
+class RowJournal(Database):
+    """Of one reporter's key (`address`; empty: for reading), for as many oracles as it reports to."""
+
+    def __init__(self, path: Path, address: str = "") -> None:
         super().__init__(path, "reporter", _VERSION, _SCHEMA, durable=True)
         self._address = address
+        self._session: int | None = None
+        self._seq = 0
+        self._trades: list[Trade] = []
+        self._pending: list[tuple[bytes, int | None, str | None]] = []
+        self._lost = False
+
+    def begin(self, rules: Sequence[FeedRule], version: str, now_ms: int) -> None:
+        """A new engine starts, empty. Without it inputs are not kept."""
+        text = msgspec.json.encode(tuple(rules)).decode()
+        done = self.execute("INSERT INTO sessions (started_ms, version, rules) VALUES (?, ?, ?)", now_ms, version, text)
+        self._session, self._seq = done.lastrowid, 0
+
+    def take(self, trade: Trade) -> None:
+        """Keep a trade the engine was given; written with the next claim."""
+        if self._session is None:
+            return
+        self._trades.append(trade)
+        if len(self._trades) >= _FLUSH_TRADES:
+            self._pend(None, None)
+
+    def observe(self, at_ms: int, prices: Mapping[str, IndexPrice]) -> None:
+        """Keep what the engine made of the trades so far; written with the next claim, or `flush`."""
+        if self._session is not None:
+            self._pend(at_ms, json.dumps({feed: _text(price.price_wad) for feed, price in prices.items()}))
+
+    def flush(self) -> None:
+        """Write what no claim has written. Raises JournalError, and keeps it for the next time."""
+        with self.transaction():
+            written = self._write_pending()
+        self._written(written)
+
+    def _pend(self, at_ms: int | None, prices: str | None) -> None:
+        self._pending.append((_pack(self._trades), at_ms, prices))
+        self._trades = []
+        if len(self._pending) > _MAX_PENDING:
+            self._pending.clear()
+            self._lost = True
+
+    def _write_pending(self) -> int:
+        for place, (trades, at_ms, prices) in enumerate(self._pending):
+            lost = self._lost and place == 0
+            self.execute(
+                "INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?)",
+                *(self._session, self._seq + place, trades, at_ms, prices, lost),
+            )
+        return len(self._pending)
+
+    def _written(self, count: int) -> None:
+        """Forget what is safely on disk, and only then."""
+        self._seq += count
+        del self._pending[:count]
+        self._lost = self._lost and not count
+
+    def sessions(self) -> list[Session]:
+        found = self.execute("SELECT id, started_ms, version, rules FROM sessions ORDER BY id").fetchall()
+        decoder = msgspec.json.Decoder(tuple[FeedRule, ...])
+        return [Session(id_, started_ms, version, decoder.decode(rules)) for id_, started_ms, version, rules in found]
+
+    def entries(self, session: int) -> Iterator[Entry]:
+        found = self.execute("SELECT trades, at_ms, prices, lost FROM inputs WHERE session = ? ORDER BY seq", session)
+        for trades, at_ms, prices, lost in found:
+            values = None if prices is None else {feed: _number(text) for feed, text in json.loads(prices).items()}
+            yield Entry(_unpack(trades), at_ms, values, bool(lost))
+
+    def rows_of(self, session: int) -> Iterator[KeptRow]:
+        """Every row signed in a session, in the order of time."""
+        found = self.execute(
+            "SELECT chain_id, oracle, address, reporter, epoch, timestamp, prices, r, vs FROM rows"
+            " WHERE session = ? AND r IS NOT NULL ORDER BY timestamp",
+            session,
+        )
+        for chain_id, oracle, address, *rest in found:
+            yield KeptRow(chain_id, oracle, address, _signed(*rest))
 
     def claim(self, chain_id: int, oracle: str, reporter: int, row: Row, now_ms: int) -> Row:
         """The row that may be signed for this round: this one, or the one that was claimed before it.
@@ -49,17 +185,19 @@ class RowJournal(Database):
                 signed.
         """
         prices = json.dumps(row.prices)
-        values = (chain_id, oracle, row.epoch, row.timestamp, self._address, reporter, prices, now_ms)
+        values = (chain_id, oracle, row.epoch, row.timestamp, self._address, reporter, prices, now_ms, self._session)
         with self.transaction():
+            written = self._write_pending()
             self.execute(
-                "INSERT INTO rows (chain_id, oracle, epoch, timestamp, address, reporter, prices, claimed_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO rows (chain_id, oracle, epoch, timestamp, address, reporter, prices, claimed_ms, session)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 *values,
             )
             address, claimed = self.execute(
                 "SELECT address, prices FROM rows WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ?",
                 *values[:4],
             ).fetchone()
+        self._written(written)
         if address != self._address:
             raise JournalError(f"{self.path}: expected the journal of {self._address}, got that of {address}")
         return Row(row.epoch, row.timestamp, tuple(json.loads(claimed)))
@@ -80,11 +218,32 @@ class RowJournal(Database):
     def signed(self, chain_id: int, oracle: str, timestamp: int) -> SignedRow | None:
         """The signed row of a round, of its latest epoch."""
         found = self.execute(
-            "SELECT reporter, epoch, prices, r, vs FROM rows WHERE chain_id = ? AND oracle = ? AND timestamp = ?"
-            " AND address = ? AND r IS NOT NULL ORDER BY epoch DESC LIMIT 1",
+            "SELECT reporter, epoch, timestamp, prices, r, vs FROM rows"
+            " WHERE chain_id = ? AND oracle = ? AND timestamp = ? AND address = ? AND r IS NOT NULL"
+            " ORDER BY epoch DESC LIMIT 1",
             *(chain_id, oracle, timestamp, self._address),
         ).fetchone()
-        if found is None:
-            return None
-        reporter, epoch, prices, r, vs = found
-        return SignedRow(reporter, Row(epoch, timestamp, tuple(json.loads(prices))), int(r, 16), int(vs, 16))
+        return None if found is None else _signed(*found)
+
+
+def _signed(reporter: int, epoch: int, timestamp: int, prices: str, r: str, vs: str) -> SignedRow:
+    return SignedRow(reporter, Row(epoch, timestamp, tuple(json.loads(prices))), int(r, 16), int(vs, 16))
+
+
+def _pack(trades: Sequence[Trade]) -> bytes:
+    """Compact, and exact: numbers of any size as text."""
+    rows = [(each.venue, each.symbol, str(each.price_wad), str(each.size_wad), each.at_ms) for each in trades]
+    return zlib.compress(msgspec.msgpack.encode(rows), 1)
+
+
+def _unpack(packed: bytes) -> tuple[Trade, ...]:
+    rows = msgspec.msgpack.decode(zlib.decompress(packed), type=list[tuple[str, str, str, str, int]])
+    return tuple(Trade(venue, symbol, int(price), int(size), at_ms) for venue, symbol, price, size, at_ms in rows)
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)

@@ -41,6 +41,7 @@ def relay(
     dry_run: bool = False,
     late_s: float = 0.02,
     over: bool = True,
+    kill_switch: Path | None = None,
 ) -> tuple[list[Outcome], Relayer]:
     """Run these rounds one after the other; with `over` a round that is still gathering is over a little later."""
 
@@ -48,7 +49,7 @@ def relay(
         clock, metrics = FakeClock(), RelayerMetrics()
         with RelayJournal(folder / "relayer.sqlite") as journal:
             collector = Collector(peers, journal, clock, metrics, poll_s=0.001, late_s=late_s)
-            relayer = Relayer(oracle, collector, journal, clock, metrics, dry_run=dry_run)
+            relayer = Relayer(oracle, collector, journal, clock, metrics, dry_run=dry_run, kill_switch=kill_switch)
             outcomes = []
             for timestamp in timestamps:
                 task = asyncio.create_task(relayer.round(timestamp))
@@ -271,3 +272,13 @@ def test_unready__feed_older_than_its_heartbeat_allows__says_which(tmp_path):
     peers = [FakePeer(f"p{i}", {T: signed_row(i, T)}) for i in (1, 2, 3)]
     _, relayer = relay(tmp_path, peers, oracle, times)
     assert relayer.unready() == "BTC/USD is 85 s old, expected at most 75 s"
+
+
+def test_round__kill_switch_file__nothing_is_asked_and_nothing_is_sent(tmp_path):
+    (switch := tmp_path / "stop").touch()
+    oracle, peers = FakeOracle(), peers_of(*(signed_row(i, T) for i in (1, 2, 3)))
+    (outcome,), relayer = relay(tmp_path, peers, oracle, kill_switch=switch)
+    assert (outcome.word, outcome.detail) == ("kill switch", f"{switch} exists")
+    assert relayer.unready() == f"kill switch: {switch} exists"
+    assert oracle.rounds == []
+    assert not any(peer.asked for peer in peers)

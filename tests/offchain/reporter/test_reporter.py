@@ -28,6 +28,7 @@ from plumbline.core.rules import FeedRule, parse_markets
 from plumbline.errors import JournalError
 from plumbline.ports import ChainFeed
 from plumbline.reporter.service import Reporter, ReporterTiming
+from plumbline.reporter.verify import verify
 from plumbline.store.rows import RowJournal
 
 RULES = (
@@ -52,15 +53,15 @@ class Bench:
         self.kraken.put("USDC/USD", usdc, self.clock.now_ms())
 
 
-def run(path, test: Callable[[Bench], Awaitable[None]], oracle: FakeOracle | None = None, key=KEYS[1]) -> None:
+def run(path, test: Callable[[Bench], Awaitable[None]], oracle: FakeOracle | None = None, **options: object) -> None:
     """Run a reporter with fakes beside `test`; a crash of the reporter is a failure of the test."""
 
     async def both() -> None:
         oracle_ = oracle or FakeOracle()
         clock, sources = FakeClock(), (FakeSource("kraken"), FakeSource("coinbase"))
-        with RowJournal(path / "journal.sqlite", key.address) as journal:
+        with RowJournal(path / "journal.sqlite", KEYS[1].address) as journal:
             timing = ReporterTiming(delay_ms=100, chain_poll_s=0.001)
-            reporter = Reporter(RULES, sources, oracle_, key, journal, clock, timing)
+            reporter = Reporter(RULES, sources, oracle_, KEYS[1], journal, clock, timing, **options)
             loop = asyncio.create_task(reporter.run())
             await settle()
             await test(Bench(reporter, oracle_, clock, *sources))
@@ -229,3 +230,32 @@ def test_rounds__machine_paused__past_rounds_are_left_out(tmp_path):
         assert [n for n in range(1, 7) if bench.reporter.row(START_S + n * PERIOD_S)] == [1, 5, 6]
 
     run(tmp_path, test)
+
+
+def test_round__kill_switch_file__signs_nothing_while_it_is_there(tmp_path):
+    switch = tmp_path / "stop"
+
+    async def test(bench: Bench) -> None:
+        bench.trade()
+        await bench.to(START_S + PERIOD_S)
+        switch.touch()
+        await bench.to(START_S + 2 * PERIOD_S)
+        assert bench.reporter.unready() == f"kill switch: {switch} exists"
+        switch.unlink()
+        await bench.to(START_S + 3 * PERIOD_S)
+        assert [n for n in (1, 2, 3) if bench.reporter.row(START_S + n * PERIOD_S)] == [1, 3]
+
+    run(tmp_path, test, kill_switch=switch)
+
+
+def test_rounds__signed_or_not__can_all_be_computed_again(tmp_path):
+    async def test(bench: Bench) -> None:
+        for n in range(1, 5):
+            if n != 3:
+                bench.trade(str(20_000 + n), "0.99")
+            await bench.to(START_S + n * PERIOD_S)
+
+    run(tmp_path, test)
+    with RowJournal(tmp_path / "journal.sqlite") as journal:
+        found = verify(journal)
+    assert (found.observations, found.rows, found.differences) == (4, 4, [])

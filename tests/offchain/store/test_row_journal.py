@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from multiprocessing.pool import ThreadPool
+from pathlib import Path
 
 import pytest
 from tests.offchain.fakes import KEYS, ORACLE, START_S
@@ -76,16 +77,16 @@ def test_sign__something_that_was_not_claimed__is_refused(tmp_path):
                 journal.sign(1, ORACLE, SignedRow(1, row, 1, 2))
 
 
-def test_claim__many_processes_on_one_journal__all_get_the_same_row(tmp_path):
-    path = tmp_path / "journal.sqlite"
-
-    def contend(number: int) -> list[Row]:
+def test_claim__many_on_one_new_journal_at_once__all_get_the_same_row(tmp_path):
+    def contend(path: Path, number: int) -> list[Row]:
         with RowJournal(path, ADDRESS) as journal:
-            return [claim(journal, Row(1, START_S + 5 * n, (number + 1,))) for n in range(20)]
+            return [claim(journal, Row(1, START_S + 5 * n, (number + 1,))) for n in range(5)]
 
     with ThreadPool(4) as pool:
-        first, *others = pool.map(contend, range(4))
-    assert all(other == first for other in others)
+        for attempt in range(10):
+            path = tmp_path / f"journal-{attempt}.sqlite"
+            first, *others = pool.starmap(contend, [(path, number) for number in range(4)])
+            assert all(other == first for other in others)
 
 
 KILLED = """

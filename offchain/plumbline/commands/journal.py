@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""`plumbline journal`: ask a reporter's journal whether it is true."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Ask a reporter's journal whether it is true.", no_args_is_help=True)
+
+_SHOWN = 20
+_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
+
+
+@app.callback()
+def group() -> None:
+    """Keeps `verify` a subcommand while it is the only one."""
+
+
+@app.command()
+def verify(
+    journal: Annotated[Path, typer.Argument(help="The reporter's journal file.", exists=True, dir_okay=False)],
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=_FORMATS, help="UTC; default: the beginning.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option("--to", formats=_FORMATS, help="UTC; default: the end.")] = None,
+) -> None:
+    """Compute every observation and row again from the trades kept; status 1 when anything differs."""
+    from plumbline.reporter.verify import verify as compute_again
+    from plumbline.store.rows import RowJournal
+
+    bounds = {}
+    if since is not None:
+        bounds["from_s"] = int(since.replace(tzinfo=UTC).timestamp())
+    if until is not None:
+        bounds["to_s"] = int(until.replace(tzinfo=UTC).timestamp())
+    with RowJournal(journal) as kept:
+        found = compute_again(kept, **bounds)
+    for difference in found.differences[:_SHOWN]:
+        typer.echo(difference)
+    if len(found.differences) > _SHOWN:
+        typer.echo(f"... and {len(found.differences) - _SHOWN} more")
+    typer.echo(
+        f"{found.observations} observations and {found.rows} rows computed again, {len(found.differences)} differences"
+    )
+    if found.differences:
+        raise typer.Exit(1)
