@@ -168,8 +168,7 @@ def index_disturbed(kind: str, venue: str) -> Prices:
     disturbs: dict[str, Disturb] = {
         "none": sound,
         "removed": recorded.removed(venue),
-        "moved +30%": recorded.moved(venue, 30),
-        "moved -30%": recorded.moved(venue, -30),
+        "moved 30%": recorded.moved(venue, 30),
         "frozen": recorded.frozen(venue, FIRST_DAY_S + HOUR_S, END_S),
     }
     return index(all_days(), rules(), disturbs[kind])
@@ -235,7 +234,7 @@ def add_speed(bench: Bench) -> None:
 
 
 def main() -> int:
-    bench, kinds = Bench("index"), ("removed", "moved +30%", "moved -30%", "frozen")
+    bench, kinds = Bench("index"), ("removed", "moved 30%", "frozen")
     with ProcessPoolExecutor(max_workers=2) as pool:
         plain, whole, faulty = (pool.submit(run) for run in (publish_without_coinbase, publish_sound, publish_faulty))
         without = pool.submit(index_without_coinbase)
