@@ -27,6 +27,7 @@ MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_BODY: constant(uint256) = basket.MAX_BODY
 
 _MASK: constant(uint256) = 2**128 - 1
+_INSUFFICIENT: constant(String[32]) = "float: insufficient"
 
 _points: HashMap[address, uint256[16]]
 minted: int256    # {base} minted from float, less redeemed to it
@@ -59,14 +60,18 @@ def _mint(owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, bas
     """
     @notice Turn float into backing for `base`, rounded up.
     """
-    slot: uint256 = 0
-    for i: uint256 in range(count, bound=MAX_COMPONENTS):
-        if i % 2 == 0:
-            slot = self._points[owner][i // 2]
-        amount: uint256 = basket._amount_up(base, body[i + 1])
-        slot = self._taken(slot, i, self._points_up(amount, body[i + 1]))
-        if i % 2 == 1 or i + 1 == count:
-            self._points[owner][i // 2] = slot
+    for j: uint256 in range(MAX_COMPONENTS // 2):
+        i: uint256 = unsafe_mul(2, j)
+        if i >= count:
+            break
+        slot: uint256 = self._points[owner][j]
+        low: uint256 = self._cost(base, body[unsafe_add(i, 1)])
+        high: uint256 = 0
+        if unsafe_add(i, 1) < count:
+            high = self._cost(base, body[unsafe_add(i, 2)])
+        assert low <= slot & _MASK and high <= slot >> 128, _INSUFFICIENT
+        # Neither half borrows, and high fits 128 bits: both have just been checked.
+        self._points[owner][j] = unsafe_sub(slot, (high << 128) | low)
     self.minted += convert(base, int256)
 
 
@@ -75,15 +80,25 @@ def _redeem(owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, b
     """
     @notice Turn the backing of `base` into float, rounded down.
     """
-    slot: uint256 = 0
     for i: uint256 in range(count, bound=MAX_COMPONENTS):
-        if i % 2 == 0:
-            slot = self._points[owner][i // 2]
-        amount: uint256 = basket._amount_down(base, body[i + 1])
-        slot = self._added(slot, i, self._points_down(amount, body[i + 1]))
-        if i % 2 == 1 or i + 1 == count:
-            self._points[owner][i // 2] = slot
+        word: uint256 = body[i + 1]
+        points: uint256 = basket._amount_down(base, word)
+        if word & basket.CUT != 0 and points != 0:
+            points = fixed_point._mul_div_down(points, WAD, reserves._index(basket._token(word)))
+        self._points[owner][i // 2] = self._added(self._points[owner][i // 2], i, points)
     self.minted -= convert(base, int256)
+
+
+@internal
+@view
+def _cost(base: uint256, word: uint256) -> uint256:
+    """
+    @notice Points that pay for `base`, rounded up. Only a component that has shared a loss has an index worth reading.
+    """
+    amount: uint256 = basket._amount_up(base, word)
+    if word & basket.CUT == 0 or amount == 0:
+        return amount
+    return fixed_point._mul_div_up(amount, WAD, reserves._index(basket._token(word)))
 
 
 @internal
@@ -105,25 +120,6 @@ def _amount(owner: address, at: uint256, token: address) -> uint256:
 
 
 @internal
-@view
-def _points_up(amount: uint256, word: uint256) -> uint256:
-    """
-    @dev Only a component that has shared a loss has an index worth reading.
-    """
-    if word & basket.CUT == 0 or amount == 0:
-        return amount
-    return fixed_point._mul_div_up(amount, WAD, reserves._index(basket._token(word)))
-
-
-@internal
-@view
-def _points_down(amount: uint256, word: uint256) -> uint256:
-    if word & basket.CUT == 0 or amount == 0:
-        return amount
-    return fixed_point._mul_div_down(amount, WAD, reserves._index(basket._token(word)))
-
-
-@internal
 @pure
 def _added(slot: uint256, at: uint256, points: uint256) -> uint256:
     lane: uint256 = 128 * (at % 2)
@@ -137,5 +133,5 @@ def _added(slot: uint256, at: uint256, points: uint256) -> uint256:
 def _taken(slot: uint256, at: uint256, points: uint256) -> uint256:
     lane: uint256 = 128 * (at % 2)
     total: uint256 = (slot >> lane) & _MASK
-    assert total >= points, "float: insufficient"
+    assert total >= points, _INSUFFICIENT
     return (slot & ~(_MASK << lane)) | ((total - points) << lane)

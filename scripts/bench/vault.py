@@ -30,6 +30,7 @@ SHARES = 100 * WAD
 BOUNDS = {
     "mint": {3: 118_000, 5: 160_000, 10: 265_000, 20: 475_000},
     "redeem": {3: 108_000, 5: 142_000, 10: 225_000, 20: 390_000},
+    "float_mint": {3: 72_000, 5: 79_000, 10: 92_000, 20: 125_000},
     "new_index": {5: 750_000, 20: 1_000_000},
 }
 PEERS = {
@@ -53,9 +54,9 @@ class Stage:
         self.web3 = web3
         self.caller, self.owner, self.fee_recipient = web3.eth.accounts[:3]
 
-    def send(self, call: Any) -> TxReceipt:
+    def send(self, call: Any, sender: str | None = None) -> TxReceipt:
         receipt = self.web3.eth.wait_for_transaction_receipt(
-            call.transact({"from": self.caller, "gas": 16_000_000}), poll_latency=0.002
+            call.transact({"from": sender or self.caller, "gas": 16_000_000}), poll_latency=0.002
         )
         if receipt["status"] != 1:
             raise SystemExit(f"bench-vault: {call} reverted")
@@ -89,7 +90,7 @@ def measure(stage: Stage, factory: Contract, oracle: Contract, size: int) -> dic
         "owner": stage.owner,
         "fee_recipient": stage.fee_recipient,
     }
-    gas: dict[str, list[int]] = {"new_index": [], "mint": [], "redeem": []}
+    gas: dict[str, list[int]] = {"new_index": [], "mint": [], "float_mint": [], "redeem": [], "redeem_one_rebasing": []}
     for _ in range(2):
         gas["new_index"].append(stage.send(factory.functions.create(params))["gasUsed"])
     vault = stage.at("IndexVault", factory.functions.index_at(factory.functions.index_count().call() - 1).call())
@@ -101,10 +102,20 @@ def measure(stage: Stage, factory: Contract, oracle: Contract, size: int) -> dic
         call = vault.functions.mint(SHARES, stage.caller, limits, MAX_UINT)
         gas["mint"].append(stage.send(call)["gasUsed"])
         stage.pass_time(DAY_S)
+    stage.send(vault.functions.deposit_float([10**27] * size))
+    data = vault.functions.basket_data().call()
+    for _ in range(3):
+        call = vault.functions.mint_from_float(SHARES, stage.caller, data, MAX_UINT)
+        gas["float_mint"].append(stage.send(call)["gasUsed"])
+        stage.pass_time(DAY_S)
     for _ in range(3):
         call = vault.functions.redeem(SHARES // 2, stage.caller, [0] * size, MAX_UINT)
         gas["redeem"].append(stage.send(call)["gasUsed"])
         stage.pass_time(DAY_S)
+    stage.send(vault.functions.set_rebasing(tokens[0].address, True), stage.owner)
+    for _ in range(2):
+        call = vault.functions.redeem(SHARES // 2, stage.caller, [0] * size, MAX_UINT)
+        gas["redeem_one_rebasing"].append(stage.send(call)["gasUsed"])
     return {name: (values[0], values[-1]) for name, values in gas.items()}
 
 
@@ -130,7 +141,7 @@ def main() -> int:
         factory = stage.deploy("IndexFactory", stage.deploy("IndexVault").address)
         for size in SIZES:
             for operation, (first, steady) in measure(stage, factory, oracle, size).items():
-                limit = BOUNDS[operation].get(size)
+                limit = BOUNDS.get(operation, {}).get(size)
                 bound, peer = f"<= {limit}" if limit else None, PEERS.get((operation, size), "")
                 bench.add(f"{operation}/components={size}", steady, "gas", bound, peer)
                 bench.add(f"{operation}/components={size}/first", first, "gas")

@@ -120,6 +120,7 @@ class VaultMachine(RuleBasedStateMachine):
 
     @rule(actor=actors, receiver=actors, excess=st.integers(1, 10**24))
     def overspend(self, actor: str, receiver: str, excess: int) -> None:
+        """V-7"""
         shares = self.model.shares[actor] + excess
         self._fails("share: insufficient balance", "transfer", receiver, shares, sender=actor)
         self._fails("share: insufficient balance", "redeem", shares, receiver, [0] * 5, MAX_UINT, sender=actor)
