@@ -14,7 +14,7 @@ from plumbline.sources.websocket import WebSocketSource
 
 @asynccontextmanager
 async def reading(*sources: WebSocketSource) -> AsyncIterator[list[Trade]]:
-    """The trades of the sources so far, while the block runs; then they are cancelled and must be gone at once."""
+    """The trades of the sources so far, while the block runs; then they are cancelled and must be gone soon."""
     got: list[Trade] = []
 
     async def read(source: WebSocketSource) -> None:
@@ -28,7 +28,7 @@ async def reading(*sources: WebSocketSource) -> AsyncIterator[list[Trade]]:
     finally:
         for task in tasks:
             task.cancel()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(5):
             await asyncio.gather(*tasks, return_exceptions=True)
         assert not any(source.stats.connected for source in sources)
 
