@@ -76,6 +76,13 @@ class Chain:
     def at(self, key: str, abi: list[dict]) -> Contract:
         return self.web3.eth.contract(address=self.address(key), abi=abi)
 
+    def read(self, call: ContractFunction) -> Any:
+        """What a view answers. Raises DeployError with the function's name and the reason it reverted."""
+        try:
+            return call.call()
+        except (Web3Exception, ValueError) as error:
+            raise DeployError(f"{call.fn_name}: {error}") from error
+
     def send(self, call: ContractFunction, sender: ChecksumAddress) -> TxReceipt:
         """Send one call and wait for it. Raises DeployError with the function's name and the reason it failed."""
         return self._send(call.fn_name, call, sender)

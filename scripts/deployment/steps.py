@@ -107,7 +107,7 @@ def deploy_vault(chain: Chain, parameters: Parameters) -> None:
         "fee_recipient": owner,
     }
     chain.send(factory.functions.create(index), owner)
-    vault = factory.functions.index_at(factory.functions.index_count().call() - 1).call()
+    vault = chain.read(factory.functions.index_at(chain.read(factory.functions.index_count()) - 1))
     chain.remember("vault", "IndexVault", vault, [index], "EIP-1167 clone")
 
 
@@ -159,7 +159,7 @@ def opening_round(chain: Chain, parameters: Parameters) -> None:
     domain = domain_separator(chain.web3.eth.chain_id, oracle.address)
     now = chain.web3.eth.get_block("latest")["timestamp"]
     timestamp = now // parameters.period_s * parameters.period_s
-    row = Row(oracle.functions.epoch().call(), timestamp, tuple(feed.opening for feed in FEEDS))
+    row = Row(chain.read(oracle.functions.epoch()), timestamp, tuple(feed.opening for feed in FEEDS))
     digest, words = row_digest(domain, row), list(pack(row.prices))
     signers, rows, signatures = 0, [], []
     for place, role in enumerate(cast.REPORTERS[: parameters.quorum]):
@@ -185,10 +185,12 @@ def open_market(chain: Chain, parameters: Parameters) -> None:
 
 def quote_per_share(chain: Chain, max_age_s: int) -> int:
     """NAV of one whole share in base units of the quote token, which has a price of its own."""
-    nav_wad = chain.at("vault", compile_contract("IndexVault").abi).functions.nav(max_age_s).call()
+    vault = chain.at("vault", compile_contract("IndexVault").abi)
+    oracle = chain.at("oracle", compile_contract("MedianOracle").abi)
     quote = cast.component(QUOTE)
     index = cast.feed_index(quote.feed)
-    price = chain.at("oracle", compile_contract("MedianOracle").abi).functions.price(index, max_age_s).call()
+    nav_wad = chain.read(vault.functions.nav(max_age_s))
+    price = chain.read(oracle.functions.price(index, max_age_s))
     return nav_wad * 10 ** (quote.decimals + FEEDS[index].decimals) // (WAD * price)
 
 
@@ -217,7 +219,7 @@ def _approve(chain: Chain, key: str, role: str, spender: ChecksumAddress, amount
 def _mint(chain: Chain, role: str, shares: int) -> None:
     """Shares for `role` out of its own components, at most what it was given for them."""
     vault = chain.at("vault", compile_contract("IndexVault").abi)
-    amounts = vault.functions.preview_mint(shares * WAD).call()
+    amounts = chain.read(vault.functions.preview_mint(shares * WAD))
     for token, amount in zip(COMPONENTS, amounts, strict=True):
         _approve(chain, f"token {token.symbol}", role, vault.address, amount)
     chain.send(vault.functions.mint(shares * WAD, cast.address(role), amounts, FOREVER), cast.address(role))

@@ -25,7 +25,7 @@ StartOption = Annotated[
     datetime | None, typer.Option("--start", envvar="DEMO_START", help="recorded: from when, UTC: 2023-03-11T08:00:00.")
 ]
 SpeedOption = Annotated[
-    float | None, typer.Option("--speed", envvar="DEMO_SPEED", min=1, max=600, help="recorded: times faster than life.")
+    float | None, typer.Option("--speed", envvar="DEMO_SPEED", min=1, max=120, help="recorded: times faster than life.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", envvar="DEMO_SEED", min=0, help="The same seed, the same market.")]
 PortOption = Annotated[

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The one plan of deployment: what stands afterwards, where it refuses, and what is written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from scripts.artifacts import compile_contract
+from scripts.deployment import cast, record, steps
+from scripts.deployment.cast import Parameters
+from scripts.deployment.chain import Chain, DeployError
+from tests.helpers.anvil import Anvil, rpc
+from web3 import HTTPProvider, Web3
+
+from plumbline.chain.uniswap import artifact
+
+pytestmark = pytest.mark.anvil
+PARAMETERS = Parameters(heartbeat_s=600)
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    """Everything deployed, the opening round signed, the market open."""
+    with Anvil() as anvil:
+        deployed = Chain(Web3(HTTPProvider(anvil.url)))
+        steps.deploy(deployed, PARAMETERS)
+        steps.opening_round(deployed, PARAMETERS)
+        steps.open_market(deployed, PARAMETERS)
+        yield deployed
+
+
+def functions(chain: Chain, key: str):
+    known = chain.deployed[key].contract
+    abi = artifact(known)["abi"] if known.startswith("Uniswap") else compile_contract(known).abi
+    return chain.at(key, abi).functions
+
+
+def test_oracle__knows_the_cast_and_answers_with_the_opening_round(chain: Chain) -> None:
+    oracle = functions(chain, "oracle")
+    assert list(oracle.reporters().call()) == [cast.address(role) for role in cast.REPORTERS]
+    assert [oracle.feed(index).call()[0] for index in range(4)] == [feed.name for feed in cast.FEEDS]
+    assert oracle.owner().call() == cast.address("owner")
+    for index, feed in enumerate(cast.FEEDS):
+        assert oracle.price(index, 600).call() == feed.opening
+        assert functions(chain, f"feed {feed.name}").latestRoundData().call()[1] == feed.opening
+
+
+def test_vault__is_fully_backed_and_worth_its_basket(chain: Chain) -> None:
+    vault = functions(chain, "vault")
+    supply, (tokens, units) = vault.totalSupply().call(), vault.components().call()
+    for token, unit, component in zip(tokens, units, cast.COMPONENTS, strict=True):
+        held = functions(chain, f"token {component.symbol}").balanceOf(chain.address("vault")).call()
+        assert token == chain.address(f"token {component.symbol}")
+        assert held >= supply * unit // 10**36
+    # 0.001 BTC at 60,000, 25 + 25 dollar coins, 20 euros at 1.08; a second of streaming fee is far below a millionth.
+    assert abs(vault.nav(600).call() - 131_600_000_000_000_000_000) < 131_600_000_000_000
+
+
+def test_pool__opens_at_nav_with_both_sides_filled(chain: Chain) -> None:
+    pool, vault = functions(chain, "pool"), chain.address("vault")
+    share_first = pool.token0().call() == vault
+    sqrt_price = pool.slot0().call()[0]
+    ratio = sqrt_price**2 * 10**18 // 2**192 if share_first else 10**18 * 2**192 // sqrt_price**2
+    assert abs(ratio - steps.quote_per_share(chain, 600)) <= 2
+    shares = functions(chain, "vault").balanceOf(chain.address("pool")).call()
+    assert abs(shares - PARAMETERS.pool_shares * 10**18) < 10**18
+    assert functions(chain, "token USDC").balanceOf(chain.address("pool")).call() > 10**6 * 10**6
+
+
+def test_arbitrageur__is_the_keepers_own_and_may_take_what_it_needs(chain: Chain) -> None:
+    arbitrageur, keeper = functions(chain, "arbitrageur"), cast.address("keeper")
+    assert arbitrageur.OWNER().call() == keeper
+    for component in cast.COMPONENTS:
+        token = functions(chain, f"token {component.symbol}")
+        assert token.allowance(keeper, chain.address("arbitrageur")).call() > 2**200
+        assert token.balanceOf(keeper).call() >= PARAMETERS.inventory_shares * component.per_share
+
+
+def test_record__is_read_back_as_written__and_refused_on_another_chain(chain: Chain, tmp_path) -> None:
+    path = tmp_path / "local.json"
+    written = record.write(chain, path)
+    assert record.read(path, chain.web3) == written
+    assert json.loads(path.read_text())["contracts"]["oracle"]["address"] == chain.address("oracle")
+    with Anvil() as other, pytest.raises(record.RecordError, match="tells of another chain"):
+        record.read(path, Web3(HTTPProvider(other.url)))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"contracts": {}}', '{"contracts": {"oracle": 1}}'])
+def test_record__damaged__is_an_error_that_names_the_file(tmp_path, text: str) -> None:
+    path = tmp_path / "local.json"
+    path.write_text(text)
+    with pytest.raises(record.RecordError, match=r"local\.json: expected a deployment record"):
+        record.read(path)
+
+
+def test_record__missing__says_what_to_run(tmp_path) -> None:
+    with pytest.raises(record.RecordError, match=r"nothing was deployed here yet; run `ape run deploy`"):
+        record.read(tmp_path / "local.json")
+
+
+def test_deploy__a_chain_that_is_not_local__is_refused_before_anything_is_sent(anvil: Anvil) -> None:
+    rpc(anvil.url, "anvil_setChainId", 1)
+    web3 = Web3(HTTPProvider(anvil.url))
+    with pytest.raises(DeployError, match="chain 1: this deployment has mock tokens and published keys"):
+        steps.deploy(Chain(web3), PARAMETERS)
+    assert web3.eth.block_number == 0
+
+
+def test_open_market__before_any_round__fails_with_the_oracles_reason(anvil: Anvil) -> None:
+    chain = Chain(Web3(HTTPProvider(anvil.url)))
+    steps.deploy(chain, PARAMETERS)
+    with pytest.raises(DeployError, match=r"nav: .*no quorum yet"):
+        steps.open_market(chain, PARAMETERS)
+    assert "pool" not in chain.deployed
+
+
+def test_deploy__a_constructor_that_reverts__names_the_contract_and_the_reason(anvil: Anvil) -> None:
+    chain = Chain(Web3(HTTPProvider(anvil.url)))
+    with pytest.raises(DeployError, match=r"deploying MedianOracle: .*terms: period is 0"):
+        steps.deploy(chain, replace(PARAMETERS, period_s=0))

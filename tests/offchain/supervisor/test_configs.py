@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What a run writes is what its processes accept: every config is read back by the loader of its process."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from plumbline.config import KeeperConfig, RelayerConfig, ReplayConfig, ReporterConfig, TraderConfig, load
+from plumbline.errors import ConfigError
+from plumbline.supervisor import feeds, scenario
+from plumbline.supervisor.configs import Run, free_port, reporters
+from plumbline.supervisor.scenario import Scenario
+
+NAMES = ("oracle", "vault", "pool", "arbitrageur", "swap router", "token USDC")
+CONTRACTS = {name: f"0x{index:040x}" for index, name in enumerate(NAMES, 1)}
+CLOCK = {"kind": "market", "market_origin_ms": 1_678_521_600_000, "wall_origin_ms": 1_800_000_000_000, "speed": 30.0}
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "bars_1m_2023-03-01_2023-03-13.parquet").touch()
+    return tmp_path
+
+
+@pytest.fixture(params=["simulated", "recorded", "live"])
+def played(request: pytest.FixtureRequest, recording: Path) -> Scenario:
+    made = {"simulated": lambda: scenario.simulated(5), "live": scenario.live}
+    return made.get(request.param, lambda: scenario.recorded(recording))()
+
+
+def test_run__every_config__is_accepted_by_its_own_process(played: Scenario, tmp_path: Path) -> None:
+    run = Run(tmp_path, played, "http://127.0.0.1:8545", CLOCK, CONTRACTS)
+    replay = load(run.replay(), ReplayConfig)
+    read = [load(run.reporter(name), ReporterConfig) for name in reporters()]
+    relayer = load(run.relayer(), RelayerConfig)
+    keeper, trader = load(run.keeper(), KeeperConfig), load(run.trader(), TraderConfig)
+
+    assert [peer.url for peer in relayer.peers] == [f"http://127.0.0.1:{each.http.port}" for each in read]
+    assert len({each.http.port for each in read} | {relayer.http.port, keeper.http.port, replay.listen.port}) == 8
+    assert [feed.name for feed in read[0].feeds] == ["BTC/USD", "USDC/USD", "USDT/USD", "EUR/USD"]
+    assert {each.clock.speed for each in (*read, relayer, trader, replay)} == {30.0}
+    assert keeper.max_age_s == played.max_age_s
+    assert trader.interval_s == played.push_s <= 60  # the demo promises a push a minute
+    assert (trader.min_push_bps, trader.max_push_bps) == (50, 300)
+
+
+def test_run__live__reads_the_exchanges_themselves(tmp_path: Path) -> None:
+    run = Run(tmp_path, scenario.live(), "http://127.0.0.1:8545", CLOCK, CONTRACTS)
+    read = load(run.reporter("reporter-1"), ReporterConfig)
+    assert {venue.url for venue in read.venues} == {None}
+
+
+def test_run__a_local_market__reads_the_replay_servers_alone(tmp_path: Path) -> None:
+    run = Run(tmp_path, scenario.simulated(1), "http://127.0.0.1:8545", CLOCK, CONTRACTS)
+    read = load(run.reporter("reporter-1"), ReporterConfig)
+    assert {venue.url for venue in read.venues} == {
+        f"ws://127.0.0.1:{run.port('replay')}/{venue}"
+        for venue in ("kraken", "coinbase", "binance", "bybit", "cryptocom")
+    }
+
+
+@pytest.mark.parametrize("listed", [feeds.LIVE, feeds.RECORDED])
+def test_feeds__every_market_is_listed_by_its_venue__and_every_cross_has_both_legs(listed) -> None:
+    for feed in feeds.feeds(listed, max_age_s=60, peg_venues=2):
+        assert feed["markets"] or feed["crosses"]
+        for venue, symbol in (market.split(":") for market in feed["markets"]):
+            assert symbol in listed[venue]
+        for venue in feed["crosses"]:
+            assert {"BTC/USD", f"BTC/{feed['name'].partition('/')[0]}"} <= set(listed[venue])
+
+
+def test_recorded__no_folder__says_which_variable_is_missing() -> None:
+    with pytest.raises(ConfigError, match="DEMO_MARKET=recorded needs DEMO_DATA=<folder"):
+        scenario.recorded(None)
+
+
+def test_recorded__a_folder_without_a_recording__says_what_is_expected_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"DEMO_DATA={tmp_path}: expected a folder that holds a recording"):
+        scenario.recorded(tmp_path)
+
+
+@pytest.mark.parametrize(("speed", "block_s"), [(1, 1), (2, 1), (30, 15), (120, 60)])
+def test_recorded__however_fast__a_block_lasts_half_a_second_on_the_wall(recording, speed, block_s) -> None:
+    played = scenario.recorded(recording, datetime(2023, 3, 11, tzinfo=UTC), speed)
+    assert played.block_s == block_s
+    assert played.start_ms == 1_678_492_800_000
+
+
+def test_free_port__a_taken_one__is_not_given() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {free_port() for _ in range(50)}
+        assert taken.getsockname()[1] not in ports
+    assert all(15_000 <= port < 32_000 for port in ports)
+    first = free_port()
+    assert first not in {free_port(exclude=[first]) for _ in range(50)}
