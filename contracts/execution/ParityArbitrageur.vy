@@ -50,6 +50,7 @@ SHARE_IS_TOKEN0: immutable(bool)
 
 # What the owner held before the trade, and what each token is worth.
 struct Book:
+    components: uint256                                 # {1} how many of the tokens the vault is made of
     tokens: DynArray[address, MAX_TOKENS]
     balances: DynArray[uint256, MAX_TOKENS]
     prices: DynArray[uint256, MAX_TOKENS]               # in the decimals of the token's feed
@@ -133,7 +134,10 @@ def buy_and_redeem(fee: uint24, shares: uint256, min_profit: uint256, max_age: u
 
     self._swap(pool, False, shares)
     # No minimum per component: the profit counts what arrived of each, at its price.
-    extcall VAULT.redeem(shares, OWNER, staticcall VAULT.preview_redeem(shares), deadline)
+    min_amounts: DynArray[uint256, MAX_COMPONENTS] = []
+    for i: uint256 in range(book.components, bound=MAX_COMPONENTS):
+        min_amounts.append(0)
+    extcall VAULT.redeem(shares, OWNER, min_amounts, deadline)
 
     profit: uint256 = self._close(book, min_profit)
     log IParityArbitrageur.DiscountTaken(pool=pool, shares=shares, profit=profit)
@@ -201,6 +205,7 @@ def _open(max_age: uint256) -> Book:
     assert oracle == ORACLE.address, "arbitrageur: oracle changed"
 
     book: Book = empty(Book)
+    book.components = len(components)
     prices: DynArray[uint256, MAX_COMPONENTS] = staticcall ORACLE.prices(feeds, max_age)
     for i: uint256 in range(len(components), bound=MAX_COMPONENTS):
         book.tokens.append(components[i])

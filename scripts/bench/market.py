@@ -33,7 +33,7 @@ from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.typed_data import domain_separator, row_digest
 from plumbline.clock import SystemClock
-from plumbline.core.arbitrage import ParityMarket, band
+from plumbline.core.arbitrage import ParityMarket, Side, band
 from plumbline.core.engine import IndexEngine
 from plumbline.core.models import SignedRow
 from plumbline.core.pushes import push_in
@@ -195,10 +195,11 @@ class Day:
 
     async def _answer(self, at: int) -> None:
         """The keeper's turn on the block that was just mined, and the block that follows it."""
-        await self._look(answered=False)
         self._next_block(at)
         outcome = await self._keeper.turn()
         self.outcomes.append(outcome)
+        before = None if outcome is Outcome.NO_PRICE else self.market().premium
+        self.premiums.note(before, answered=False)
         if outcome is not Outcome.TRADED:
             self._mine()
         await self._look(answered=True)
@@ -260,6 +261,9 @@ def figures(day: Day, journal: TradeJournal, pushes: int) -> Bench:
     bench.add("gas paid", sum(t.gas_cost for t in trades) * usd, "USD")
     bench.add("worst single trade, net of gas", min(t.net for t in trades) * usd, "USD", ">= 0")
     bench.add("largest miss of sizing", max(abs(t.profit - t.expected) for t in trades) * usd, "USD", "<= 0.01")
+    for side in Side:
+        gas = [trade.gas_used for trade in trades if trade.side is side]
+        bench.add(f"gas of a {side} taken, four components", mean(gas), "gas")
     bench.add("turns that were refused", day.outcomes.count(Outcome.REFUSED), "")
     bench.add("turns without inventory", day.outcomes.count(Outcome.NO_INVENTORY), "")
     bench.add("inventory, against holding it", float(worth(end, end) - worth(start, end)), "USD")

@@ -52,6 +52,8 @@ class ChainParity:
         self._arbitrageur = rpc.contract("ParityArbitrageur", config.arbitrageur)
         self._oracle = rpc.contract("MedianOracle", config.chain.oracle)
         self._setting: _Setting | None = None
+        self._seen_s = 0
+        """Time of the block looked at last; deadlines count from it."""
 
     async def head(self) -> bytes:
         return bytes((await self._rpc.ask(self._rpc.w3.eth.get_block("latest")))["hash"])
@@ -76,19 +78,20 @@ class ChainParity:
                 # No words of a contract of ours: whatever answers now may be another chain.
                 self._setting = None
             raise
+        self._seen_s = header["timestamp"]
         # The base fee rises by at most an eighth from one block to the next (EIP-1559).
         base_fee = -(-header["baseFeePerGas"] * 9 // 8)
         gas_price_wei = base_fee + self._config.tx.priority_fee_gwei * GWEI
         return ParitySnapshot(header["number"], header["timestamp"], gas_price_wei, market)
 
     async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
-        call = await self._call(trade, min_profit)
+        call = self._call(trade, min_profit)
         sender: Any = {"from": self._sender.address}
         profit, gas = await asyncio.gather(self._rpc.ask(call.call(sender)), self._rpc.ask(call.estimate_gas(sender)))
         return int(profit), int(gas)
 
     async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
-        call = await self._call(trade, min_profit)
+        call = self._call(trade, min_profit)
         data = self._arbitrageur.encode_abi(call.abi_element_identifier, args=list(call.args))
         receipt = await self._sender.send(str(self._arbitrageur.address), data, gas=gas)
         event = self._arbitrageur.events[_EVENTS[trade.side]]()
@@ -101,10 +104,9 @@ class ChainParity:
             gas_price_wei=receipt["effectiveGasPrice"],
         )
 
-    async def _call(self, trade: ParityTrade, min_profit: int) -> Any:
+    def _call(self, trade: ParityTrade, min_profit: int) -> Any:
         config = self._config
-        header = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
-        deadline = header["timestamp"] + config.deadline_s
+        deadline = self._seen_s + config.deadline_s
         arguments = (config.fee_pips, trade.shares, min_profit, config.max_age_s, deadline)
         return self._arbitrageur.functions[_FUNCTIONS[trade.side]](*arguments)
 
