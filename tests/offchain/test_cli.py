@@ -163,12 +163,20 @@ def test_run__nothing_it_needs_is_there__lives_says_why_and_stops_on_sigterm_wit
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert ready.status_code == 503
+        config.write_text('kill_switch = "stop"\n' + config.read_text().replace("hunter", "other"))
+        process.send_signal(signal.SIGHUP)
+        config.with_name("stop").touch()
+        while f"{config.with_name('stop')} exists" not in httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=1).text:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         asked = time.monotonic()
         process.send_signal(signal.SIGTERM)
         said = process.stderr.read()
         assert process.wait(5) == 0, said
         assert time.monotonic() - asked < 2
     lines = [json.loads(line) for line in said.splitlines()]
+    (reloaded,) = [line for line in lines if line["event"] == "config reloaded"]
+    assert (reloaded["changed"], reloaded["needs_restart"]) == (["kill_switch"], [])
     assert lines[-1]["event"] == "stopped"
     assert all(line["service"] == group for line in lines)
     assert "hunter2" not in said

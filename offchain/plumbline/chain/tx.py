@@ -48,7 +48,9 @@ class Sender:
     """Sends one transaction after the other for `key`; safe to call from several tasks."""
 
     def __init__(self, rpc: Rpc, key: LocalKey, config: TxConfig, *, poll_s: float = 0.05) -> None:
-        self._rpc, self._key, self._config, self._poll_s = rpc, key, config, poll_s
+        self._rpc, self._key, self._poll_s = rpc, key, poll_s
+        self.config = config
+        """May be changed while it runs: the next transaction follows it."""
         self._from = to_checksum_address(key.address)
         self._lock = asyncio.Lock()
 
@@ -93,9 +95,9 @@ class Sender:
                     return receipt
             head = await self._rpc.number(self._rpc.w3.eth.block_number)
             # A distance, not a difference: a restarted chain begins again from 0.
-            if abs(head - start) >= self._config.deadline_blocks:
-                raise ChainError(f"not mined within {self._config.deadline_blocks} blocks: {', '.join(hashes)}")
-            if head - last_sent >= self._config.replace_after_blocks:
+            if abs(head - start) >= self.config.deadline_blocks:
+                raise ChainError(f"not mined within {self.config.deadline_blocks} blocks: {', '.join(hashes)}")
+            if head - last_sent >= self.config.replace_after_blocks:
                 last_sent = head
                 fresh = await self._fees()
                 # Beyond the cap it stays as it is: the base fee may fall again before the deadline.
@@ -136,12 +138,12 @@ class Sender:
 
     @property
     def _cap(self) -> int:
-        return self._config.max_fee_gwei * GWEI
+        return self.config.max_fee_gwei * GWEI
 
     async def _fees(self) -> Fees | None:
         """Twice the base fee, so that six full blocks in a row do not price it out; None beyond the cap."""
         base = (await self._rpc.header()).base_fee_wei
-        priority = self._config.priority_fee_gwei * GWEI
+        priority = self.config.priority_fee_gwei * GWEI
         if base + priority > self._cap:
             return None
         return Fees(min(2 * base + priority, self._cap), priority)

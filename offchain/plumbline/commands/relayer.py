@@ -31,15 +31,17 @@ def run(config: ConfigPath, dry_run: DryRun = False) -> None:
 
     settings = load(config, RelayerConfig)
     log.setup(settings.log, service="relayer")
-    run_service(_run(settings, dry_run))
+    run_service(_run(settings, config, dry_run))
 
 
-async def _run(config: RelayerConfig, dry_run: bool) -> None:
+async def _run(config: RelayerConfig, path: Path, dry_run: bool) -> None:
+    from plumbline import log
     from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.tx import Sender
     from plumbline.clock import make_clock
+    from plumbline.commands.service import on_hangup
     from plumbline.metrics import RelayerMetrics
     from plumbline.relayer.collect import Collector
     from plumbline.relayer.pages import relayer_app
@@ -51,12 +53,15 @@ async def _run(config: RelayerConfig, dry_run: bool) -> None:
     key, clock, metrics = open_key(config.key), make_clock(config.clock), RelayerMetrics()
     with RelayJournal(config.journal) as journal:
         async with peer_client() as client, Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
-            oracle = ChainOracle(rpc, config.chain.oracle, Sender(rpc, key, config.tx))
-            peers = [HttpRowPeer(p.name, p.url, client, timeout_s=config.request_timeout_s) for p in config.peers]
+
+            def peers(of: RelayerConfig) -> list[HttpRowPeer]:
+                return [HttpRowPeer(each.name, each.url, client, timeout_s=of.request_timeout_s) for each in of.peers]
+
+            sender = Sender(rpc, key, config.tx)
             waits = {"poll_s": config.poll_ms / 1000, "late_s": config.late_ms / 1000}
-            collector = Collector(peers, journal, clock, metrics, **waits)
+            collector = Collector(peers(config), journal, clock, metrics, **waits)
             relayer = Relayer(
-                oracle,
+                ChainOracle(rpc, config.chain.oracle, sender),
                 collector,
                 journal,
                 clock,
@@ -65,5 +70,14 @@ async def _run(config: RelayerConfig, dry_run: bool) -> None:
                 dry_run=dry_run,
                 kill_switch=config.kill_switch,
             )
+
+            def apply(fresh: RelayerConfig) -> None:
+                log.setup(fresh.log, service="relayer")
+                sender.config, relayer.kill_switch = fresh.tx, fresh.kill_switch
+                collector.poll_s, collector.late_s = fresh.poll_ms / 1000, fresh.late_ms / 1000
+                collector.ask_these(peers(fresh))
+
+            reloadable = ("log", "tx", "kill_switch", "poll_ms", "late_ms", "peers", "request_timeout_s")
+            on_hangup(path, config, reloadable, apply)
             async with HttpServer(relayer_app(relayer), config.http):
                 await relayer.run()

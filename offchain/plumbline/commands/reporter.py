@@ -30,7 +30,7 @@ def run(config: ConfigPath, dry_run: DryRun = False) -> None:
 
     settings = load(config, ReporterConfig)
     log.setup(settings.log, service="reporter")
-    run_service(_run(settings, config.name, dry_run))
+    run_service(_run(settings, config, dry_run))
 
 
 @app.command()
@@ -44,18 +44,20 @@ def check(config: ConfigPath) -> None:
     typer.echo(asyncio.run(_check(settings, config.name)))
 
 
-async def _run(config: ReporterConfig, file: str, dry_run: bool) -> None:
+async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
+    from plumbline import log
     from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.clock import make_clock
+    from plumbline.commands.service import on_hangup
     from plumbline.reporter.pages import reporter_app
     from plumbline.reporter.service import Reporter, ReporterTiming
     from plumbline.store.rows import RowJournal
     from plumbline.transport.server import HttpServer
 
     key, clock = open_key(config.key), make_clock(config.clock)
-    rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, file, clock)
+    rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, path.name, clock)
     timing = ReporterTiming(config.delay_ms, config.chain_poll_s)
     with RowJournal(config.journal, key.address) as journal:
         async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
@@ -63,6 +65,13 @@ async def _run(config: ReporterConfig, file: str, dry_run: bool) -> None:
             reporter = Reporter(
                 rules, sources, oracle, key, journal, clock, timing, dry_run=dry_run, kill_switch=config.kill_switch
             )
+
+            def apply(fresh: ReporterConfig) -> None:
+                log.setup(fresh.log, service="reporter")
+                reporter.timing = ReporterTiming(fresh.delay_ms, fresh.chain_poll_s)
+                reporter.kill_switch = fresh.kill_switch
+
+            on_hangup(path, config, ("log", "delay_ms", "chain_poll_s", "kill_switch"), apply)
             async with HttpServer(reporter_app(reporter), config.http):
                 await reporter.run()
 

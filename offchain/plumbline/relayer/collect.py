@@ -65,9 +65,23 @@ class Collector:
         poll_s: float,
         late_s: float,
     ) -> None:
-        self.states = {peer.name: PeerState(peer.name) for peer in peers}
-        self._peers, self._journal, self._clock, self._metrics = tuple(peers), journal, clock, metrics
-        self._poll_s, self._late_s = poll_s, late_s
+        self.states: dict[str, PeerState] = {}
+        self._peers: tuple[RowPeer, ...] = ()
+        self._journal, self._clock, self._metrics = journal, clock, metrics
+        self.ask_these(peers)
+        self.poll_s, self.late_s = poll_s, late_s
+        """May be changed while it runs, as may the peers by `ask_these`."""
+
+    def ask_these(self, peers: Sequence[RowPeer]) -> None:
+        """From the next round on."""
+        self._peers = tuple(peers)
+        # The old ones' entries stay for a round that is still gathering.
+        self.states |= {peer.name: PeerState(peer.name) for peer in peers if peer.name not in self.states}
+
+    @property
+    def asked(self) -> list[PeerState]:
+        """How the present peers stand."""
+        return [self.states[peer.name] for peer in self._peers]
 
     async def gather(self, config: OracleConfig, timestamp: int, quorum: int, over_ms: int) -> Gathering:
         """All rows of a round; or those there are `late_s` after `quorum` of them, or at market time `over_ms`."""
@@ -91,11 +105,11 @@ class Collector:
             round_.grew.clear()
             await round_.grew.wait()
         self._metrics.quorum_time.observe(time.monotonic() - start)
-        await asyncio.sleep(self._late_s)
+        await asyncio.sleep(self.late_s)
 
     async def _ask(self, peer: RowPeer, config: OracleConfig, domain: bytes, round_: Gathering) -> None:
         """Until the peer has served a row that holds; a peer that answers badly is asked ever less often."""
-        pause_s = self._poll_s
+        pause_s = self.poll_s
         while True:
             try:
                 signed = await peer.row(round_.timestamp)
@@ -105,7 +119,7 @@ class Collector:
                     return
                 if self.states[peer.name].kind != "late":
                     self._note(peer.name, "", "")
-                pause_s = self._poll_s
+                pause_s = self.poll_s
             except (PeerError, RowError) as error:
                 self._metrics.refused.labels(peer.name, error.kind).inc()
                 self._note(peer.name, error.kind, str(error))

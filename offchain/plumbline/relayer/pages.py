@@ -49,7 +49,7 @@ def relayer_status(relayer: Relayer) -> dict[str, Any]:
         },
         "peers": [
             {"name": state.name, "timestamp": state.timestamp, "trouble": state.trouble}
-            for state in relayer.collector.states.values()
+            for state in relayer.collector.asked
         ],
         "feeds": _feeds(relayer),
     }

@@ -204,7 +204,7 @@ class Reporter:
 
     def unready(self) -> str:
         """Why nobody should count on this reporter now; empty when it is ready."""
-        if self._was_killed:
+        if self._killed():
             return f"kill switch: {self.kill_switch} exists"
         if self.refusal or self.config is None:
             return self.refusal
