@@ -188,7 +188,7 @@ class ArbitrageMachine(RuleBasedStateMachine):
             ("uniswapV3SwapCallback", 1, -1, b""),
             ("uniswapV3SwapCallback", -1, 1, b""),
         ):
-            with pytest.raises(Reverted, match="arbitrageur: not the (owner|pool called)"):
+            with pytest.raises(Reverted, match=r"arbitrageur: not the (owner|pool called)"):
                 arbitrageur.call(name, *arguments, sender=who)
 
     @invariant()
