@@ -14,7 +14,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -134,8 +134,11 @@ class WebSocketSource:
         finally:
             stats.connected = False
             upkeep.cancel()
-            with suppress(asyncio.CancelledError, SourceError, WebSocketException):
-                await upkeep
+            # Waited for, not awaited: our own cancellation must not be taken for the upkeep's.
+            await asyncio.wait((upkeep,))
+            broken = None if upkeep.cancelled() else upkeep.exception()
+            if broken is not None and not isinstance(broken, (SourceError, WebSocketException)):
+                raise broken
 
     def _decode(self, frame: bytes) -> list[Trade]:
         try:

@@ -237,6 +237,24 @@ def test_pause__failures_in_a_row__doubles_to_a_limit_with_jitter():
     assert [source._pause_s(n) for n in (0, 1, 2, 6, 7, 50)] == [0.25, 0.5, 1.0, 16.0, 30.0, 30.0]
 
 
+def test_trades__cancelled_at_any_moment__ends():
+    async def drops_at_once(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(trade(1))
+        await connection.close(1001)
+
+    async def test() -> None:
+        async with exchange(drops_at_once) as url:
+            # A step of the event loop later each time: through the handshake, the trade, the loss and the pause.
+            for steps in range(120):
+                source = binance(url)
+                async with reading(source):
+                    for _ in range(steps):
+                        await asyncio.sleep(0)
+
+    run(test())
+
+
 def test_trades__closed_by_its_reader__hangs_up():
     async def answers(connection: ServerConnection) -> None:
         await connection.recv()
