@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,3 +83,9 @@ def compile_contract(name: str) -> Artifact:
         runtime_size=len(out.get("bytecode_runtime", "0x")) // 2 - 1,
         layout=json.loads(out["layout"]) if "layout" in out else {},
     )
+
+
+def compile_many(names: Iterable[str]) -> None:
+    """Fill the cache side by side: the compiler is a process of its own, and most machines have idle cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(compile_contract, names))

@@ -13,7 +13,7 @@ from plumbline.chain.signing import LocalKey
 from plumbline.chain.typed_data import domain_separator, pack, row_digest
 from plumbline.chain.uniswap import Uniswap, add_liquidity, create_pool, deploy_uniswap
 from plumbline.core.models import Row
-from scripts.artifacts import compile_contract
+from scripts.artifacts import compile_contract, compile_many
 from scripts.deployment import cast
 from scripts.deployment.cast import COMPONENTS, FEEDS, QUOTE, Parameters
 from scripts.deployment.chain import Chain, DeployError
@@ -21,12 +21,17 @@ from scripts.deployment.chain import Chain, DeployError
 WAD = 10**18
 FOREVER = 2**256 - 1
 NOBODY = "0x" + "00" * 20
+CONTRACTS = (
+    *("MedianOracle", "AggregatorAdapter", "IndexVault", "IndexFactory", "ParityArbitrageur"),
+    *("MockERC20", "MockNoReturnERC20", "MockWETH9"),
+)
 SOLC = "solc 0.7.6, as Uniswap's npm packages hold it"
 
 
 def deploy(chain: Chain, parameters: Parameters) -> None:
     """Every contract, every token to its holder, every approval: all that needs no price."""
     refuse_other_than_local(chain)
+    compile_many(CONTRACTS)
     deploy_tokens(chain)
     deploy_oracle(chain, parameters)
     deploy_vault(chain, parameters)
