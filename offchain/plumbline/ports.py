@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from plumbline.core.arbitrage import ParityMarket, ParityTrade
+from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side
 from plumbline.core.models import SignedRow, Trade
 
 
@@ -151,6 +151,8 @@ class ParityReceipt:
 
     tx_hash: str
     block: int
+    side: Side
+    shares: int
     profit: int
     """In the quote token's smallest units at the oracle's prices, before gas."""
     gas_used: int
@@ -172,4 +174,8 @@ class ParityVenue(Protocol):
 
     async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
         """Send the trade with room for `gas`; returns once it is mined."""
+        ...
+
+    async def receipts_since(self, block: int) -> list[ParityReceipt]:
+        """Every trade of this keeper's arbitrageur in that block or later; of all blocks when there is none so high."""
         ...

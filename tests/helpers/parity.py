@@ -10,7 +10,7 @@ from fractions import Fraction
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token, evaluate
 from plumbline.core.uniswap_math import PoolState, sqrt_price_of, swap, tick_at_sqrt_price
 from plumbline.core.units import WAD
-from plumbline.errors import ChainError
+from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.ports import ParityReceipt, ParitySnapshot
 
 SPACING = 10
@@ -91,6 +91,9 @@ class FakeVenue:
     """Traded by somebody else between the simulation and the keeper's own trade."""
     failures: list[ChainError | None] = field(default_factory=list)
     executed: list[ParityTrade] = field(default_factory=list)
+    receipts: list[ParityReceipt] = field(default_factory=list)
+    answers_lost: int = 0
+    """So many of the next trades are mined, but the keeper never hears of it."""
     traded: asyncio.Event = field(default_factory=asyncio.Event)
     simulated: int = 0
 
@@ -117,7 +120,17 @@ class FakeVenue:
         self._apply(done)
         self.executed.append(done)
         self.traded.set()
-        return ParityReceipt(f"0x{len(self.executed):064x}", self.block, done.profit, self.gas, self.gas_price_wei)
+        tx_hash = f"0x{len(self.executed):064x}"
+        terms = (done.side, done.shares, done.profit, self.gas, self.gas_price_wei)
+        self.receipts.append(ParityReceipt(tx_hash, self.block, *terms))
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise ChainUnreachable("connection reset")
+        return self.receipts[-1]
+
+    async def receipts_since(self, block: int) -> list[ParityReceipt]:
+        self._fail()
+        return [receipt for receipt in self.receipts if receipt.block >= block]
 
     def _checked(self, trade: ParityTrade, min_profit: int) -> ParityTrade:
         """As the contract does: profit at today's state, or a revert with its words."""

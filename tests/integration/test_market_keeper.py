@@ -198,6 +198,26 @@ def test_keeper__one_component_short__trades_what_the_rest_allows(stage, tmp_pat
     asyncio.run(main())
 
 
+def test_keeper__journal_lost_its_last_trade__finds_it_in_the_contract_s_events(stage, tmp_path):
+    async def main() -> None:
+        async with playing(*stage, tmp_path) as market:
+            await market.keeper.look()
+            for bps in (200, -200):
+                await market.trader.push(bps)
+                await market.keeper.look()
+            first, last = market.journal.trades()
+        (tmp_path / "kept").mkdir()
+        async with playing(*stage, tmp_path / "kept") as market:
+            market.journal.append(first)
+            restarted = Keeper(market.venue, market.journal, KeeperRules(int(GAS_TOKEN_USD) * 10**18))
+            await restarted.look()
+            # The quote token's price and the gas are the same, so all of it is; but nobody knows what was expected.
+            found = market.journal.trades()[1]
+            assert found == replace(last, expected=None, at_s=found.at_s)
+
+    asyncio.run(main())
+
+
 def test_keeper__arbitrageur_of_somebody_else__refuses_to_start(stage):
     url, chain = stage
     config = players.keeper_config(chain, url, gas_token_usd=GAS_TOKEN_USD, max_age_s=MAX_AGE_S)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from web3.logs import DISCARD
+from web3.types import TxReceipt
 
 from plumbline.chain.erc20 import ChainToken
 from plumbline.chain.pool import ChainPool, find_pool
@@ -94,12 +95,33 @@ class ChainParity:
         call = self._call(trade, min_profit)
         data = self._arbitrageur.encode_abi(call.abi_element_identifier, args=list(call.args))
         receipt = await self._sender.send(str(self._arbitrageur.address), data, gas=gas)
-        event = self._arbitrageur.events[_EVENTS[trade.side]]()
-        (found,) = event.process_receipt(receipt, errors=DISCARD)
+        return self._read_receipt(receipt)
+
+    async def receipts_since(self, block: int) -> list[ParityReceipt]:
+        head = await self._rpc.number(self._rpc.w3.eth.block_number)
+        window = {"from_block": block if block <= head else 0, "to_block": head}
+        asked = (self._rpc.ask(self._arbitrageur.events[name]().get_logs(**window)) for name in _EVENTS.values())
+        logs = sorted((log for found in await asyncio.gather(*asked) for log in found), key=_place)
+        receipts = [self._rpc.ask(self._rpc.w3.eth.get_transaction_receipt(log["transactionHash"])) for log in logs]
+        return [self._read_receipt(receipt) for receipt in await asyncio.gather(*receipts)]
+
+    def _read_receipt(self, receipt: TxReceipt) -> ParityReceipt:
+        found = [
+            (side, log["args"])
+            for side, name in _EVENTS.items()
+            for log in self._arbitrageur.events[name]().process_receipt(receipt, errors=DISCARD)
+        ]
+        if len(found) != 1:
+            raise ChainError(
+                f"transaction {receipt['transactionHash'].to_0x_hex()}: expected one trade, got {len(found)}"
+            )
+        side, said = found[0]
         return ParityReceipt(
             tx_hash=receipt["transactionHash"].to_0x_hex(),
             block=receipt["blockNumber"],
-            profit=found["args"]["profit"],
+            side=side,
+            shares=said["shares"],
+            profit=said["profit"],
             gas_used=receipt["gasUsed"],
             gas_price_wei=receipt["effectiveGasPrice"],
         )
@@ -160,3 +182,7 @@ class ChainParity:
 
     async def _bound(self, name: str) -> Any:
         return await self._rpc.ask(self._arbitrageur.functions[name]().call())
+
+
+def _place(log: Any) -> tuple[int, int]:
+    return log["blockNumber"], log["logIndex"]

@@ -26,7 +26,7 @@ from plumbline.core.arbitrage import ParityMarket, ParityTrade, band, best_trade
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.metrics import KeeperMetrics
-from plumbline.ports import ParitySnapshot, ParityVenue
+from plumbline.ports import ParityReceipt, ParitySnapshot, ParityVenue
 from plumbline.store.trades import TradeJournal, TradeRecord
 
 PPM: Final = 1_000_000
@@ -78,6 +78,10 @@ class Keeper:
         self._typical_gas = TYPICAL_GAS
         self._trouble = ""
         """What the chain failed with last; empty while it answers."""
+        self._complete_to = journal.last_block()
+        """Block up to which the journal has every trade; None until the first look of a first start."""
+        self._gap = True
+        """Whether a trade may have been mined unseen: before the start, or while the chain was silent."""
 
     async def run(self, poll_s: float) -> None:
         """Until cancelled: a turn for each new block, looking for one every `poll_s` of wall time."""
@@ -94,6 +98,7 @@ class Keeper:
                 self._seen = head
         except ChainError as error:
             self.metrics.chain_errors.inc()
+            self._gap = True
             if str(error) != self._trouble:
                 log.warning("chain does not answer", error=str(error), unreachable=isinstance(error, ChainUnreachable))
             self._trouble = str(error)
@@ -120,6 +125,7 @@ class Keeper:
                 raise
             log.debug("no price", reason=error.reason)
             return Outcome.NO_PRICE
+        await self._catch_up(snapshot)
         market = snapshot.market
         self.metrics.block.set(snapshot.block)
         self.metrics.premium.set(float(market.premium))
@@ -148,23 +154,36 @@ class Keeper:
             log.info("trade refused", side=str(trade.side), shares=trade.shares, reason=error.reason)
             return Outcome.REFUSED
         self._typical_gas = receipt.gas_used
+        self._write_down(snapshot, receipt, trade.profit)
+        return Outcome.TRADED
+
+    async def _catch_up(self, snapshot: ParitySnapshot) -> None:
+        """After a start and after trouble: writes down the trades that were mined while nobody looked."""
+        if self._complete_to is None:
+            self._complete_to = snapshot.block
+        if self._gap:
+            for receipt in await self._venue.receipts_since(self._complete_to):
+                self._write_down(snapshot, receipt, None)
+            self._gap = False
+
+    def _write_down(self, snapshot: ParitySnapshot, receipt: ParityReceipt, expected: int | None) -> None:
         cost = gas_cost(snapshot.market, receipt.gas_used, receipt.gas_price_wei, self._rules.gas_token_usd_wad)
         record = TradeRecord(
             tx_hash=receipt.tx_hash,
             block=receipt.block,
             at_s=snapshot.at_s,
-            side=trade.side,
-            shares=trade.shares,
-            expected=trade.profit,
+            side=receipt.side,
+            shares=receipt.shares,
+            expected=expected,
             profit=receipt.profit,
             gas_used=receipt.gas_used,
             gas_price_wei=receipt.gas_price_wei,
             gas_cost=cost,
         )
-        self._journal.append(record)
-        self.recent.append(record)
-        self._count(snapshot.market, record)
-        return Outcome.TRADED
+        self._complete_to = receipt.block
+        if self._journal.append(record):
+            self.recent.append(record)
+            self._count(snapshot.market, record)
 
     def _floor(self, snapshot: ParitySnapshot, gas: int) -> int:
         """The least profit {quote} that pays for `gas` and the edge."""
@@ -185,6 +204,7 @@ class Keeper:
             profit_usd=round(trade.profit * usd, 4),
             gas_usd=round(trade.gas_cost * usd, 4),
             premium_bps=round(float(market.premium) * 10_000, 2),
+            found_later=trade.expected is None,
             tx=trade.tx_hash,
         )
 

@@ -17,7 +17,7 @@ CREATE TABLE trade (
     at_s INTEGER NOT NULL,
     side TEXT NOT NULL,
     shares TEXT NOT NULL,
-    expected INTEGER NOT NULL,
+    expected INTEGER,
     profit INTEGER NOT NULL,
     gas_used INTEGER NOT NULL,
     gas_price_wei INTEGER NOT NULL,
@@ -33,11 +33,11 @@ class TradeRecord:
     tx_hash: str
     block: int
     at_s: int
-    """Time of the block the decision was made on."""
+    """Time of the block the decision was made on; of a trade found later, of the block it was found on."""
     side: Side
     shares: int
-    expected: int
-    """What sizing said the profit would be."""
+    expected: int | None
+    """What sizing said the profit would be; None for a trade found later."""
     profit: int
     """Before gas, at the oracle's prices."""
     gas_used: int
@@ -56,10 +56,11 @@ class TradeJournal:
     def __init__(self, path: Path) -> None:
         self._database = Database(path, "keeper", 1, _SCHEMA, durable=False)
 
-    def append(self, trade: TradeRecord) -> None:
+    def append(self, trade: TradeRecord) -> bool:
+        """Whether it was not there yet: a transaction is written down once."""
         # Shares have 18 decimals and outgrow SQLite's 64 bits; the rest cannot.
-        self._database.execute(
-            "INSERT INTO trade VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        written = self._database.execute(
+            "INSERT OR IGNORE INTO trade VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             trade.tx_hash,
             trade.block,
             trade.at_s,
@@ -71,6 +72,12 @@ class TradeJournal:
             trade.gas_price_wei,
             trade.gas_cost,
         )
+        return written.rowcount == 1
+
+    def last_block(self) -> int | None:
+        """Of the last trade written down; None while there is none."""
+        found = self._database.execute("SELECT block FROM trade ORDER BY rowid DESC LIMIT 1").fetchone()
+        return int(found[0]) if found else None
 
     def trades(self) -> list[TradeRecord]:
         """In the order they were mined."""
