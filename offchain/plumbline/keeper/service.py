@@ -78,6 +78,8 @@ class Keeper:
         self._typical_gas = TYPICAL_GAS
         self._trouble = ""
         """What the chain failed with last; empty while it answers."""
+        self._reason = ""
+        """Why the oracle serves no price, in its own words."""
         self._complete_to = journal.last_block()
         """Block up to which the journal has every trade; None until the first look of a first start."""
         self._gap = True
@@ -113,17 +115,18 @@ class Keeper:
         outcome = await self._turn(began)
         self.metrics.turns.labels(outcome).inc()
         if outcome is not self.outcome and outcome in (Outcome.NO_PRICE, Outcome.NO_INVENTORY):
-            log.warning("no trade", outcome=str(outcome))
+            log.warning("no trade", outcome=str(outcome), reason=self._reason)
         self.outcome = outcome
         return outcome
 
     async def _turn(self, began: float) -> Outcome:
+        self._reason = ""
         try:
             snapshot = self.last = await self._venue.snapshot()
         except ChainError as error:
             if not error.reason:
                 raise
-            log.debug("no price", reason=error.reason)
+            self._reason = error.reason
             return Outcome.NO_PRICE
         await self._catch_up(snapshot)
         market = snapshot.market
@@ -214,17 +217,20 @@ class Keeper:
             return self._trouble
         if self.last is None:
             return "no block seen yet"
-        return str(self.outcome) if self.outcome in (Outcome.NO_PRICE, Outcome.NO_INVENTORY) else ""
+        if self.outcome is Outcome.NO_PRICE:
+            return f"{self.outcome}: {self._reason}"
+        return str(self.outcome) if self.outcome is Outcome.NO_INVENTORY else ""
 
     def status(self) -> Mapping[str, Any]:
         """For the page and the demo: premium and band in millionths, amounts in smallest units."""
         if self.last is None:
-            return {"block": None, "trouble": self._trouble}
+            return {"block": None, "trouble": self._trouble, "unready": self.unready()}
         market = self.last.market
         low, high = band(market)
         return {
             "block": self.last.block,
             "trouble": self._trouble,
+            "unready": self.unready(),
             "outcome": self.outcome,
             "premium_ppm": round(market.premium * PPM),
             "band_ppm": [round(low * PPM), round(high * PPM)],

@@ -92,7 +92,11 @@ def test_turn__oracle_serves_no_price__does_not_trade_and_is_not_ready(journal):
     venue.failures = [ChainError("reverted: oracle: stale", "oracle: stale")]
     assert asyncio.run(keeper.turn()) is Outcome.NO_PRICE
     assert venue.executed == []
+    assert keeper.status()["unready"] == "no block seen yet"
     assert asyncio.run(keeper.turn()) is Outcome.TRADED
+    venue.failures = [ChainError("reverted: oracle: tripped", "oracle: tripped")]
+    assert asyncio.run(keeper.turn()) is Outcome.NO_PRICE
+    assert keeper.unready() == "no price: oracle: tripped"
 
 
 def test_turn__nothing_to_trade_with__says_so(journal):
