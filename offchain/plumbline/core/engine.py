@@ -19,11 +19,11 @@ from plumbline.core.quotes import Quotes
 from plumbline.core.rules import Cross, FeedRule, Market
 from plumbline.core.votes import (
     Vote,
+    combine,
     drop_frozen,
     drop_outliers,
     majority_agrees,
     prefer_direct,
-    venue_median,
     venue_prices,
 )
 
@@ -78,7 +78,7 @@ class IndexEngine:
             reason = f"{len(venues)} of at least {rule.min_venues} venues"
         elif not majority_agrees(live, rule.agree_bps):
             reason = "venues disagree"
-        price_wad = None if reason else venue_median(venues, rule.clamp_bps)
+        price_wad = None if reason else combine(venues, rule.method, rule.clamp_bps)
         return IndexPrice(rule.name, at_ms, price_wad, tuple([vote.contribution() for vote in votes]), reason)
 
     def _vote(self, rule: FeedRule, heard: _Heard, at_ms: int) -> Vote:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from plumbline.core.methods import METHODS
 from plumbline.core.units import WAD
 
-METHODS: Final = ("clamped_median",)
 VIA: Final = "BTC"
 """What a cross goes through unless it says otherwise: the deepest book against every currency."""
 
@@ -123,6 +123,7 @@ class FeedRule:
     markets: tuple[Market, ...] = ()
     crosses: tuple[Cross, ...] = ()
     method: str = "clamped_median"
+    """How the venues' prices become one: a name of `methods.METHODS`."""
     max_age_s: int = 180
     """A market silent for longer is out; a conversion rate older than this is none."""
     clamp_bps: int = 2
@@ -150,8 +151,9 @@ class FeedRule:
         _expect(self.method in METHODS, "method", f"one of {', '.join(METHODS)}", self.method)
         _expect(self.max_age_s > 0, "max_age_s", "a positive number of seconds", self.max_age_s)
         _expect(self.frozen_s > 0, "frozen_s", "a positive number of seconds", self.frozen_s)
-        # Wider, and the clamped median would lose its monotonicity before the venues run out.
-        _expect(1 <= self.clamp_bps <= 100, "clamp_bps", "1 to 100", self.clamp_bps)
+        # A clamped median wider than this would lose its monotonicity before the venues run out.
+        widest_bps = 100 if self.method == "clamped_median" else 500
+        _expect(1 <= self.clamp_bps <= widest_bps, "clamp_bps", f"1 to {widest_bps}", self.clamp_bps)
         _expect(2 <= self.agree_bps <= 2_500, "agree_bps", "2 to 2500", self.agree_bps)
         if self.off_peg_bps is not None or self.on_peg_bps is not None:
             held = (

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from plumbline.core.methods import clamped_median, weighted_median
+from plumbline.core.methods import METHODS, beyond, outliers, weighted_median
 from plumbline.core.models import Contribution
-from plumbline.core.units import MAX_BPS
 
 FROZEN_BPS: Final = 20
 """Standing still is no fault while the others are not further away than this: a stablecoin does it for hours."""
@@ -79,18 +78,18 @@ def drop_outliers(venues: Mapping[str, VenuePrice], out: set[str], agree_bps: in
     `out` names those that are out, before and after the call. The median is that of all venues, in or out, so that
     no minority can keep a majority out. Of two venues neither is the outlier: they agree or there is no price.
     """
-    if len(venues) < 3:
-        return dict(venues)
-    centre = weighted_median(*_weighed(venues))
-    for venue, said in venues.items():
-        limit_bps = agree_bps // 2 if venue in out else agree_bps
-        (out.add if beyond(said.price_wad, centre, limit_bps) else out.discard)(venue)
-    return {venue: said for venue, said in venues.items() if venue not in out}
+    if len(venues) >= 3:
+        prices = {venue: said.price_wad for venue, said in venues.items()}
+        now_out = outliers(prices, weighted_median(*_weighed(venues)), out, agree_bps, agree_bps // 2)
+        out.difference_update(venues)
+        out.update(now_out)
+        return {venue: said for venue, said in venues.items() if venue not in out}
+    return dict(venues)
 
 
-def venue_median(venues: Mapping[str, VenuePrice], clamp_bps: int) -> int:
-    """The clamped median of the venues, one vote each; a direct price decides where the votes are equal."""
-    return clamped_median(*_weighed(venues), clamp_bps)
+def combine(venues: Mapping[str, VenuePrice], method: str, clamp_bps: int) -> int:
+    """One price out of the venues', one vote each; a direct price decides where the votes are equal."""
+    return METHODS[method](*_weighed(venues), clamp_bps)
 
 
 def majority_agrees(venues: Mapping[str, VenuePrice], agree_bps: int) -> bool:
@@ -98,11 +97,6 @@ def majority_agrees(venues: Mapping[str, VenuePrice], agree_bps: int) -> bool:
     ordered = sorted(said.price_wad for said in venues.values())
     need = len(ordered) // 2 + 1
     return any(not beyond(high, low, agree_bps) for low, high in zip(ordered, ordered[need - 1 :], strict=False))
-
-
-def beyond(price: int, centre: int, bps: int) -> bool:
-    """Whether a price is further than `bps` of the centre from it."""
-    return abs(price - centre) * MAX_BPS > centre * bps
 
 
 def _weighed(venues: Mapping[str, VenuePrice]) -> tuple[list[int], list[int]]:

@@ -41,6 +41,17 @@ def balance(prices: list[int], weights: list[int], clamp_bps: int) -> int:
     return half_up((min(zeros) + max(zeros)) / 2)
 
 
+def combined(method: str, prices: list[int], weights: list[int], clamp_bps: int) -> int:
+    if method == "clamped_median":
+        return balance(prices, weights, clamp_bps)
+    if method == "median":
+        return median(prices, weights)
+    middle = median(prices, [1] * len(prices))
+    low, high = Fraction(middle * (10_000 - clamp_bps), 10_000), Fraction(middle * (10_000 + clamp_bps), 10_000)
+    total = sum((w * min(max(Fraction(x), low), high) for x, w in zip(prices, weights, strict=True)), Fraction(0))
+    return half_up(total / sum(weights))
+
+
 def apart(a: int, b: int) -> Fraction:
     """How far a is from b, in bps of b."""
     return Fraction(abs(a - b) * 10_000, b)
@@ -136,7 +147,7 @@ class IndexModel:
         if len(near) < rule["min_venues"] or not self.agree(list(venues.values()), rule["agree_bps"]):
             return None, used
         weights = [len(near) + (venue in direct) for venue in near]
-        return balance([venues[venue] for venue in near], weights, rule["clamp_bps"]), used
+        return combined(rule["method"], [venues[venue] for venue in near], weights, rule["clamp_bps"]), used
 
     def agree(self, prices: list[int], bps: int) -> bool:
         return any(2 * sum(p >= low and apart(p, low) <= bps for p in prices) > len(prices) for low in prices)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.helpers.reference.index_model import IndexModel
 
 from plumbline.core.engine import IndexEngine
+from plumbline.core.methods import METHODS
 from plumbline.core.models import Trade
 from plumbline.core.rules import Cross, FeedRule, parse_crosses, parse_markets
 from plumbline.core.units import WAD
@@ -29,11 +31,14 @@ TRADE = st.tuples(
     # Age of the trade when it arrives: now, late, or from the future.
     st.sampled_from([0, 0, 0, 1, 900, 30_000, -900, -5_000]),
 )
+ROUND = st.tuples(st.just("round"), st.lists(st.integers(-45, 45), min_size=len(VENUES), max_size=len(VENUES)))
+"""Every venue trades, near the thresholds at which one is out and comes back."""
 ALIAS = st.tuples(st.just("alias"), st.sampled_from(VENUES))
 OBSERVE = st.tuples(st.just("observe"), st.sampled_from([1_000, 5_000, 5_000, 60_000, 200_000]))
-STEPS = st.lists(st.one_of(TRADE, TRADE, TRADE, TRADE, ALIAS, OBSERVE), min_size=5, max_size=80)
+STEPS = st.lists(st.one_of(TRADE, TRADE, TRADE, ROUND, ALIAS, OBSERVE, OBSERVE), min_size=5, max_size=80)
 SETTINGS = st.fixed_dictionaries(
     {
+        "method": st.sampled_from(sorted(METHODS)),
         "min_venues": st.integers(1, 3),
         "max_age_s": st.sampled_from([10, 180]),
         "clamp_bps": st.sampled_from([1, 5, 50]),
@@ -43,7 +48,7 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-def rules(chosen: dict[str, int]) -> list[FeedRule]:
+def rules(chosen: dict[str, Any]) -> list[FeedRule]:
     def everywhere(*symbols: str) -> list[str]:
         return [f"{venue}:{symbol}" for symbol in symbols for venue in VENUES]
 
@@ -65,6 +70,11 @@ def for_model(rule: FeedRule) -> dict:
 def trades(step: tuple, now_ms: int) -> list[Trade]:
     if step[0] == "alias":  # one trade under two names
         return [Trade(step[1], symbol, 20_001 * WAD, WAD, now_ms) for symbol in ("BTC/USD", "BTC/USDT")]
+    if step[0] == "round":
+        return [
+            Trade(venue, "BTC/USD", 2 * WAD * (10_000 + off_bps), WAD, now_ms)
+            for venue, off_bps in zip(VENUES, step[1], strict=True)
+        ]
     _, venue, symbol, off_bps, size_wad, age_ms = step
     return [Trade(venue, symbol, LISTED[symbol] * WAD * (10_000 + off_bps) // 10_000, size_wad, now_ms - age_ms)]
 
