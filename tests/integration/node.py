@@ -47,7 +47,16 @@ GUARDS = (1, 2**63 - 1, 1, 2**63 - 1, 2_000, 0, 2_000, 3, 60)
 """Wide: breakers are the oracle's own tests' to try."""
 
 
-def deploy_oracle(url: str, *, reporters: Sequence[str], quorum: int = 3, heartbeat_s: int = 3, bps: int = 25) -> str:
+def deploy_oracle(
+    url: str,
+    *,
+    reporters: Sequence[str],
+    names: Sequence[str] = FEEDS,
+    relayer: str = RELAYER_KEY.address,
+    quorum: int = 3,
+    heartbeat_s: int = 3,
+    bps: int = 25,
+) -> str:
     """A MedianOracle from Anvil's first account, and gas money for the relayer; returns its address.
 
     The same account deploys first on every fresh chain, so the address is the same after a restart.
@@ -55,12 +64,12 @@ def deploy_oracle(url: str, *, reporters: Sequence[str], quorum: int = 3, heartb
     w3 = Web3(Web3.HTTPProvider(url))
     owner = w3.eth.accounts[0]
     artifact = compile_contract("MedianOracle")
-    feeds = [(name, 8, quorum, heartbeat_s, bps, GUARDS) for name in FEEDS]
+    feeds = [(name, 8, quorum, heartbeat_s, bps, GUARDS) for name in names]
     terms = (PERIOD_S, 4096, 60, 3600, "0x" + "00" * 20)
     contract = w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
     sent = contract.constructor(feeds, list(reporters), 1, terms, owner, owner).transact({"from": owner})
     address = str(w3.eth.wait_for_transaction_receipt(sent)["contractAddress"])
-    paid = w3.eth.send_transaction({"from": owner, "to": RELAYER_KEY.address, "value": 10**18})
+    paid = w3.eth.send_transaction({"from": owner, "to": relayer, "value": 10**18})
     w3.eth.wait_for_transaction_receipt(paid)
     return address
 

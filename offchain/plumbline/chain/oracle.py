@@ -93,8 +93,9 @@ class ChainOracle:
         return Answer(int(round_id), int(price), int(timestamp))
 
     async def simulate(self, timestamp: int, rows: Sequence[SignedRow]) -> None:
-        """Run a submission on the latest state without sending it. Raises ChainError with the revert reason."""
-        await self._read("submit", *await self._arguments(timestamp, rows))
+        """Run a submission in the block to come without sending it. Raises ChainError with the revert reason."""
+        call = self._contract.functions["submit"](*await self._arguments(timestamp, rows))
+        await self._rpc.ask(call.call(block_identifier="pending"))
 
     async def submit(self, timestamp: int, rows: Sequence[SignedRow]) -> str:
         if self._sender is None:

@@ -71,7 +71,9 @@ class Sender:
         call = cast(TxParams, {"from": self._from, "to": to, "data": data, "value": value_wei})
         async with self._lock:
             if gas is None:
-                gas = await self._rpc.number(eth.estimate_gas(call)) * (100 + _GAS_MARGIN_PERCENT) // 100
+                # In the block it will land in: on a chain that makes blocks only for transactions the last one is old.
+                estimate = await self._rpc.number(eth.estimate_gas(call, "pending"))
+                gas = estimate * (100 + _GAS_MARGIN_PERCENT) // 100
             # Asked anew each time: a chain that was restarted may even have another id.
             chain_id = await self._rpc.number(eth.chain_id)
             nonce = await self._rpc.number(eth.get_transaction_count(self._from, "latest"))

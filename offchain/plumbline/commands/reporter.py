@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Watch the venues, sign a row each round, serve it.", no_args_is_help=True)
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The reporter's TOML file.")]
+OracleAddress = Annotated[str, typer.Option("--oracle", help="The oracle's address.")]
+RpcUrl = Annotated[str, typer.Option("--rpc-url", help="The chain's JSON-RPC endpoint.")]
+Folder = Annotated[Path, typer.Option("--dir", help="Where to write it.")]
+LOCAL_RPC = "http://127.0.0.1:8545"
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Observe and log what would be signed; sign nothing.")]
 
 
@@ -35,13 +39,26 @@ def run(config: ConfigPath, dry_run: DryRun = False) -> None:
 
 @app.command()
 def check(config: ConfigPath) -> None:
-    """Check config, key and chain, without starting anything."""
+    """Try everything it needs: config, key, journal, chain, clock, agreement, venues. Starts nothing."""
     import asyncio
 
-    from plumbline.config import ReporterConfig, load
+    from plumbline import log
+    from plumbline.config import LogConfig, ReporterConfig, load
 
     settings = load(config, ReporterConfig)
-    typer.echo(asyncio.run(_check(settings, config.name)))
+    # What fails is said once, by the check itself.
+    log.setup(LogConfig(level="error"))
+    typer.echo(f"ok    config: {config}")
+    asyncio.run(_check(settings, config.name))
+
+
+@app.command()
+def init(oracle: OracleAddress, rpc_url: RpcUrl = LOCAL_RPC, folder: Folder = Path()) -> None:
+    """Write a config to edit, and a new key in an encrypted keystore."""
+    from plumbline.commands.setup import write_node
+    from plumbline.config import ReporterConfig
+
+    write_node("reporter", ReporterConfig, folder, oracle=oracle, rpc_url=rpc_url)
 
 
 async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
@@ -76,21 +93,36 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
                 await reporter.run()
 
 
-async def _check(config: ReporterConfig, file: str) -> str:
+async def _check(config: ReporterConfig, file: str) -> None:
     from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.clock import make_clock
+    from plumbline.commands import checks as try_
     from plumbline.errors import PlumblineError
     from plumbline.reporter.agreement import disagreement, reporter_index
+    from plumbline.store.rows import RowJournal
 
-    rules, key = [feed.rule() for feed in config.feeds], open_key(config.key)
-    make_sources(config, file, make_clock(config.clock))
+    checks, clock = try_.Checks(), make_clock(config.clock)
+    sources, key = make_sources(config, file, clock), open_key(config.key)
+    typer.echo(f"ok    key: {key.address}")
+    with RowJournal(config.journal, key.address) as journal:
+        typer.echo(f"ok    journal: {journal.path}")
+    await try_.endpoints(checks, config.chain)
     async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
-        chain = await ChainOracle(rpc, config.chain.oracle).config()
-    if refusal := disagreement(chain, rules, key.address):
-        raise PlumblineError(refusal)
-    return f"ok: {key.address} is reporter {reporter_index(chain, key.address)} of epoch {chain.epoch}"
+        oracle = ChainOracle(rpc, config.chain.oracle)
+
+        async def agreement() -> str:
+            chain = await oracle.config()
+            if refusal := disagreement(chain, [feed.rule() for feed in config.feeds], key.address):
+                raise PlumblineError(refusal)
+            return f"{key.address} is reporter {reporter_index(chain, key.address)} of epoch {chain.epoch}"
+
+        await checks.ask("oracle", try_.oracle(oracle))
+        await checks.ask("agreement", agreement())
+        await checks.ask("clock", try_.time_of(clock, rpc))
+    await try_.venues(checks, sources)
+    checks.finish()
 
 
 def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[TradeSource]:
