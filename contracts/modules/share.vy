@@ -125,6 +125,6 @@ def _debit(owner: address, amount: uint256):
 @view
 def _check_receiver(receiver: address):
     """
-    @dev Shares sent to the vault itself could never be redeemed.
+    @dev Whatever is sent to the contract itself would belong to nobody.
     """
     assert receiver != empty(address) and receiver != self, "share: invalid receiver"

@@ -18,6 +18,7 @@
 @custom:security Components are chosen at creation and trusted to be tokens, not to be kind: what arrives is
                  measured, transfers in are exact or revert, every entry and every price view is locked while a
                  token is being called. The oracle can only make `nav` wrong or revert; it cannot stop a redeem.
+@custom:kill Owner or guardian calls `pause`: no mints. Nothing stops a redeem; see `redeem_skipping`.
 """
 
 from ethereum.ercs import IERC20
@@ -71,7 +72,6 @@ MAX_BPS: constant(uint256) = c.MAX_BPS
 MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_BODY: constant(uint256) = basket.MAX_BODY
 MAX_BASE: constant(uint256) = basket.MAX_BASE
-
 
 _SEALED: constant(uint256) = max_value(uint256)
 _PAUSED: constant(uint256) = 1
@@ -133,7 +133,7 @@ def mint(
     @return {tok} what was paid of each component
     """
     head: uint256 = self._mintable(deadline)
-    body: DynArray[uint256, MAX_BODY] = self._checked_body(head)
+    body: DynArray[uint256, MAX_BODY] = self._checked_body(head, 0)
     terms: basket.Terms = basket._unpack_terms(body[0])
     self._check_length(len(max_amounts), terms.count)
     growth: uint256 = self._growth(terms)
@@ -215,6 +215,7 @@ def withdraw_float(amounts: DynArray[uint256, MAX_COMPONENTS], receiver: address
     @notice Take float out, at any time.
     @param amounts {tok} of each component; zero does not call the token
     """
+    share._check_receiver(receiver)
     body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
     self._check_length(len(amounts), basket._unpack_terms(body[0]).count)
     for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
@@ -232,10 +233,10 @@ def withdraw_float(amounts: DynArray[uint256, MAX_COMPONENTS], receiver: address
 def mint_from_float(shares: uint256, receiver: address, basket_seen: address, deadline: uint256):
     """
     @notice `mint`, paid from the caller's float.
-    @param basket_seen the `basket` the caller knew: with it, what a share costs can only have fallen
+    @param basket_seen the `basket_data` the caller knew: with it, what a share costs can only have fallen
     """
     head: uint256 = self._mintable(deadline)
-    body: DynArray[uint256, MAX_BODY] = self._checked_body(head)
+    body: DynArray[uint256, MAX_BODY] = self._checked_body(head, 0)
     assert self._data_of(self._head) == basket_seen, "vault: basket changed"
     terms: basket.Terms = basket._unpack_terms(body[0])
     growth: uint256 = self._growth(terms)
@@ -250,10 +251,10 @@ def mint_from_float(shares: uint256, receiver: address, basket_seen: address, de
 def redeem_to_float(shares: uint256, basket_seen: address, deadline: uint256):
     """
     @notice `redeem`, paid into the caller's float.
-    @param basket_seen the `basket` the caller knew
+    @param basket_seen the `basket_data` the caller knew
     """
     assert block.timestamp <= deadline, "vault: expired"
-    body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head)
+    body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head, 0)
     assert self._data_of(self._head) == basket_seen, "vault: basket changed"
     terms: basket.Terms = basket._unpack_terms(body[0])
     base: uint256 = 0
@@ -271,6 +272,7 @@ def claim(component: address, receiver: address) -> uint256:
     @param component the token, whether or not the index still holds it
     @return {tok} what was paid
     """
+    share._check_receiver(receiver)
     self._sync(component)
     amount: uint256 = reserves._end_claim(msg.sender, component)
     token._push(component, receiver, amount)
@@ -281,8 +283,8 @@ def claim(component: address, receiver: address) -> uint256:
 @external
 def sync(component: address) -> uint256:
     """
-    @notice Anyone may: when the vault holds less of a token than it owes, cut what it owes, backing and claims alike, to
-            what is there.
+    @notice Anyone may: when the vault holds less of a token than it owes, cut what it owes, backing, claims and float
+            alike, to what is there.
     @return D18{1} what is left of each promise: 1e18 when nothing was short
     """
     return self._sync(component)
@@ -568,8 +570,8 @@ def _redeem(
     deadline: uint256,
 ) -> DynArray[uint256, MAX_COMPONENTS]:
     assert block.timestamp <= deadline, "vault: expired"
-    assert receiver != empty(address) and receiver != self, "vault: invalid receiver"
-    body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head)
+    share._check_receiver(receiver)
+    body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head, skip)
     terms: basket.Terms = basket._unpack_terms(body[0])
     self._check_length(len(min_amounts), terms.count)
     assert skip >> terms.count == 0, "vault: skips what is not there"
@@ -616,15 +618,16 @@ def _sync(component: address) -> uint256:
 
 
 @internal
-def _checked_body(head: uint256) -> DynArray[uint256, MAX_BODY]:
+def _checked_body(head: uint256, skip: uint256) -> DynArray[uint256, MAX_BODY]:
     """
-    @notice The basket, after sharing the losses of the components declared rebasing.
+    @notice The basket, after sharing the losses of the components declared rebasing, but those skipped: they are not
+            called.
     """
     body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
     if body[0] & basket.ANY_REBASING == 0:
         return body
     for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
-        if body[i + 1] & basket.REBASING != 0:
+        if body[i + 1] & basket.REBASING != 0 and (skip >> i) & 1 == 0:
             self._sync(basket._token(body[i + 1]))
     return basket._load(self._data_of(self._head))
 

@@ -96,6 +96,7 @@ class VaultMachine(RuleBasedStateMachine):
 
     @rule(actor=st.sampled_from(PEOPLE), receiver=actors, part=parts, skip=st.integers(0, 31))
     def redeem(self, actor: str, receiver: str, part: int, skip: int) -> None:
+        actor = self._holder(actor)
         shares = self.model.shares[actor] * part // 10_000
         if shares and self._payable(shares, skip):
             self._redeem(actor, receiver, shares, skip)
@@ -189,6 +190,7 @@ class VaultMachine(RuleBasedStateMachine):
 
     @rule(actor=st.sampled_from(PEOPLE), part=parts)
     def redeem_to_float(self, actor: str, part: int) -> None:
+        actor = self._holder(actor)
         shares = self.model.shares[actor] * part // 10_000
         if shares:
             for i in range(5):
@@ -234,6 +236,10 @@ class VaultMachine(RuleBasedStateMachine):
         assert (total, pending) == (self.model.total, self.model.pending)
         assert total == sum(balances) + pending
 
+    def _holder(self, actor: str) -> str:
+        """The actor, or who holds most when he holds nothing: most acts want a holder."""
+        return actor if self.model.shares[actor] else max(PEOPLE, key=lambda person: self.model.shares[person])
+
     def _payable(self, shares: int, skip: int) -> bool:
         """Whether the balances cover a redeem: a loss nobody shared yet may leave too little."""
         return all(
@@ -254,13 +260,16 @@ class VaultMachine(RuleBasedStateMachine):
     def _redeem(self, actor: str, receiver: str, shares: int, skip: int) -> list[int]:
         """V-3, V-4, as for a mint."""
         preview = list(self.vault.call("preview_redeem", shares))
+        assert preview == self.model.preview_redeem(shares)
         expected = self.model.redeem(actor, shares, skip)
         before, deadline = self._balances(receiver), self.chain.timestamp
         if skip:
             paid = self.vault.call("redeem_skipping", shares, receiver, preview, skip, deadline, sender=actor)
         else:
             paid = self.vault.call("redeem", shares, receiver, preview, deadline, sender=actor)
-        assert preview == list(paid) == expected
+        assert list(paid) == expected
+        # A skipped token is not asked its balance: its claim is made before a loss is shared, and then shares it.
+        assert preview == expected or skip
         moved = [0 if skip >> i & 1 else amount for i, amount in enumerate(expected)]
         assert self._balances(receiver) == [had + amount for had, amount in zip(before, moved, strict=True)]
         return expected

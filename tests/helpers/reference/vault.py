@@ -172,9 +172,9 @@ class VaultModel:
             self.tokens[i].share(left)
         return left
 
-    def _sync_rebasing(self) -> None:
+    def _sync_rebasing(self, skip: int = 0) -> None:
         for i, token in enumerate(self.tokens):
-            if token.rebasing:
+            if token.rebasing and not skip >> i & 1:
                 self.sync(i)
 
     def mint(self, receiver: str, shares: int) -> list[int]:
@@ -188,8 +188,8 @@ class VaultModel:
 
     def redeem(self, owner: str, shares: int, skip: int = 0) -> list[int]:
         assert shares <= self.shares[owner]
-        self._sync_rebasing()
-        paid = self.preview_redeem(shares)
+        self._sync_rebasing(skip)
+        paid = [floor(self._redeem_base(shares) * token.unit.value) for token in self.tokens]
         self.base -= self._redeem_base(shares)
         self.shares[owner] -= shares
         for i, (token, amount) in enumerate(zip(self.tokens, paid, strict=True)):

@@ -186,3 +186,22 @@ def test_set_rebasing__by_a_stranger_or_of_no_component__reverts(held, tokens, o
         held.set_rebasing(tokens[0].address, True, sender=stranger)
     with boa.reverts("vault: not a component"):
         held.set_rebasing(stranger, True, sender=owner)
+
+
+def test_redeem_skipping__does_not_even_ask_the_balance_of_a_rebasing_component(held, tokens, owner, depositor):
+    component = tokens[FROZEN]
+    held.set_rebasing(component.address, True, sender=owner)
+    component.slash(held.address, 1_000)
+    seen = held.basket_data()
+    redeem_past(held, WAD, depositor)
+    # The loss is still to be shared: nobody looked.
+    assert held.basket_data() == seen
+    assert held.sync(component.address) < WAD
+
+
+def test_claim_and_withdraw__to_nobody_or_to_the_vault__revert(held, tokens, depositor):
+    for receiver in (ZERO, held.address):
+        with boa.reverts("share: invalid receiver"):
+            held.claim(tokens[0].address, receiver, sender=depositor)
+        with boa.reverts("share: invalid receiver"):
+            held.withdraw_float([0] * 4, receiver, sender=depositor)

@@ -86,7 +86,7 @@ def test_redeem__past_its_deadline__reverts(held, depositor):
 
 def test_redeem__to_zero_or_to_the_vault__reverts(held, depositor):
     for receiver in (ZERO, held.address):
-        with boa.reverts("vault: invalid receiver"):
+        with boa.reverts("share: invalid receiver"):
             redeem(held, WAD, depositor, receiver)
 
 
