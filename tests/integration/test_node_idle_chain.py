@@ -7,14 +7,14 @@ import asyncio
 import time
 
 import pytest
+from tests.helpers.anvil import Anvil, rpc
+from tests.integration.node import RELAYER_KEY, deploy_oracle
+from tests.offchain.fakes import KEYS, signed_row
 
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.tx import Sender
 from plumbline.config import TxConfig
-from tests.helpers.anvil import Anvil, rpc
-from tests.integration.node import RELAYER_KEY, deploy_oracle
-from tests.offchain.fakes import KEYS, signed_row
 
 pytestmark = pytest.mark.anvil
 
