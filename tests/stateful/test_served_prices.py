@@ -24,7 +24,7 @@ from tests.helpers.revm import CHAIN_ID, Chain, Contract, Reverted
 START_S = 1_700_000_000
 TERMS = Terms(delay=60)
 NO_ANSWER = {"oracle: stale", "oracle: tripped", "oracle: paused", "oracle: no quorum yet"}
-NO_ROUND = {"oracle: no answer in round", "oracle: round not in history"}
+NO_ROUND = {"oracle: no answer in round", "oracle: round not in history", "oracle: paused", "oracle: tripped"}
 LIVES = 200 if os.environ.get("PLUMBLINE_FUZZ") == "long" else 12
 STEPS = 150
 
