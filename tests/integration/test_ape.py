@@ -89,7 +89,7 @@ def test_console__names_are_there__a_price_is_read_and_a_share_minted_and_redeem
     said = [line for line in done.stdout.splitlines() if line.startswith(("price", "nav", "minted", "redeemed"))]
     assert said == [
         "price 6000000000000 6000000000000",
-        "nav 131599999",
+        "nav 131.6 pool 500",
         "minted 1000000000000000000 True",
         "redeemed 0 True",
     ], done.stdout + done.stderr
