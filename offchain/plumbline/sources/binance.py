@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Binance spot, stream `<symbol>@trade`. Binance.US (wss://stream.binance.us:9443/ws) speaks the same format.
 
-Checked against developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (read in November 2026) and the
+Checked against developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (excerpts, November 2026) and the
 recordings BINANCE and BINANCE_US of 2021, whose `aggTrade` frames the tests translate.
 
 The server sends a WebSocket ping every 20 seconds, answered by the WebSocket layer itself, and drops a connection

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Bitfinex, WebSocket API v2, channel `trades`.
 
-Checked against docs.bitfinex.com (ws-general, ws-public-trades; read in November 2026) and the recording BITFINEX of
+Checked against docs.bitfinex.com (ws-general, ws-public-trades; excerpts, November 2026) and the recording BITFINEX of
 2021, which is still of this generation and is read as it is.
 
 Messages are arrays under a channel number given at subscription. Numbers are JSON numbers: their characters are

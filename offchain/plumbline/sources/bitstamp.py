@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Bitstamp, WebSocket API v2, channel `live_trades_<market>`.
 
-Checked against bitstamp.net/websocket/v2 (read in November 2026) and the recording BITSTAMP of 2021, which is still
+Checked against bitstamp.net/websocket/v2 (excerpts, November 2026) and the recording BITSTAMP of 2021, which is still
 of this generation and is read as it is.
 
 Prices and sizes come twice, as JSON numbers and as text (`price_str`, `amount_str`); the text is read. Ids count the

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Bybit spot, v5 public stream, topic `publicTrade.<symbol>`.
 
-Checked against bybit-exchange.github.io/docs/v5/ws (connect, public/trade; read in November 2026), live frames quoted
+Checked against bybit-exchange.github.io/docs/v5/ws (connect, public/trade; excerpts, November 2026), live frames quoted
 in public projects (a trade with `RPI` and `seq`, a subscription's answers), and the test fixture
 bybit/http_get_trades_recent.json, the REST form of the same trades.
 

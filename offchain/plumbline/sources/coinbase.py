@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Coinbase, Advanced Trade WebSocket, channel `market_trades`.
 
-Checked against docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket (overview and channels; read in
+Checked against docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket (overview and channels; excerpts,
 November 2026) and the recorded frame coinbase/ws_market_trades.json of the test fixtures. The `match` frames of the
 older Pro/Exchange feed recorded in 2021 are translated in the tests.
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Gate spot, API v4, channel `spot.trades`.
 
-Checked against gate.com/docs/developers/apiv4/ws (spot; read in November 2026) and a live frame of 2026 quoted in a
+Checked against gate.com/docs/developers/apiv4/ws (spot; excerpts, November 2026) and a live frame of 2026 quoted in a
 public project (with `id_market` and `range`). The v3 frames recorded in 2021 are translated in the tests.
 
 `id_market` grows by one with every trade of a market. Times are milliseconds as text, with a fraction. The venue

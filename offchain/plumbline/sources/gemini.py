@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Gemini, WebSocket API (wss://ws.gemini.com), stream `<symbol>@trade`.
 
-Checked against developer.gemini.com/websocket (streams, message format; read in November 2026). It replaced the v2
+Checked against developer.gemini.com/websocket (streams, message format; excerpts, November 2026). It replaced the v2
 market data feed, whose recorded frames of 2021 the tests translate.
 
 A trade has no event name: it is told by its trade id `t`. Times are nanoseconds. Ids grow, with holes: they count

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Kraken, WebSocket API v2, channel `trade`.
 
-Checked against docs.kraken.com/exchange/api-reference/spot-websocket-v2 (trade, heartbeat, status, ping; read in
+Checked against docs.kraken.com/exchange/api-reference/spot-websocket-v2 (trade, heartbeat, status, ping; excerpts,
 November 2026) and the recorded frame kraken/ws_trade_update.json of the test fixtures. The v1 frames recorded in
 2021 are translated to v2 in the tests.
 

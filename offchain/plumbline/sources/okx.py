@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """OKX spot, API v5, public channel `trades`.
 
-Checked against okx.com/docs-v5 (trades channel, connection, notification; read in November 2026), the test fixture
+Checked against okx.com/docs-v5 (trades channel, connection, notification; excerpts, November 2026), the test fixture
 okx/ws_trades.json and the recording OKX of 2022, both of this generation and read as they are.
 
 One message may stand for several fills of one taker at one price (`count`), under the id of the last: ids grow, with
