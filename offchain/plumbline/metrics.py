@@ -95,7 +95,6 @@ class RelayerMetrics(Metrics):
         self.chain_errors = self.counter("chain_errors", "Questions the chain did not answer")
         self.last_round = self.gauge("last_round_timestamp_seconds", "Grid time of the chain's last round")
         self.epoch = self.gauge("epoch", "The oracle's epoch")
-        self.balance = self.gauge("balance_wei", "What is left to pay for gas with")
         self.quorum_time = self.histogram(
             "quorum_seconds", "Wall time from a round's grid time to its quorum", (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5)
         )

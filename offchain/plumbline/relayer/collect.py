@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,13 +44,20 @@ class Gathering:
     """One round's rows so far, by reporter; who equivocates is out of the round."""
 
     timestamp: int
+    awaited: set[str]
+    """Peers that have given neither a row nor trouble: only for them is it worth waiting once a quorum is there."""
     rows: dict[int, SignedRow] = field(default_factory=dict)
     equivocators: set[int] = field(default_factory=set)
     grew: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set whenever a peer gave something, row or trouble."""
 
     @property
     def usable(self) -> list[SignedRow]:
         return [signed for reporter, signed in sorted(self.rows.items()) if reporter not in self.equivocators]
+
+    async def changed(self) -> None:
+        self.grew.clear()
+        await self.grew.wait()
 
 
 class Collector:
@@ -84,8 +92,12 @@ class Collector:
         return [self.states[peer.name] for peer in self._peers]
 
     async def gather(self, config: OracleConfig, timestamp: int, quorum: int, over_ms: int) -> Gathering:
-        """All rows of a round; or those there are `late_s` after `quorum` of them, or at market time `over_ms`."""
-        round_ = Gathering(timestamp)
+        """All rows of a round; or those there are when it goes on without the rest.
+
+        It does `late_s` after `quorum` rows are there, or as soon as the peers still missing are in trouble, and in
+        any case at market time `over_ms`.
+        """
+        round_ = Gathering(timestamp, {peer.name for peer in self._peers})
         domain = domain_separator(config.chain_id, config.address)
         async with asyncio.TaskGroup() as tasks:
             asking = {tasks.create_task(self._ask(peer, config, domain, round_)): peer for peer in self._peers}
@@ -102,10 +114,12 @@ class Collector:
     async def _late(self, round_: Gathering, quorum: int) -> None:
         start = time.monotonic()
         while len(round_.usable) < quorum:
-            round_.grew.clear()
-            await round_.grew.wait()
+            await round_.changed()
         self._metrics.quorum_time.observe(time.monotonic() - start)
-        await asyncio.sleep(self.late_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.late_s):
+                while round_.awaited:
+                    await round_.changed()
 
     async def _ask(self, peer: RowPeer, config: OracleConfig, domain: bytes, round_: Gathering) -> None:
         """Until the peer has served a row that holds; a peer that answers badly is asked ever less often."""
@@ -123,6 +137,8 @@ class Collector:
             except (PeerError, RowError) as error:
                 self._metrics.refused.labels(peer.name, error.kind).inc()
                 self._note(peer.name, error.kind, str(error))
+                round_.awaited.discard(peer.name)
+                round_.grew.set()
                 pause_s = min(2 * pause_s, _MAX_PAUSE_S)
             await asyncio.sleep(pause_s)
 
@@ -135,6 +151,7 @@ class Collector:
         self._metrics.rows.labels(peer).inc()
         self.states[peer].timestamp = round_.timestamp
         self._note(peer, "", "")
+        round_.awaited.discard(peer)
         round_.grew.set()
 
     def _contradicts(self, peer: str, config: OracleConfig, signed: SignedRow) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -171,6 +172,15 @@ def test_round__quorum_there_and_one_peer_hangs__is_waited_for_no_longer_than_th
     assert outcome.word == "submitted"
     assert relayer.collector.states["late"].kind == "late"
     assert metric(relayer, 'plumbline_rows_refused_total{peer="late",reason="late"} 1.0')
+
+
+def test_round__quorum_there_and_one_peer_dead__goes_on_at_once(tmp_path):
+    dead = FakePeer("dead", {T: PeerError("unreachable", "ConnectError")})
+    peers = peers_of(*(signed_row(i, T) for i in (1, 2, 3)))
+    started = time.monotonic()
+    (outcome,), _ = relay(tmp_path, [dead, *peers], FakeOracle(), late_s=60, over=False)
+    assert outcome.word == "submitted"
+    assert time.monotonic() - started < 30
 
 
 def test_round__no_quorum__waits_to_the_end_of_the_round_and_submits_nothing(tmp_path):
