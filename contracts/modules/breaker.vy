@@ -13,8 +13,7 @@
 # Why a feed is not served from the last round.
 MISSED: constant(uint256) = 0         # short of its quorum or out of bounds: the last answer stands and ages
 TRIPPED: constant(uint256) = 1        # moved beyond its step limit: reads revert until confirmed, returned or cleared
-HELD: constant(uint256) = 2           # tripped by hand: reads revert until the owner clears it
-CLEARED: constant(uint256) = 3        # the owner let the next median inside the bounds through; reads still revert
+CLEARED: constant(uint256) = 2        # the owner lets the next median inside the bounds through; reads still revert
 
 struct State:
     kind: uint256
@@ -72,8 +71,6 @@ def _judge(state: State, median: uint256, timestamp: uint256, guards: uint256) -
     @param guards as feed_set packs them
     @return Whether to serve it, and the state that holds if not.
     """
-    if state.kind == HELD:
-        return False, state
     if state.kind == CLEARED:
         return True, state
     if state.price == 0:

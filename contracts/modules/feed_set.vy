@@ -11,6 +11,7 @@
 """
 
 from contracts.interfaces import IMedianOracle
+from contracts.modules import checks
 from contracts.modules import constants as c
 
 MAX_LANE: constant(uint256) = c.MAX_LANE
@@ -66,7 +67,7 @@ def _write(
     @notice Check a feed set and put it into a new data contract.
     @return Its address.
     """
-    assert len(feeds) != 0, "feeds: none"
+    checks._that(len(feeds) != 0, "feeds: none")
     self._check_reporters(reporters)
     feed_set: FeedSet = empty(FeedSet)
     feed_set.epoch = epoch
@@ -83,7 +84,7 @@ def _write(
         feed: IMedianOracle.Feed = feeds[i]
         self._check_feed(feed, faulty, len(reporters))
         for k: uint256 in range(i, bound=32):
-            assert feeds[k].name != feed.name, "feed: name is taken"
+            checks._that(feeds[k].name != feed.name, "feed: name is taken")
         word: uint256 = i // 4
         bit: uint256 = 64 * (i % 4)
         feed_set.words[word].forbidden ^= MAX_LANE << bit
@@ -133,48 +134,54 @@ def _packed_guards(config: address, index: uint256) -> uint256:
 
 @internal
 @view
+def _heartbeat(config: address, index: uint256) -> uint256:
+    return (convert(slice(config.code, FEEDS_AT + 96 * index + 32, 32), uint256) >> 16) & SECONDS
+
+
+@internal
+@view
 def _check_extends(old: address, old_count: uint256, new: address, new_count: uint256):
     """
     @notice Feeds may be appended; the name and decimals of an old one stay for ever.
     """
-    assert new_count >= old_count, "feeds: one is missing"
+    checks._that(new_count >= old_count, "feeds: one is missing")
     for i: uint256 in range(old_count, bound=32):
         before: IMedianOracle.Feed = self._feed(old, i)
         after: IMedianOracle.Feed = self._feed(new, i)
-        assert before.name == after.name, "feed: name changed"
-        assert before.decimals == after.decimals, "feed: decimals changed"
+        checks._that(before.name == after.name, "feed: name changed")
+        checks._that(before.decimals == after.decimals, "feed: decimals changed")
 
 
 @internal
 @pure
 def _check_reporters(reporters: DynArray[address, 31]):
-    assert len(reporters) != 0, "reporters: none"
+    checks._that(len(reporters) != 0, "reporters: none")
     for i: uint256 in range(len(reporters), bound=31):
-        assert reporters[i] != empty(address), "reporter: zero address"
+        checks._that(reporters[i] != empty(address), "reporter: zero address")
         for k: uint256 in range(i, bound=31):
-            assert reporters[k] != reporters[i], "reporter: named twice"
+            checks._that(reporters[k] != reporters[i], "reporter: named twice")
 
 
 @internal
 @pure
 def _check_feed(feed: IMedianOracle.Feed, faulty: uint256, reporter_count: uint256):
     quorum: uint256 = convert(feed.quorum, uint256)
-    assert len(feed.name) != 0, "feed: name is empty"
-    assert feed.decimals <= 18, "feed: decimals above 18"
+    checks._that(len(feed.name) != 0, "feed: name is empty")
+    checks._that(feed.decimals <= 18, "feed: decimals above 18")
     # With 2 * faulty + 1 present, the median lies between two honest observations.
-    assert faulty <= 15 and quorum >= 2 * faulty + 1, "feed: quorum below 2 faulty + 1"
-    assert quorum <= reporter_count, "feed: quorum above reporters"
-    assert feed.heartbeat != 0, "feed: heartbeat is 0"
-    assert feed.deviation_bps != 0, "feed: deviation is 0"
+    checks._that(faulty <= 15 and quorum >= 2 * faulty + 1, "feed: quorum below 2 faulty + 1")
+    checks._that(quorum <= reporter_count, "feed: quorum above reporters")
+    checks._that(feed.heartbeat != 0, "feed: heartbeat is 0")
+    checks._that(feed.deviation_bps != 0, "feed: deviation is 0")
     guards: IMedianOracle.Guards = feed.guards
-    assert guards.min_price != 0, "feed: min price is 0"
-    assert guards.min_price <= guards.first_min_price, "feed: first price below min"
-    assert guards.first_min_price <= guards.first_max_price, "feed: first price band is empty"
-    assert guards.first_max_price <= guards.max_price, "feed: first price above max"
-    assert convert(guards.max_price, uint256) <= MAX_LANE, "feed: max price above 2**63 - 1"
-    assert guards.step_bps != 0, "feed: step is 0"
-    assert guards.step_bps <= guards.step_cap_bps, "feed: step above its cap"
-    assert guards.confirm_rounds >= 2, "feed: confirm rounds below 2"
+    checks._that(guards.min_price != 0, "feed: min price is 0")
+    checks._that(guards.min_price <= guards.first_min_price, "feed: first price below min")
+    checks._that(guards.first_min_price <= guards.first_max_price, "feed: first price band is empty")
+    checks._that(guards.first_max_price <= guards.max_price, "feed: first price above max")
+    checks._that(convert(guards.max_price, uint256) <= MAX_LANE, "feed: max price above 2**63 - 1")
+    checks._that(guards.step_bps != 0, "feed: step is 0")
+    checks._that(guards.step_bps <= guards.step_cap_bps, "feed: step above its cap")
+    checks._that(guards.confirm_rounds >= 2, "feed: confirm rounds below 2")
 
 
 @internal

@@ -9,20 +9,23 @@
 @dev Prices are integers in the feed's decimals. Anyone may submit a round: a bundle of rows signed by a quorum, with
      the medians claimed; the contract does not sort, it counts whether each claimed median is the median.
      Storage, one slot each unless said otherwise:
-       meta    data contract 160 | flags 16 | last round id 40 | its timestamp 40 (lowest)
+       meta    data contract 160 | stops and feed count 16 | last round id 40 | its timestamp 40 (lowest)
        ring    HISTORY rounds of 16 words; word w of a round holds the feeds 4w .. 4w + 3 in 64-bit lanes. The top lane
                of word feed_count // 4, which no feed uses, is the *header*: the round's timestamp. A lane is the price
                served, or FLAG | the id of the round that the feed's last answer is from.
        slow    one slot a feed, read only where the lane has its FLAG (breaker.vy)
 @custom:security Fewer than half of a quorum of bad reporters cannot move a median out of the honest range. Whoever
      submits chooses which rows to submit: see docs/oracle.md for what that is worth. Keys: see docs/security.md.
-@custom:kill The guardian or the owner calls `pause`; every read of a price then reverts, and rounds are refused.
+@custom:kill The guardian or the owner calls `pause`: every read of a price reverts and rounds are refused; or `trip`
+     for one feed. Only the owner takes it back.
 """
 
+from contracts.interfaces import IAggregatorV3
 from contracts.interfaces import IMedianOracle
 from contracts.modules import breaker
-from contracts.modules import constants as c
+from contracts.modules import checks
 from contracts.modules import feed_set
+from contracts.modules import lanes
 from contracts.modules import ownable
 
 implements: IMedianOracle
@@ -36,11 +39,14 @@ exports: (
 
 # {s} How far in the future a round may lie: calls simulated on the last block see a clock that is behind.
 FUTURE_TOLERANCE: public(constant(uint256)) = 15
+# {s} After the sequencer is back, prices wait this long: what happened meanwhile must reach the chain first.
+SEQUENCER_GRACE: public(constant(uint256)) = 3_600
+
+# Bounds of the terms.
 MIN_HISTORY: constant(uint256) = 4_096
 MAX_HISTORY: constant(uint256) = 65_536
-
-# A reporter's index is 1 .. 31: these bits of `signers` are never set.
-_NOT_INDICES: constant(uint256) = max_value(uint256) // 255 * 224
+MAX_MAX_LATENESS: constant(uint256) = 86_400      # {s}
+MAX_DELAY: constant(uint256) = 30 * 86_400        # {s}
 
 # EIP-712.
 _DOMAIN_TYPE: constant(String[82]) = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -48,33 +54,37 @@ _DOMAIN_TYPEHASH: constant(bytes32) = keccak256(_DOMAIN_TYPE)
 _ROW_TYPEHASH: constant(bytes32) = keccak256("Row(uint256 epoch,uint256 timestamp,uint256[] words)")
 _NAME_HASH: constant(bytes32) = keccak256("Plumbline")
 _VERSION_HASH: constant(bytes32) = keccak256("1")
-_HALF_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
-_S_MASK: constant(uint256) = 2**255 - 1
 _EIP191: constant(bytes2) = 0x1901
+_S_MASK: constant(uint256) = 2**255 - 1
+# Half of secp256k1's order: of the two signatures (r, s) and (r, n - s) only the lower is taken.
+_HALF_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
+# A byte each: a reporter's index is 1 .. 31, so the upper three bits of none are ever set.
+_BYTE_ONES: constant(uint256) = max_value(uint256) // 255
+_BYTE_FLAGS: constant(uint256) = _BYTE_ONES << 7
+_NOT_INDICES: constant(uint256) = _BYTE_ONES * 224
 
-# Lanes: four unsigned 63-bit numbers in a word. With FLAGS set in the minuend, one subtraction compares all four, and
-# the flag of a lane survives where minuend >= subtrahend; nothing is borrowed across lanes.
-_ONES: constant(uint256) = 2**192 + 2**128 + 2**64 + 1
-_ONES_8: constant(uint256) = _ONES << 8
-_ONES_16: constant(uint256) = _ONES << 16
-_BYTES: constant(uint256) = _ONES * 255
-_FLAGS: constant(uint256) = _ONES << 63
-_FLAG: constant(uint256) = 2**63
-_LANE_MASK: constant(uint256) = 2**64 - 1
-_PRICE_MASK: constant(uint256) = 2**63 - 1
-_HEADER_AT: constant(uint256) = 192           # the header lane's first bit
+_ONES: constant(uint256) = lanes.ONES
+_ONES_8: constant(uint256) = lanes.ONES << 8
+_ONES_16: constant(uint256) = lanes.ONES << 16
+_FLAGS: constant(uint256) = lanes.FLAGS
+_FLAG: constant(uint256) = lanes.FLAG
+_LANE_MASK: constant(uint256) = lanes.LANE_MASK
+_HEADER_AT: constant(uint256) = 192               # the header lane's first bit
 _BELOW_HEADER: constant(uint256) = 2**192 - 1
 
 # meta
 _MASK_40: constant(uint256) = 2**40 - 1
 _ROUND_AT: constant(uint256) = 40
-_COUNT_AT: constant(uint256) = 80             # 6 bits: feeds
+_COUNT_AT: constant(uint256) = 80                 # 6 bits: feeds
 _COUNT_MASK: constant(uint256) = 2**6 - 1
 _PAUSED: constant(uint256) = 2**86
-_ROUND_BITS: constant(uint256) = 2**80 - 1    # round id and timestamp
+_HOLDING: constant(uint256) = 2**87               # some feed is held: see _held
+_ON_L2: constant(uint256) = 2**88                 # there is a sequencer feed
+_STOPS: constant(uint256) = _PAUSED | _HOLDING | _ON_L2
+_ROUND_BITS: constant(uint256) = 2**80 - 1        # round id and timestamp
 _CONFIG_AT: constant(uint256) = 96
 
-_STRIDE_BITS: constant(uint256) = 4           # 16 words a round: 8 of feeds, one for the header, room to index by shift
+_STRIDE_BITS: constant(uint256) = 4               # 16 words a round: 8 of feeds, 1 of the header, room to shift
 
 _UNKNOWN: constant(String[32]) = "oracle: unknown feed"
 _STALE: constant(String[32]) = "oracle: stale"
@@ -82,22 +92,26 @@ _TRIPPED: constant(String[32]) = "oracle: tripped"
 _NO_QUORUM_YET: constant(String[32]) = "oracle: no quorum yet"
 _PAUSED_REASON: constant(String[32]) = "oracle: paused"
 _NO_HISTORY: constant(String[32]) = "oracle: round not in history"
+_NO_ANSWER: constant(String[32]) = "oracle: no answer in round"
 
-PERIOD: immutable(uint256)                    # {s}
-HISTORY_MASK: immutable(uint256)              # history - 1
-MAX_LATENESS: immutable(uint256)              # {s}
-DELAY: immutable(uint256)                     # {s}
+PERIOD: immutable(uint256)                        # {s}
+HISTORY_MASK: immutable(uint256)                  # history - 1
+MAX_LATENESS: immutable(uint256)                  # {s}
+DELAY: immutable(uint256)                         # {s}
 SEQUENCER: immutable(address)
 CHAIN_ID: immutable(uint256)
 DOMAIN: immutable(bytes32)
 
-_meta: uint256
-_history_start: uint256                       # first round in the present word layout
 guardian: public(address)
 pending_config: public(address)
-pending_at: public(uint256)                   # {s} when the pending set may start; 0: there is none
+pending_at: public(uint256)                       # {s} when the pending set may start; 0: there is none
+
+_meta: uint256
+_history_start: uint256                           # first round in the present word layout
+_held: uint256                                    # bit f: feed f was tripped by hand
+_clear: uint256[32]                               # a feed's proposed clear: {s} ready at << 40 | its last answer's round
 _slow: uint256[32]
-_ring: uint256[1048576]                       # MAX_HISTORY << _STRIDE_BITS; last, so that its size does not matter
+_ring: uint256[1048576]                           # MAX_HISTORY << _STRIDE_BITS; last, so its size does not matter
 
 
 @deploy
@@ -114,12 +128,14 @@ def __init__(
     @param reporters in signing order; the one at position i signs with index i + 1
     @param faulty {1} bad reporters the feed set must withstand: every quorum is at least 2 * faulty + 1
     @param terms what can never change
-    @param guardian may pause; zero: nobody but the owner
+    @param guardian may pause, trip a feed and remove a reporter; zero: nobody but the owner
     """
-    assert terms.period != 0, "terms: period is 0"
-    assert MIN_HISTORY <= terms.history and terms.history <= MAX_HISTORY, "terms: history out of range"
-    assert terms.history & (terms.history - 1) == 0, "terms: history not a power of 2"
-    assert terms.max_lateness >= terms.period, "terms: lateness below period"
+    checks._that(terms.period != 0, "terms: period is 0")
+    checks._that(MIN_HISTORY <= terms.history and terms.history <= MAX_HISTORY, "terms: history out of range")
+    checks._that(terms.history & (terms.history - 1) == 0, "terms: history not a power of 2")
+    checks._that(terms.max_lateness >= terms.period, "terms: lateness below period")
+    checks._that(terms.max_lateness <= MAX_MAX_LATENESS, "terms: lateness above a day")
+    checks._that(terms.delay <= MAX_DELAY, "terms: delay above 30 days")
     PERIOD = terms.period
     HISTORY_MASK = terms.history - 1
     MAX_LATENESS = terms.max_lateness
@@ -129,6 +145,8 @@ def __init__(
     DOMAIN = self._domain_separator_of(chain.id)
     ownable.__init__(owner)
     self.guardian = guardian
+    if terms.sequencer != empty(address):
+        self._meta = _ON_L2
     self._start_epoch(feed_set._write(feeds, reporters, faulty, 1))
 
 
@@ -146,7 +164,13 @@ def submit(
 ):
     """
     @notice Store the round of `timestamp`. Submitting the round that is already the last one does nothing.
-    @dev Needs no lock: it calls nothing but the data contract's code and the signature precompile.
+    @dev Needs no lock: it calls nothing but the data contract's code and the signature precompile. Arithmetic is
+         unchecked where the lengths checked before bound it.
+    @param timestamp {s} the grid time the rows were signed for
+    @param signers the reporters' indices, one byte each, lowest byte first, strictly ascending
+    @param medians packed lanes; 0 where a feed is short of its quorum
+    @param rows each signer's packed prices, one after the other
+    @param signatures r and EIP-2098 vs of each
     """
     meta: uint256 = self._meta
     last_timestamp: uint256 = meta & _MASK_40
@@ -157,88 +181,74 @@ def submit(
     words: uint256 = unsafe_add((meta >> _COUNT_AT) & _COUNT_MASK, 3) >> 2
     count: uint256 = len(signatures) >> 1
     self._check_calldata(words, count, len(medians), len(rows), len(signatures))
-    assert signers >> unsafe_mul(8, count) == 0 and signers & _NOT_INDICES == 0, "oracle: signers"
+    self._check_signers(signers, count)
     config: address = convert(meta >> _CONFIG_AT, address)
     feeds: Bytes[feed_set.SET_BYTES] = slice(config.code, 1, feed_set.SET_BYTES)
 
-    # 1. Each row is signed by a known reporter. Indices ascend, so nobody counts twice.
+    # 1. Each row is signed by the reporter it names.
     domain: bytes32 = self._domain_separator()
     epoch: bytes32 = extract32(feeds, feed_set.EPOCH_AT)
-    previous: uint256 = 0
-    rest: uint256 = signers
-    row_bytes: uint256 = unsafe_mul(32, words)
-    at: uint256 = unsafe_add(228, row_bytes)
+    row_bytes: uint256 = words << 5
+    row_at: uint256 = unsafe_add(228, row_bytes)      # selector, five words of head, medians, length of rows
     for i: uint256 in range(count, bound=31):
-        reporter: uint256 = rest & 255
-        assert reporter > previous, "oracle: signers"
-        rest = rest >> 8
-        previous = reporter
         vs: uint256 = signatures[unsafe_add(i << 1, 1)]
-        s: uint256 = vs & _S_MASK
-        assert s <= _HALF_ORDER, "oracle: high s"
+        assert vs & _S_MASK <= _HALF_ORDER, "oracle: high s"
         signer: address = ecrecover(
             keccak256(
                 concat(
                     _EIP191,
                     domain,
-                    keccak256(abi_encode(_ROW_TYPEHASH, epoch, timestamp, self._hash_row(at, words))),
+                    keccak256(abi_encode(_ROW_TYPEHASH, epoch, timestamp, self._hash_row(row_at, words))),
                 )
             ),
             unsafe_add(27, vs >> 255),
             signatures[i << 1],
-            s,
+            vs & _S_MASK,
         )
-        key: uint256 = extract32(feeds, unsafe_add(feed_set.BEFORE_REPORTERS, reporter << 5), output_type=uint256)
-        assert convert(signer, uint256) == key, "oracle: signature"
-        at = unsafe_add(at, row_bytes)
+        key_at: uint256 = unsafe_add(feed_set.BEFORE_REPORTERS, ((signers >> (i << 3)) & 255) << 5)
+        assert convert(signer, uint256) == extract32(feeds, key_at, output_type=uint256), "oracle: signature"
+        row_at = unsafe_add(row_at, row_bytes)
 
-    # 2. Each claimed median is the lower median of its lane.
+    # 2. Each claimed median is the lower median of its lane, and goes into the next round of the ring.
     round_id: uint256 = unsafe_add((meta >> _ROUND_AT) & _MASK_40, 1)
     last_at: uint256 = (unsafe_sub(round_id, 1) & HISTORY_MASK) << _STRIDE_BITS
     next_at: uint256 = (round_id & HISTORY_MASK) << _STRIDE_BITS
     header_word: uint256 = ((meta >> _COUNT_AT) & _COUNT_MASK) >> 2
-    twice: uint256 = unsafe_mul(unsafe_mul(2, count), _ONES)
     any_median: uint256 = 0
     stored: uint256 = 0
     for word: uint256 in range(words, bound=8):
         median: uint256 = medians[word]
-        median_flagged: uint256 = median | _FLAGS
         seen: uint256 = median
-        counts: uint256 = 0
-        p: uint256 = word
+        counters: uint256 = 0
+        place: uint256 = word
         for i: uint256 in range(count, bound=31):
-            x: uint256 = rows[p]
-            seen |= x
-            # In each lane, a byte each: #(x >= median), #(x <= median), #(x >= 1).
-            counts = unsafe_add(
-                unsafe_add(counts, (unsafe_sub(x | _FLAGS, median) >> 63) & _ONES),
+            observed: uint256 = rows[place]
+            seen |= observed
+            counters = unsafe_add(
+                unsafe_add(counters, (unsafe_sub(observed | _FLAGS, median) >> 63) & _ONES),
                 unsafe_add(
-                    (unsafe_sub(median_flagged, x) >> 55) & _ONES_8,
-                    (unsafe_sub(x | _FLAGS, _ONES) >> 47) & _ONES_16,
-                )
+                    (unsafe_sub(median | _FLAGS, observed) >> 55) & _ONES_8,
+                    (unsafe_sub(observed | _FLAGS, _ONES) >> 47) & _ONES_16,
+                ),
             )
-            p = unsafe_add(p, words)
+            place = unsafe_add(place, words)
         limits: uint256 = unsafe_add(feed_set.WORDS_AT, unsafe_mul(feed_set.WORD_BYTES, word))
         assert seen & extract32(feeds, limits, output_type=uint256) == 0, "oracle: lane"
-        above: uint256 = counts & _BYTES
-        below: uint256 = (counts >> 8) & _BYTES
-        present: uint256 = (counts >> 16) & _BYTES
-        quorate: uint256 = unsafe_sub(present | _FLAGS, extract32(feeds, unsafe_add(limits, 32), output_type=uint256)) & _FLAGS
-        exact: uint256 = unsafe_sub(unsafe_add(unsafe_mul(2, below), present) | _FLAGS, twice) & unsafe_sub(unsafe_mul(2, above) | _FLAGS, unsafe_add(present, _ONES))
-        assert (exact | ~quorate) & _FLAGS == _FLAGS, "oracle: median"
-        full: uint256 = quorate | unsafe_sub(quorate, quorate >> 63)
-        assert median & ~full == 0, "oracle: median of no quorum"
         any_median |= median
-        accepted: uint256 = quorate & unsafe_sub(median_flagged, extract32(feeds, unsafe_add(limits, 64), output_type=uint256)) & unsafe_sub(extract32(feeds, unsafe_add(limits, 96), output_type=uint256) | _FLAGS, median)
-        old: uint256 = self._ring[last_at | word]
+        quorum: uint256 = extract32(feeds, unsafe_add(limits, 32), output_type=uint256)
+        accepted: uint256 = (
+            lanes._check_median(median, counters, count, quorum)
+            & unsafe_sub(median | _FLAGS, extract32(feeds, unsafe_add(limits, 64), output_type=uint256))
+            & unsafe_sub(extract32(feeds, unsafe_add(limits, 96), output_type=uint256) | _FLAGS, median)
+        )
+        last: uint256 = self._ring[last_at | word]
         if word == header_word:
-            old &= _BELOW_HEADER
-        bits: uint256 = extract32(feeds, unsafe_add(limits, 128), output_type=uint256)
-        step: uint256 = (old >> bits) & unsafe_mul(_PRICE_MASK >> bits, _ONES)
-        calm: uint256 = accepted & unsafe_sub(unsafe_add(old, step) | _FLAGS, median) & unsafe_sub(median_flagged, unsafe_sub(old, step))
+            last &= _BELOW_HEADER
+        step_shift: uint256 = extract32(feeds, unsafe_add(limits, 128), output_type=uint256)
         stored = median
-        if calm & ~old & _FLAGS != _FLAGS:
-            stored = self._settle(word, median, old, accepted, meta, timestamp)
+        # The ordinary word: all its feeds were served last time, have their quorum and moved little.
+        if accepted & ~last & lanes._near(median, last, step_shift) != _FLAGS or meta & _HOLDING != 0:
+            stored = self._settle(word, median, last, accepted, meta, timestamp)
         if word != header_word:
             self._ring[next_at | word] = stored
             stored = 0
@@ -265,23 +275,42 @@ def _check_calldata(words: uint256, count: uint256, medians: uint256, rows: uint
             or reordered arrays, no trailing bytes.
     """
     row_words: uint256 = unsafe_mul(words, count)
-    assert medians == words and rows == row_words and signatures == unsafe_mul(2, count), "oracle: lengths"
+    assert medians == words and rows == row_words and signatures == count << 1, "oracle: lengths"
     offsets: Bytes[96] = slice(msg.data, 68, 96)
-    rows_at: uint256 = unsafe_add(192, unsafe_mul(32, words))
-    signatures_at: uint256 = unsafe_add(unsafe_add(rows_at, 32), unsafe_mul(32, row_words))
+    rows_at: uint256 = unsafe_add(192, words << 5)
+    signatures_at: uint256 = unsafe_add(unsafe_add(rows_at, 32), row_words << 5)
     assert (
         extract32(offsets, 0, output_type=uint256) == 160
         and extract32(offsets, 32, output_type=uint256) == rows_at
         and extract32(offsets, 64, output_type=uint256) == signatures_at
-        and len(msg.data) == unsafe_add(unsafe_add(signatures_at, 36), unsafe_mul(64, count))
+        and len(msg.data) == unsafe_add(unsafe_add(signatures_at, 36), count << 6)
     ), "oracle: calldata"
+
+
+@internal
+@pure
+def _check_signers(signers: uint256, count: uint256):
+    """
+    @notice `count` indices of 1 .. 31, strictly ascending, so that nobody counts twice; all compared at once.
+    @dev Index i + 1 is the larger one where (index i + 1, with the byte's top bit set) - (index i) - 1 keeps that bit.
+    """
+    ascends: uint256 = unsafe_sub(signers >> 8 | _BYTE_FLAGS, unsafe_add(signers, _BYTE_ONES))
+    in_order: bool = (~ascends & _BYTE_FLAGS) << unsafe_sub(264, count << 3) == 0
+    assert (
+        count != 0
+        and signers & 255 != 0
+        and signers >> (count << 3) == 0
+        and signers & _NOT_INDICES == 0
+        and in_order
+    ), "oracle: signers"
 
 
 @internal
 @view
 def _hash_row(at: uint256, words: uint256) -> bytes32:
     """
-    @notice keccak256 of the row's words at byte `at` of the call.
+    @notice keccak256 of the row at byte `at` of the call.
+    @dev A slice of the call must have a literal length; reading `rows` word by word costs 50 gas a word more.
     """
     if words == 1:
         return keccak256(slice(msg.data, at, 32))
@@ -310,37 +339,48 @@ def _settle(
     """
     config: address = convert(meta >> _CONFIG_AT, address)
     feed_count: uint256 = (meta >> _COUNT_AT) & _COUNT_MASK
-    round_id: uint256 = unsafe_add((meta >> _ROUND_AT) & _MASK_40, 1)
+    held: uint256 = self._held
     stored: uint256 = 0
     for k: uint256 in range(4):
         feed: uint256 = 4 * word + k
         if feed >= feed_count:
             break
         bit: uint256 = 64 * k
-        price: uint256 = (median >> bit) & _PRICE_MASK
-        lane: uint256 = (last >> bit) & _LANE_MASK
-        state: breaker.State = empty(breaker.State)
-        if lane & _FLAG != 0:
-            state = breaker._unpack(self._slow[feed])
-        elif lane != 0:
-            state.price = lane
-            state.timestamp = meta & _MASK_40
-            state.round_id = unsafe_sub(round_id, 1)
+        price: uint256 = (median >> bit) & lanes.PRICE_MASK
+        state: breaker.State = self._state(feed, (last >> bit) & _LANE_MASK, meta)
         served: bool = False
-        after: breaker.State = state
-        if price != 0 and (accepted >> bit) & _FLAG != 0:
-            served, after = breaker._judge(state, price, timestamp, feed_set._packed_guards(config, feed))
+        if price != 0 and (accepted >> bit) & _FLAG != 0 and (held >> feed) & 1 == 0:
+            served, state = breaker._judge(state, price, timestamp, feed_set._packed_guards(config, feed))
         if served:
             stored |= price << bit
             continue
-        if after.since == timestamp:
-            log IMedianOracle.Tripped(feed=feed, round_id=round_id, price=price, last_price=after.price)
-        stored |= (_FLAG | after.round_id) << bit
-        self._slow[feed] = breaker._pack(after)
+        if state.since == timestamp:
+            log IMedianOracle.Tripped(
+                feed=feed, round_id=((meta >> _ROUND_AT) & _MASK_40) + 1, price=price, last_price=state.price
+            )
+        stored |= (_FLAG | state.round_id) << bit
+        self._slow[feed] = breaker._pack(state)
     return stored
 
 
+@internal
+@view
+def _state(feed: uint256, lane: uint256, meta: uint256) -> breaker.State:
+    """
+    @notice What is known of a feed, given its lane in the last round.
+    """
+    if lane & _FLAG != 0:
+        return breaker._unpack(self._slow[feed])
+    state: breaker.State = empty(breaker.State)
+    if lane != 0:
+        state.price = lane
+        state.timestamp = meta & _MASK_40
+        state.round_id = (meta >> _ROUND_AT) & _MASK_40
+    return state
+
+
 # ------------------------------------------------------------------- reads
+# They are open while the lock is held: there is no moment at which the oracle has called out with a change half done.
 
 
 @external
@@ -351,11 +391,32 @@ def price(feed: uint256, max_age: uint256) -> uint256:
     @notice The feed's answer, in its decimals. Reverts with the reason when there is none to trust.
     @param max_age {s} the oldest round time the caller accepts
     """
-    round_id: uint256 = 0
+    meta: uint256 = self._meta
+    answer: uint256 = self._lane(feed, meta)
+    timestamp: uint256 = meta & _MASK_40
+    if meta & _STOPS != 0 or answer & _FLAG != 0:
+        answer, timestamp = self._guarded_answer(feed, answer, meta)
+    assert answer != 0, _NO_QUORUM_YET
+    # A round a little in the future is of age 0.
+    assert unsafe_sub(max(block.timestamp, timestamp), timestamp) <= max_age, _STALE
+    return answer
+
+
+@external
+@view
+@reentrant
+def fresh_price(feed: uint256) -> uint256:
+    """
+    @notice `price` at an age nobody has to think about: the longest silence of a healthy relayer, which is the feed's
+            heartbeat, and the time a round may take to arrive.
+    """
+    meta: uint256 = self._meta
     answer: uint256 = 0
     timestamp: uint256 = 0
-    round_id, answer, timestamp = self._answer(feed, self._meta)
-    assert max(block.timestamp, timestamp) - timestamp <= max_age, _STALE
+    answer, timestamp = self._guarded_answer(feed, self._lane(feed, meta), meta)
+    checks._that(answer != 0, _NO_QUORUM_YET)
+    max_age: uint256 = feed_set._heartbeat(convert(meta >> _CONFIG_AT, address), feed) + MAX_LATENESS
+    checks._that(unsafe_sub(max(block.timestamp, timestamp), timestamp) <= max_age, _STALE)
     return answer
 
 
@@ -367,13 +428,25 @@ def prices(feeds: DynArray[uint256, 32], max_age: uint256) -> DynArray[uint256, 
     @notice Several answers of the same kind as `price`; one bad feed reverts the call.
     """
     meta: uint256 = self._meta
+    feed_count: uint256 = (meta >> _COUNT_AT) & _COUNT_MASK
+    stopped: bool = meta & _STOPS != 0
+    last_timestamp: uint256 = meta & _MASK_40
+    last_at: uint256 = ((meta >> _ROUND_AT) & HISTORY_MASK) << _STRIDE_BITS
+    # Neighbours share one storage read.
+    word: uint256 = 0
+    word_index: uint256 = max_value(uint256)
     answers: DynArray[uint256, 32] = []
-    round_id: uint256 = 0
-    answer: uint256 = 0
-    timestamp: uint256 = 0
     for feed: uint256 in feeds:
-        round_id, answer, timestamp = self._answer(feed, meta)
-        assert max(block.timestamp, timestamp) - timestamp <= max_age, _STALE
+        assert feed < feed_count, _UNKNOWN
+        if feed >> 2 != word_index:
+            word_index = feed >> 2
+            word = self._ring[last_at | word_index]
+        answer: uint256 = (word >> ((feed & 3) << 6)) & _LANE_MASK
+        timestamp: uint256 = last_timestamp
+        if stopped or answer & _FLAG != 0:
+            answer, timestamp = self._guarded_answer(feed, answer, meta)
+        assert answer != 0, _NO_QUORUM_YET
+        assert unsafe_sub(max(block.timestamp, timestamp), timestamp) <= max_age, _STALE
         answers.append(answer)
     return answers
 
@@ -385,7 +458,16 @@ def latest(feed: uint256) -> (uint256, uint256, uint256):
     """
     @return (round id, price, timestamp) of the feed's last answer, however old
     """
-    return self._answer(feed, self._meta)
+    meta: uint256 = self._meta
+    lane: uint256 = self._lane(feed, meta)
+    self._check_stops(feed, meta)
+    if lane & _FLAG == 0:
+        assert lane != 0, _NO_QUORUM_YET
+        return (meta >> _ROUND_AT) & _MASK_40, lane, meta & _MASK_40
+    state: breaker.State = self._state(feed, lane, meta)
+    checks._that(state.kind == breaker.MISSED, _TRIPPED)
+    checks._that(state.price != 0, _NO_QUORUM_YET)
+    return state.round_id, state.price, state.timestamp
 
 
 @external
@@ -401,38 +483,150 @@ def latest_round() -> (uint256, uint256):
 
 @external
 @view
+@reentrant
 def round_data(feed: uint256, round_id: uint256) -> (uint256, uint256):
     """
     @return (price, timestamp) of a feed in a round. Reverts for a round the ring no longer has, and for one in which
             the feed had no answer.
     """
     meta: uint256 = self._meta
-    feed_count: uint256 = (meta >> _COUNT_AT) & _COUNT_MASK
-    assert feed < feed_count, _UNKNOWN
-    last: uint256 = (meta >> _ROUND_AT) & _MASK_40
-    assert max(self._history_start, 1) <= round_id and round_id <= last, _NO_HISTORY
-    assert last - round_id <= HISTORY_MASK, _NO_HISTORY
-    at: uint256 = (round_id & HISTORY_MASK) << _STRIDE_BITS
-    lane: uint256 = (self._ring[at | feed >> 2] >> (64 * (feed & 3))) & _LANE_MASK
-    assert lane != 0 and lane & _FLAG == 0, "oracle: no answer in round"
-    return lane, self._ring[at | feed_count >> 2] >> _HEADER_AT
+    self._check_history(feed, meta)
+    checks._that(self._oldest_round(meta) <= round_id and round_id <= (meta >> _ROUND_AT) & _MASK_40, _NO_HISTORY)
+    lane: uint256 = self._lane_of(feed, round_id)
+    checks._that(lane != 0 and lane & _FLAG == 0, _NO_ANSWER)
+    return lane, self._time_of(round_id, meta)
+
+
+@external
+@view
+@reentrant
+def round_at(feed: uint256, timestamp: uint256) -> (uint256, uint256, uint256):
+    """
+    @notice The feed's last answer at or before a time: what a contract settles at. It is final: it is told only once a
+            round at or after that time is there, and later rounds cannot lie before it.
+    @param timestamp {s} not after the last round's
+    @return (round id, price, round time)
+    """
+    meta: uint256 = self._meta
+    self._check_history(feed, meta)
+    checks._that(timestamp <= meta & _MASK_40, "oracle: time not reached")
+    oldest: uint256 = self._oldest_round(meta)
+    low: uint256 = oldest
+    high: uint256 = (meta >> _ROUND_AT) & _MASK_40
+    checks._that(low <= high and self._time_of(low, meta) <= timestamp, _NO_HISTORY)
+    # The round sought lies in low .. high. The interval halves each time, and the ring has at most 2**16 rounds.
+    for i: uint256 in range(17):
+        if low == high:
+            break
+        middle: uint256 = (low + high + 1) // 2
+        if self._time_of(middle, meta) <= timestamp:
+            low = middle
+        else:
+            high = middle - 1
+    lane: uint256 = self._lane_of(feed, low)
+    if lane & _FLAG != 0:
+        # The feed had no answer in that round: its lane names the round of the one that stood.
+        low = lane & ~_FLAG
+        lane = 0
+        if low != 0:
+            checks._that(low >= oldest, _NO_HISTORY)
+            lane = self._lane_of(feed, low)
+    checks._that(lane != 0, _NO_ANSWER)
+    return low, lane, self._time_of(low, meta)
+
+
+@external
+@view
+@reentrant
+def breaker_state(feed: uint256) -> (uint256, uint256, uint256, uint256, bool):
+    """
+    @notice Why a feed is not served, for operators.
+    @return (0 served or missed, 1 tripped, 2 cleared; the candidate level; how many rounds speak for it; {s} since
+            when; whether the feed is held by hand)
+    """
+    meta: uint256 = self._meta
+    state: breaker.State = self._state(feed, self._lane(feed, meta), meta)
+    return state.kind, state.candidate, state.count, state.since, (self._held >> feed) & 1 == 1
 
 
 @internal
 @view
-def _answer(feed: uint256, meta: uint256) -> (uint256, uint256, uint256):
+def _lane(feed: uint256, meta: uint256) -> uint256:
+    """
+    @notice The feed's lane in the last round.
+    """
     assert feed < (meta >> _COUNT_AT) & _COUNT_MASK, _UNKNOWN
-    assert meta & _PAUSED == 0, _PAUSED_REASON
-    round_id: uint256 = (meta >> _ROUND_AT) & _MASK_40
-    at: uint256 = (round_id & HISTORY_MASK) << _STRIDE_BITS | feed >> 2
-    lane: uint256 = (self._ring[at] >> (64 * (feed & 3))) & _LANE_MASK
-    assert lane != 0, _NO_QUORUM_YET
-    if lane & _FLAG == 0:
-        return round_id, lane, meta & _MASK_40
-    state: breaker.State = breaker._unpack(self._slow[feed])
-    assert state.kind == breaker.MISSED, _TRIPPED
-    assert state.price != 0, _NO_QUORUM_YET
-    return state.round_id, state.price, state.timestamp
+    # The mask takes what lies above the round id away, too.
+    at: uint256 = ((meta >> _ROUND_AT) & HISTORY_MASK) << _STRIDE_BITS | feed >> 2
+    return (self._ring[at] >> ((feed & 3) << 6)) & _LANE_MASK
+
+
+@internal
+@view
+def _lane_of(feed: uint256, round_id: uint256) -> uint256:
+    return (self._ring[(round_id & HISTORY_MASK) << _STRIDE_BITS | feed >> 2] >> ((feed & 3) << 6)) & _LANE_MASK
+
+
+@internal
+@view
+def _time_of(round_id: uint256, meta: uint256) -> uint256:
+    header_word: uint256 = ((meta >> _COUNT_AT) & _COUNT_MASK) >> 2
+    return self._ring[(round_id & HISTORY_MASK) << _STRIDE_BITS | header_word] >> _HEADER_AT
+
+
+@internal
+@view
+def _oldest_round(meta: uint256) -> uint256:
+    last: uint256 = (meta >> _ROUND_AT) & _MASK_40
+    return max(max(self._history_start, 1), last - min(last, HISTORY_MASK))
+
+
+@internal
+@view
+def _check_history(feed: uint256, meta: uint256):
+    checks._that(feed < (meta >> _COUNT_AT) & _COUNT_MASK, _UNKNOWN)
+    self._check_stops(feed, meta)
+
+
+@internal
+@view
+def _check_stops(feed: uint256, meta: uint256):
+    """
+    @notice What people stopped: everything, or this feed.
+    """
+    if meta & _STOPS != 0:
+        checks._that(meta & _PAUSED == 0, _PAUSED_REASON)
+        checks._that((self._held >> feed) & 1 == 0, _TRIPPED)
+
+
+@internal
+@view
+def _guarded_answer(feed: uint256, lane: uint256, meta: uint256) -> (uint256, uint256):
+    """
+    @notice (price, timestamp) of a feed where a stop may be on or the last round did not serve it; price 0: none yet.
+    """
+    self._check_stops(feed, meta)
+    if meta & _ON_L2 != 0:
+        self._check_sequencer()
+    state: breaker.State = self._state(feed, lane, meta)
+    checks._that(state.kind == breaker.MISSED, _TRIPPED)
+    return state.price, state.timestamp
+
+
+@internal
+@view
+def _check_sequencer():
+    """
+    @notice Chainlink's uptime feed: answer 0 is up, and its round started when that changed.
+    """
+    round_id: uint80 = 0
+    down: int256 = 0
+    since: uint256 = 0
+    updated_at: uint256 = 0
+    answered_in: uint80 = 0
+    round_id, down, since, updated_at, answered_in = staticcall IAggregatorV3(SEQUENCER).latestRoundData()
+    checks._that(down == 0 and since != 0, "oracle: sequencer down")
+    checks._that(block.timestamp > since + SEQUENCER_GRACE, "oracle: sequencer grace")
 
 
 # -------------------------------------------------------------------- stops
@@ -443,8 +637,8 @@ def pause():
     """
     @notice Stop at once: no round is taken, no price is served.
     """
-    assert msg.sender == self.guardian or msg.sender == ownable.owner, "oracle: not guardian or owner"
-    assert self._meta & _PAUSED == 0, _PAUSED_REASON
+    self._check_stopper()
+    checks._that(self._meta & _PAUSED == 0, _PAUSED_REASON)
     self._meta |= _PAUSED
     log IMedianOracle.Paused(caller=msg.sender)
 
@@ -455,9 +649,77 @@ def unpause():
     @notice Go on. The last answers are served again while they are young enough for the reader.
     """
     ownable._check_owner()
-    assert self._meta & _PAUSED != 0, "oracle: not paused"
+    checks._that(self._meta & _PAUSED != 0, "oracle: not paused")
     self._meta &= ~_PAUSED
     log IMedianOracle.Unpaused(caller=msg.sender)
+
+
+@external
+@view
+def paused() -> bool:
+    return self._meta & _PAUSED != 0
+
+
+@external
+def trip(feed: uint256):
+    """
+    @notice Hold one feed at once: it is not served, and nothing confirms it, until the owner clears it.
+    """
+    self._check_stopper()
+    checks._that(feed < (self._meta >> _COUNT_AT) & _COUNT_MASK, _UNKNOWN)
+    checks._that((self._held >> feed) & 1 == 0, _TRIPPED)
+    self._held |= 1 << feed
+    self._meta |= _HOLDING
+    # A clear that was proposed for an earlier reason does not hold for this one.
+    self._clear[feed] = 0
+    log IMedianOracle.Held(feed=feed, caller=msg.sender)
+
+
+@external
+def propose_clear(feed: uint256):
+    """
+    @notice Announce that a tripped feed shall be served again; it can be after the delay.
+    """
+    ownable._check_owner()
+    self._clear[feed] = (block.timestamp + DELAY) << 40 | self._stopped_since(feed)
+    log IMedianOracle.ClearProposed(feed=feed, ready_at=block.timestamp + DELAY)
+
+
+@external
+def execute_clear(feed: uint256):
+    """
+    @notice Let a tripped feed's next median inside the hard bounds be served, however far it is. A feed that was only
+            held serves its last answer again, and its step limit stands.
+    """
+    ownable._check_owner()
+    round_id: uint256 = self._stopped_since(feed)
+    clear: uint256 = self._clear[feed]
+    checks._that(clear != 0, "clear: nothing proposed")
+    checks._that(block.timestamp >= clear >> 40, "clear: too early")
+    # A proposal is for one trip; it must not be kept for the next.
+    checks._that(clear & _MASK_40 == round_id, "clear: feed was served since")
+    self._clear[feed] = 0
+    meta: uint256 = self._meta
+    state: breaker.State = self._state(feed, self._lane(feed, meta), meta)
+    if state.kind == breaker.TRIPPED:
+        state.kind = breaker.CLEARED
+        self._slow[feed] = breaker._pack(state)
+    self._held &= ~(1 << feed)
+    if self._held == 0:
+        self._meta = meta & ~_HOLDING
+    log IMedianOracle.Cleared(feed=feed)
+
+
+@internal
+@view
+def _stopped_since(feed: uint256) -> uint256:
+    """
+    @return The round of the last answer of a feed that is tripped or held; reverts for any other.
+    """
+    meta: uint256 = self._meta
+    state: breaker.State = self._state(feed, self._lane(feed, meta), meta)
+    checks._that(state.kind == breaker.TRIPPED or (self._held >> feed) & 1 == 1, "clear: feed is not tripped")
+    return state.round_id
 
 
 @external
@@ -470,10 +732,10 @@ def set_guardian(new_guardian: address):
     self.guardian = new_guardian
 
 
-@external
+@internal
 @view
-def paused() -> bool:
-    return self._meta & _PAUSED != 0
+def _check_stopper():
+    checks._that(msg.sender == self.guardian or msg.sender == ownable.owner, "oracle: not guardian or owner")
 
 
 # ------------------------------------------------- feeds, reporters, epochs
@@ -504,8 +766,8 @@ def execute_epoch():
     @notice Start the proposed epoch. Rows signed for the old one are void from here on.
     """
     ownable._check_owner()
-    assert self.pending_at != 0, "epoch: nothing proposed"
-    assert block.timestamp >= self.pending_at, "epoch: too early"
+    checks._that(self.pending_at != 0, "epoch: nothing proposed")
+    checks._that(block.timestamp >= self.pending_at, "epoch: too early")
     self._start_epoch(self.pending_config)
 
 
@@ -515,17 +777,38 @@ def cancel_epoch():
     @notice Withdraw the proposal.
     """
     ownable._check_owner()
-    assert self.pending_at != 0, "epoch: nothing proposed"
+    checks._that(self.pending_at != 0, "epoch: nothing proposed")
     log IMedianOracle.EpochCancelled(config=self.pending_config)
     self.pending_config = empty(address)
     self.pending_at = 0
 
 
 @external
+def remove_reporter(reporter: address):
+    """
+    @notice Void a reporter's key at once, without a delay: a new epoch without it. Refused where fewer reporters than
+            a feed's quorum would be left. A proposal made for the old set is withdrawn.
+    """
+    self._check_stopper()
+    config: address = convert(self._meta >> _CONFIG_AT, address)
+    old: feed_set.FeedSet = feed_set._read(config)
+    feeds: DynArray[IMedianOracle.Feed, 32] = []
+    for i: uint256 in range(old.feed_count, bound=32):
+        feeds.append(feed_set._feed(config, i))
+    others: DynArray[address, 31] = []
+    for i: uint256 in range(old.reporter_count, bound=31):
+        if convert(old.reporters[i], address) != reporter:
+            others.append(convert(old.reporters[i], address))
+    checks._that(len(others) < old.reporter_count, "reporter: unknown")
+    log IMedianOracle.ReporterRemoved(reporter=reporter, caller=msg.sender)
+    self._start_epoch(feed_set._write(feeds, others, old.faulty, old.epoch + 1))
+
+
+@external
 @view
 def feed(index: uint256) -> IMedianOracle.Feed:
     meta: uint256 = self._meta
-    assert index < (meta >> _COUNT_AT) & _COUNT_MASK, _UNKNOWN
+    checks._that(index < (meta >> _COUNT_AT) & _COUNT_MASK, _UNKNOWN)
     return feed_set._feed(convert(meta >> _CONFIG_AT, address), index)
 
 
@@ -622,7 +905,9 @@ def _start_epoch(config: address):
         self._ring[at | new_header] = (meta & _MASK_40) << _HEADER_AT
         self._history_start = round_id
     self._meta = (
-        convert(config, uint256) << _CONFIG_AT | meta & _PAUSED | feeds.feed_count << _COUNT_AT | meta & _ROUND_BITS
+        convert(config, uint256) << _CONFIG_AT
+        | feeds.feed_count << _COUNT_AT
+        | meta & (_STOPS | _ROUND_BITS)
     )
     self.pending_config = empty(address)
     self.pending_at = 0

@@ -43,8 +43,8 @@ GUARDED = Guards(
 FEEDS = [
     Feed("A/USD", guards=GUARDED),
     Feed("B/USD", guards=GUARDED._replace(step_bps=1_000, confirm_rounds=2, confirm_seconds=0)),
-    Feed("C/USD", quorum=4),
-    Feed("D/USD", quorum=5, guards=GUARDED),
+    Feed("C/USD"),
+    Feed("D/USD", quorum=4, guards=GUARDED),
     Feed("E/USD", guards=GUARDED),
 ]
 MORE = [Feed(f"F{index}/USD", guards=GUARDED) for index in range(8)]
@@ -72,7 +72,8 @@ class OracleMachine(RuleBasedStateMachine):
         self.start = self.chain.evm.snapshot()
         self.chain.set_time(START_S)
         self.signers = rows.signers(REPORTERS)
-        self.model = OracleModel([FeedModel(feed) for feed in FEEDS], TERMS, REPORTERS)
+        self.model = OracleModel([FeedModel(feed) for feed in FEEDS], TERMS)
+        self.proposed: dict[int, tuple[int, int]] = {}
 
     def teardown(self) -> None:
         self.chain.evm.revert(self.start)
@@ -87,6 +88,10 @@ class OracleMachine(RuleBasedStateMachine):
         put(self.oracle.address, history_start, rounds + 1)
         self.model.round_id = rounds
         self.model.first_round = rounds + 1
+        if rounds:
+            prices = [LEVEL] * len(FEEDS)
+            vectors = {index: prices for index in range(1, REPORTERS + 1)}
+            self._submit((self._bundle(vectors, START_S), vectors), 0)
 
     # --------------------------------------------------------------- rounds
 
@@ -166,14 +171,66 @@ class OracleMachine(RuleBasedStateMachine):
         """O-9"""
         feeds = [model.rules for model in self.model.feeds]
         feeds += MORE[len(feeds) - len(FEEDS) :][:more]
-        shift = self.signers[0].index + rotate
+        shift = self.signers[-1].index + rotate
         self.signers = [rows.Signer(index) for index in range(shift, shift + REPORTERS)]
         addresses = [signer.address for signer in self.signers]
         self.oracle.call("propose_epoch", feeds, addresses, 1, sender=OWNER)
         self._fails("epoch: too early", "execute_epoch", sender=OWNER)
         self.chain.set_time(self.chain.timestamp + TERMS.delay)
         self.oracle.call("execute_epoch", sender=OWNER)
-        self.model.start_epoch(feeds, REPORTERS)
+        self.model.start_epoch(feeds)
+
+    @rule(data=st.data())
+    def remove_a_reporter(self, data: st.DataObject) -> None:
+        """O-6, O-9: the others go on in a new epoch; rows of the old one are void."""
+        gone = data.draw(st.sampled_from(self.signers))
+        if len(self.signers) == max(model.rules.quorum for model in self.model.feeds):
+            self._fails("feed: quorum above reporters", "remove_reporter", gone.address, sender=GUARDIAN)
+            return
+        self.oracle.call("remove_reporter", gone.address, sender=GUARDIAN)
+        self.signers.remove(gone)
+        self.model.start_epoch([model.rules for model in self.model.feeds])
+
+    @rule(data=st.data(), who=st.sampled_from([OWNER, GUARDIAN]))
+    def trip(self, data: st.DataObject, who: str) -> None:
+        feed = self._feed(data)
+        if self.model.feeds[feed].held:
+            self._fails("oracle: tripped", "trip", feed, sender=who)
+            return
+        self.oracle.call("trip", feed, sender=who)
+        self.model.feeds[feed].held = True
+        self.proposed.pop(feed, None)
+
+    @rule(data=st.data())
+    def propose_clear(self, data: st.DataObject) -> None:
+        feed = self._feed(data)
+        try:
+            since = self.model.stopped_since(feed)
+        except Refused as refused:
+            self._fails(str(refused), "propose_clear", feed)
+        else:
+            self.oracle.call("propose_clear", feed, sender=OWNER)
+            self.proposed[feed] = (self.chain.timestamp + TERMS.delay, since)
+
+    @rule(data=st.data(), wait_s=st.sampled_from([0, TERMS.delay - 1, TERMS.delay]))
+    def execute_clear(self, data: st.DataObject, wait_s: int) -> None:
+        """O-4"""
+        feed = self._feed(data)
+        self.chain.set_time(self.chain.timestamp + wait_s)
+        try:
+            since = self.model.stopped_since(feed)
+            if feed not in self.proposed:
+                raise Refused("clear: nothing proposed")
+            if self.chain.timestamp < self.proposed[feed][0]:
+                raise Refused("clear: too early")
+            if self.proposed[feed][1] != since:
+                raise Refused("clear: feed was served since")
+        except Refused as refused:
+            self._fails(str(refused), "execute_clear", feed)
+        else:
+            self.oracle.call("execute_clear", feed, sender=OWNER)
+            self.model.clear(feed)
+            del self.proposed[feed]
 
     # ----------------------------------------------------------- invariants
 
@@ -184,6 +241,7 @@ class OracleMachine(RuleBasedStateMachine):
         for feed in range(len(self.model.feeds)):
             self._same(lambda feed=feed: self.model.latest(feed), "latest", feed)
             self._same(lambda feed=feed: self.model.price(feed, 30, now), "price", feed, 30)
+            self._same(lambda feed=feed: self.model.fresh_price(feed, now), "fresh_price", feed)
 
     @invariant()
     def invariant_O7_batch_reads_are_single_reads(self) -> None:
@@ -195,6 +253,10 @@ class OracleMachine(RuleBasedStateMachine):
     def invariant_O8_history_is_what_was_served(self) -> None:
         last = self.model.round_id
         assert self.oracle.call("latest_round") == (last, self.model.timestamp)
+        times = [self.model.times.get(last - back, self.model.timestamp) for back in (0, 1, 7)]
+        for at in {times[0] + 1, times[0], times[1], max(times[1] - 1, 0), times[2]}:
+            for feed in (0, 2, len(self.model.feeds) - 1):
+                self._same(lambda feed=feed, at=at: self.model.round_at(feed, at), "round_at", feed, at)
         for round_id in {last - TERMS.history, last - 3, last - 1, last, last + 1}:
             for feed in (0, len(self.model.feeds) - 1):
                 if round_id >= 0:
@@ -212,11 +274,14 @@ class OracleMachine(RuleBasedStateMachine):
 
     # -------------------------------------------------------------- helpers
 
+    def _feed(self, data: st.DataObject) -> int:
+        return data.draw(st.integers(0, len(self.model.feeds) - 1))
+
     def _draw(self, data: st.DataObject, by: set[int], steps: int) -> tuple[rows.Bundle, dict[int, list[int]]]:
         """Rows by the reporters `by` for the grid time `steps` after the last round."""
         now_s = self.chain.timestamp // TERMS.period * TERMS.period
         at = (max(self.model.timestamp, now_s) if steps > 0 else self.model.timestamp) + steps * TERMS.period
-        vectors: dict[int, list[int]] = {index: [] for index in sorted(by)}
+        vectors: dict[int, list[int]] = {index: [] for index in sorted(by) if index <= len(self.signers)}
         for _ in self.model.feeds:
             level = LEVEL * data.draw(levels_bps) // 10_000
             spread, absent = data.draw(spreads_bps), data.draw(absences)

@@ -31,6 +31,10 @@ class FeedModel:
     answers: dict[int, Answer] = field(default_factory=dict)
     last: Answer | None = None
     tripped: bool = False
+    held: bool = False
+    """Tripped by hand."""
+    cleared: bool = False
+    """The owner lets the next median inside the bounds through."""
     level: list[tuple[int, int]] = field(default_factory=list)
     """(price, timestamp) of the medians that speak for a new level; the first is the candidate."""
 
@@ -38,13 +42,15 @@ class FeedModel:
         """What one round does to the feed; median 0: short of its quorum."""
         if not self._serves(median, timestamp):
             return
-        self.tripped, self.level = False, []
+        self.tripped, self.cleared, self.level = False, False, []
         self.last = self.answers[round_id] = Answer(round_id, median, timestamp)
 
     def _serves(self, median: int, timestamp: int) -> bool:
         guards = self.rules.guards
-        if not guards.min_price <= median <= guards.max_price:
+        if self.held or not guards.min_price <= median <= guards.max_price:
             return False
+        if self.cleared:
+            return True
         if self.last is None:
             return guards.first_min_price <= median <= guards.first_max_price
         growth = guards.step_growth_bps * (timestamp - self.last.timestamp) // 60
@@ -62,7 +68,6 @@ class FeedModel:
 class OracleModel:
     feeds: list[FeedModel]
     terms: Terms
-    reporters: int
     epoch: int = 1
     round_id: int = 0
     timestamp: int = 0
@@ -105,8 +110,7 @@ class OracleModel:
 
     def latest(self, feed: int) -> tuple[int, int, int]:
         model = self.feeds[feed]
-        if self.paused:
-            raise Refused("oracle: paused")
+        self._check_stops(feed)
         if model.tripped:
             raise Refused("oracle: tripped")
         if model.last is None:
@@ -119,23 +123,63 @@ class OracleModel:
             raise Refused("oracle: stale")
         return price
 
+    def fresh_price(self, feed: int, now: int) -> int:
+        return self.price(feed, self.feeds[feed].rules.heartbeat + self.terms.max_lateness, now)
+
+    @property
+    def oldest_round(self) -> int:
+        return max(self.first_round, self.round_id - self.terms.history + 1)
+
     def round_data(self, feed: int, round_id: int) -> tuple[int, int]:
-        oldest = max(self.first_round, self.round_id - self.terms.history + 1)
-        if not oldest <= round_id <= self.round_id:
+        self._check_stops(feed)
+        if not self.oldest_round <= round_id <= self.round_id:
             raise Refused("oracle: round not in history")
         answer = self.feeds[feed].answers.get(round_id)
         if answer is None:
             raise Refused("oracle: no answer in round")
         return answer.price, answer.timestamp
 
-    def start_epoch(self, feeds: Sequence[Feed], reporters: int) -> None:
+    def round_at(self, feed: int, timestamp: int) -> tuple[int, int, int]:
+        """Look at every round from the last one back; the feed's own answer of it, or of the one that stood then."""
+        self._check_stops(feed)
+        if timestamp > self.timestamp:
+            raise Refused("oracle: time not reached")
+        rounds = [r for r in range(self.oldest_round, self.round_id + 1) if self.times[r] <= timestamp]
+        if not rounds:
+            raise Refused("oracle: round not in history")
+        stood = [r for r in self.feeds[feed].answers if r <= rounds[-1]]
+        if not stood:
+            raise Refused("oracle: no answer in round")
+        if stood[-1] < self.oldest_round:
+            raise Refused("oracle: round not in history")
+        answer = self.feeds[feed].answers[stood[-1]]
+        return answer.round_id, answer.price, answer.timestamp
+
+    def stopped_since(self, feed: int) -> int:
+        """The round of the last answer of a feed that may be cleared; 0: it never had one."""
+        model = self.feeds[feed]
+        if not (model.held or (model.tripped and not model.cleared)):
+            raise Refused("clear: feed is not tripped")
+        return model.last.round_id if model.last else 0
+
+    def clear(self, feed: int) -> None:
+        model = self.feeds[feed]
+        model.held = False
+        model.cleared = model.tripped
+
+    def _check_stops(self, feed: int) -> None:
+        if self.paused:
+            raise Refused("oracle: paused")
+        if self.feeds[feed].held:
+            raise Refused("oracle: tripped")
+
+    def start_epoch(self, feeds: Sequence[Feed]) -> None:
         """Feeds are appended; guards may change; where the header moves to another word the history begins anew."""
         if len(feeds) // 4 != len(self.feeds) // 4 and self.round_id:
             self.first_round = self.round_id
         for model, rules in zip(self.feeds, feeds, strict=False):
             model.rules = rules
         self.feeds += [FeedModel(rules) for rules in feeds[len(self.feeds) :]]
-        self.reporters = reporters
         self.epoch += 1
 
 

@@ -54,7 +54,8 @@ class Rounds:
         )
 
     def signer(self, index: int) -> rows.Signer:
-        return self.signers[index - 1] if index <= len(self.signers) else rows.Signer(index)
+        """Who signs with this index now; beyond the set, a stranger."""
+        return rows.Signer(index, self.signers[index - 1].key) if index <= len(self.signers) else rows.Signer(index)
 
     def submit(self, bundle: rows.Bundle, **call: Any) -> Any:
         """Submit at the round's own time; returns the oracle's logs."""

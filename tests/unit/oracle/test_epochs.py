@@ -255,6 +255,8 @@ def test_propose_epoch__that_changes_what_an_index_means__reverts(oracle, new_fe
         ({"history": 131_072}, "terms: history out of range"),
         ({"history": 5_000}, "terms: history not a power of 2"),
         ({"max_lateness": 4}, "terms: lateness below period"),
+        ({"max_lateness": 86_401}, "terms: lateness above a day"),
+        ({"delay": 30 * 86_400 + 1}, "terms: delay above 30 days"),
     ],
 )
 def test_deploy__on_bad_terms__names_what_is_wrong(change, reason):

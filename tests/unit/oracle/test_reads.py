@@ -6,7 +6,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.helpers.feeds import GUARDIAN
+from tests.helpers.feeds import GUARDIAN, Feed
 from tests.unit.oracle.conftest import PRICES, START_S, Rounds
 
 
@@ -51,7 +51,12 @@ def test_reads__of_an_unknown_feed__revert(served, oracle, feed):
 
 
 def test_reads__before_the_first_round__revert(rounds, oracle):
-    for call in (lambda: oracle.price(0, 60), lambda: oracle.prices([0], 60), lambda: oracle.latest(0)):
+    for call in (
+        lambda: oracle.price(0, 60),
+        lambda: oracle.fresh_price(0),
+        lambda: oracle.prices([0], 60),
+        lambda: oracle.latest(0),
+    ):
         with boa.reverts("oracle: no quorum yet"):
             call()
     assert oracle.latest_round() == (0, 0)
@@ -63,6 +68,26 @@ def test_reads__while_paused__revert(served, oracle):
         with boa.reverts("oracle: paused"):
             call()
     assert oracle.latest_round() == (1, START_S + 5)
+
+
+def test_fresh_price__as_old_as_heartbeat_and_lateness__is_returned(served, oracle):
+    boa.env.evm.patch.timestamp = START_S + 5 + 60 + 60
+    assert oracle.fresh_price(3) == PRICES[3]
+
+
+def test_fresh_price__a_second_older__reverts(served, oracle):
+    boa.env.evm.patch.timestamp = START_S + 5 + 60 + 61
+    with boa.reverts("oracle: stale"):
+        oracle.fresh_price(3)
+
+
+def test_fresh_price__goes_by_its_own_feeds_heartbeat():
+    rounds = Rounds([Feed("FAST/USD", heartbeat=10), Feed("SLOW/USD", heartbeat=3_600)])
+    rounds.agree(1, 2)
+    boa.env.evm.patch.timestamp += 71
+    with boa.reverts("oracle: stale"):
+        rounds.oracle.fresh_price(0)
+    assert rounds.oracle.fresh_price(1) == 2
 
 
 def test_prices__several_feeds_in_any_order__come_in_that_order(served, oracle):
