@@ -71,6 +71,10 @@ class Outcome:
         return reasons
 
 
+class DemoError(PlumblineError):
+    """The run cannot go on; says why."""
+
+
 class Demo:
     """One run. `stop` may be set at any time, from anywhere: the run then ends in order."""
 
@@ -99,7 +103,7 @@ class Demo:
                     while not self._over(SETTLE_S):
                         await self._look(watch)
                     await self._settle(watch)
-            except (ProcessDied, ChainError) as error:
+            except (DemoError, ProcessDied, ChainError) as error:
                 fault = str(error)
             finally:
                 await self._end()
@@ -128,7 +132,9 @@ class Demo:
         give_up = time.monotonic() + FIRST_ROUND_TIMEOUT_S
         while not self._last.nav_wad and not self._over():
             if time.monotonic() > give_up:
-                raise ProcessDied(f"no round with every price within {FIRST_ROUND_TIMEOUT_S} s; see {self.folder}/logs")
+                missing = [f"{feed['name']}: {feed['reason']}" for feed in self._last.feeds if feed["reason"]]
+                why = "; ".join(missing) or "nobody says why"
+                raise DemoError(f"no NAV within {FIRST_ROUND_TIMEOUT_S} s ({why}); logs: {self.folder}/logs")
             await self._look(watch)
         if self._last.nav_wad:
             self._say(f"first round with every price after {time.monotonic() - self._begun:.1f} s")
@@ -207,11 +213,11 @@ class Demo:
 
 
 def checkout() -> Path:
-    """The repository this package runs from: a demo compiles and deploys the contracts. Raises PlumblineError."""
+    """The repository this package runs from: a demo compiles and deploys the contracts. Raises DemoError."""
     for parent in Path(__file__).resolve().parents:
         if (parent / "scripts" / "deployment" / "__main__.py").is_file():
             return parent
-    raise PlumblineError("plumbline demo deploys the contracts of a checkout of the repository: run `make demo` there")
+    raise DemoError("plumbline demo deploys the contracts of a checkout of the repository: run `make demo` there")
 
 
 async def _rpc(url: str, method: str, *params: object) -> None:
