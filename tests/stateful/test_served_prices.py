@@ -2,8 +2,9 @@
 """Whatever is served was the exact lower median of a quorum of the round it names.
 
 Apart from the oracle's model: nothing here knows a guard. Lives of an oracle are played with every guard biting, lanes
-missing, liars, pauses and new epochs; a ledger keeps, for each round and feed, the observations that were in it. After
-each step every read must revert with one of the oracle's reasons, or return a number that the ledger can explain.
+missing, liars, pauses, feeds held and cleared by hand, reporters removed and new epochs; a ledger keeps, for each round
+and feed, the observations that were in it. After each step every read must revert with one of the oracle's reasons, or
+return a number that the ledger can explain.
 PLUMBLINE_FUZZ=long plays more lives.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -25,6 +27,7 @@ START_S = 1_700_000_000
 TERMS = Terms(delay=60)
 NO_ANSWER = {"oracle: stale", "oracle: tripped", "oracle: paused", "oracle: no quorum yet"}
 NO_ROUND = {"oracle: no answer in round", "oracle: round not in history", "oracle: paused", "oracle: tripped"}
+NO_TIME = {*NO_ROUND, "oracle: time not reached"}
 LIVES = 200 if os.environ.get("PLUMBLINE_FUZZ") == "long" else 12
 STEPS = 150
 
@@ -57,7 +60,7 @@ class Life:
             confirm_rounds=self.dice.randint(2, 4),
             confirm_seconds=self.dice.choice([0, 10, 30]),
         )
-        return Feed(f"F{index}/USD", quorum=self.dice.randint(3, 5), guards=guards)
+        return Feed(f"F{index}/USD", quorum=self.dice.randint(3, min(5, len(self.signers))), guards=guards)
 
     def _adapter(self, feed: int) -> Contract:
         return self.chain.deploy(compile_contract("AggregatorAdapter"), self.oracle.address, feed)
@@ -66,10 +69,17 @@ class Life:
         return [signer.address for signer in self.signers]
 
     def step(self) -> None:
-        act = self.dice.choices(
-            [self.round, self.forge, self.wait, self.toggle_pause, self.new_epoch], [40, 4, 4, 1, 1]
-        )
-        act[0]()
+        acts = {
+            self.round: 80,
+            self.forge: 8,
+            self.wait: 8,
+            self.pause_or_go_on: 20 if self.paused else 1,
+            self.hold: 1,
+            self.clear: 4,
+            self.remove_reporter: 1,
+            self.new_epoch: 2,
+        }
+        self.dice.choices(list(acts), list(acts.values()))[0]()
         self.check_reads()
 
     def _vectors(self) -> dict[rows.Signer, list[int]]:
@@ -126,18 +136,52 @@ class Life:
     def wait(self) -> None:
         self.chain.set_time(self.chain.timestamp + self.dice.choice([1, 30, 600]))
 
-    def toggle_pause(self) -> None:
+    def pause_or_go_on(self) -> None:
         self.oracle.call("unpause" if self.paused else "pause", sender=OWNER)
         self.paused = not self.paused
 
+    def hold(self) -> None:
+        feed = self.dice.randrange(len(self.feeds))
+        self._try({"oracle: tripped"}, "trip", feed, sender=GUARDIAN)
+
+    def clear(self) -> None:
+        """The owner lets a stopped feed go on after the delay; sometimes it went on by itself meanwhile."""
+        feed = self.dice.randrange(len(self.feeds))
+        if self._try({"clear: feed is not tripped"}, "propose_clear", feed, sender=OWNER):
+            self.chain.set_time(self.chain.timestamp + TERMS.delay)
+            if not self.paused and self.dice.random() < 0.5:
+                self.round()
+            reasons = {"clear: feed is not tripped", "clear: feed was served since"}
+            self._try(reasons, "execute_clear", feed, sender=OWNER)
+
+    def _try(self, reasons: set[str], name: str, *arguments: int, sender: str) -> bool:
+        try:
+            self.oracle.call(name, *arguments, sender=sender)
+        except Reverted as reverted:
+            if str(reverted) in reasons:
+                return False
+            raise
+        return True
+
+    def remove_reporter(self) -> None:
+        if len(self.signers) == max(feed.quorum for feed in self.feeds):
+            return
+        gone = self.signers.pop(self.dice.randrange(len(self.signers)))
+        self._number(self.signers)
+        self.oracle.call("remove_reporter", gone.address, sender=GUARDIAN)
+        self.epoch += 1
+
+    def _number(self, signers: Sequence[rows.Signer]) -> None:
+        """The same keys under new indices."""
+        self.signers = [rows.Signer(index, signer.key) for index, signer in enumerate(signers, 1)]
+
     def new_epoch(self) -> None:
         """Another order of reporters, other guards; sometimes one feed more."""
-        self.feeds = [self._feed(index)._replace(decimals=feed.decimals) for index, feed in enumerate(self.feeds)]
+        self.feeds = [self._feed(index) for index in range(len(self.feeds))]
         if len(self.feeds) < 12 and self.dice.random() < 0.5:
             self.feeds.append(self._feed(len(self.feeds)))
             self.levels.append(10_000)
-        keys = [rows.Signer(0, signer.key) for signer in self.dice.sample(self.signers, len(self.signers))]
-        self.signers = [replace(signer, index=place + 1) for place, signer in enumerate(keys)]
+        self._number(self.dice.sample(self.signers, len(self.signers)))
         self.oracle.call("propose_epoch", self.feeds, self._addresses(), 1, sender=OWNER)
         self.chain.set_time(self.chain.timestamp + TERMS.delay)
         self.oracle.call("execute_epoch", sender=OWNER)
@@ -159,6 +203,13 @@ class Life:
                 assert latest is not None
                 assert price == latest[1]
                 assert self.chain.timestamp - latest[2] <= max_age
+            fresh = self._read(NO_ANSWER, "fresh_price", feed)
+            assert fresh is None or (latest is not None and fresh == latest[1])
+            at = self.dice.randint(START_S, self.chain.timestamp)
+            settled = self._read(NO_TIME, "round_at", feed, at)
+            if settled is not None:
+                assert settled[2] <= at
+                self._explain(feed, *settled)
             round_id = self.dice.randint(0, self.round_id + 1)
             past = self._read(NO_ROUND, "round_data", feed, round_id)
             if past is not None:
@@ -192,8 +243,7 @@ def test_everything_served__was_the_median_of_a_quorum_of_its_round(seed):
     life = Life(seed)
     for _ in range(STEPS):
         life.step()
-    served = life.seen["latest"] + life.seen["round_data"]
-    assert served > STEPS, life.seen
+    assert life.seen["latest"] + life.seen["round_data"] + life.seen["round_at"] > STEPS, life.seen
 
 
 def test_lives__meet_every_reason_not_to_serve():
@@ -204,4 +254,5 @@ def test_lives__meet_every_reason_not_to_serve():
         for _ in range(STEPS):
             life.step()
         seen += life.seen
-    assert set(seen) >= {*NO_ANSWER, "oracle: no answer in round", "latest", "price", "round_data"}
+    served = {"latest", "price", "fresh_price", "round_data", "round_at"}
+    assert set(seen) >= {*served, *NO_ANSWER, *NO_TIME}
