@@ -1,22 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""One TOML file per process, typed. Every section is a Struct; unknown keys are refused.
+"""The config of every process: one TOML file each, typed, read once.
 
 `load(path, ReporterConfig)` raises ConfigError naming the file, the key and what is expected:
-`reporter.toml: feeds[0].decimals: expected int, got str`. A check that needs two keys lives in `__post_init__` and
-raises ValueError("key: expected ..."); the section's own path is put before it here. Paths are relative to the file.
+`reporter.toml: feeds[0].decimals: expected int, got str`.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import tomllib
-from collections import Counter
-from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -24,26 +17,22 @@ from msgspec import UNSET, Meta, UnsetType
 from plumbline.core.rules import FeedRule, parse_crosses, parse_markets
 from plumbline.core.units import MAX_BPS
 from plumbline.errors import ConfigError
-
-Positive = Annotated[int, Meta(ge=1)]
-NonNegative = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(gt=0)]
-Port = Annotated[int, Meta(ge=0, le=65_535)]
-Instant = Annotated[datetime, Meta(tz=True)]
-"""A TOML date-time with an offset: 2023-03-11T06:00:00Z."""
-Name = Annotated[str, Meta(min_length=1, max_length=32)]
-PoolFee = Annotated[int, Meta(ge=1, lt=1_000_000)]
-"""Fee tier of a Uniswap v3 pool {1e-6}."""
-Decimal = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")]
-"""A plain decimal as text ("1600.50"): exact, unlike a TOML float."""
-_ADDRESS = r"^0x[0-9a-fA-F]{40}\Z"
-_SYMBOL = r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}\Z"
-_IN_WORDS = {_ADDRESS: "an address: 0x and 40 hex digits", _SYMBOL: "BASE/QUOTE"}
-Address = Annotated[str, Meta(pattern=_ADDRESS)]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of every section: immutable, no unknown keys."""
+from plumbline.sections import (
+    Address,
+    Decimal,
+    Instant,
+    Name,
+    NonNegative,
+    PoolFee,
+    Port,
+    Positive,
+    Seconds,
+    Symbol,
+    check_unique,
+    check_url,
+)
+from plumbline.sections import Section as Section
+from plumbline.sections import load as load
 
 
 class ClockConfig(Section, frozen=True):
@@ -146,7 +135,7 @@ class FeedConfig(Section, frozen=True):
     The meaning of every threshold, and its default, is `plumbline.core.rules.FeedRule`'s.
     """
 
-    name: Annotated[str, Meta(pattern=_SYMBOL)]
+    name: Symbol
     decimals: int
     min_venues: int
     """No default: how many venues make a price is each feed's own decision."""
@@ -326,75 +315,3 @@ class TraderConfig(Section, frozen=True):
         if self.min_push_bps > self.max_push_bps:
             limit = f"at most max_push_bps ({self.max_push_bps})"
             raise ValueError(f"min_push_bps: expected {limit}, got {self.min_push_bps}")
-
-
-def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise ValueError(f"{key}: expected a {' or '.join(f'{s}://' for s in schemes)} address, got {url!r}")
-
-
-def check_unique(key: str, names: Iterable[str]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise ValueError(f"{key}: expected each name once, got {name!r} {count} times")
-
-
-T = TypeVar("T", bound=Section)
-
-
-def load(path: Path, kind: type[T]) -> T:
-    """Read one config file. Raises ConfigError for a missing, malformed, mistyped or senseless one."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
-    base = path.resolve().parent
-
-    def decode(wanted: type, value: Any) -> Any:
-        if wanted is Path and isinstance(value, str):
-            return base / Path(value).expanduser()
-        raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
-
-    try:
-        return msgspec.convert(data, kind, dec_hook=decode)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path.name}: {_explain(str(error), data)}") from None
-
-
-_AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?", re.DOTALL)
-_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<field>[^`]*)`")
-
-
-def _explain(message: str, data: dict[str, Any]) -> str:
-    """Turn msgspec's message ("Expected `int`, got `str` - at `$.a[0].b`") into "a[0].b: expected int, got str"."""
-    match = _AT.fullmatch(message)
-    what, where = (match["what"], match["where"] or "") if match else (message, "")
-    if field := _FIELD.fullmatch(what):
-        known = "required, but missing" if field["how"].startswith("missing") else "unknown key"
-        return f"{_join(where, field['field'])}: {known}"
-    if not what.startswith("Expected"):
-        # From a __post_init__: names its own key first.
-        return _join(where, what)
-    what = what.replace("`", "").replace("Expected", "expected", 1)
-    for pattern, words in _IN_WORDS.items():
-        what = what.replace(f"str matching regex {pattern!r}", words)
-    if "got" not in what:
-        what += f", got {_value_at(data, where)!r}"
-    return f"{where}: {what}"
-
-
-def _join(section: str, key: str) -> str:
-    return f"{section}.{key}" if section else key
-
-
-def _value_at(data: Any, where: str) -> Any:
-    for step in re.findall(r"[^.\[\]]+", where):
-        data = data[int(step)] if isinstance(data, list) else data[step]
-    return data

@@ -158,3 +158,26 @@ def test_password__file_or_environment__read_once_and_never_empty(tmp_path, monk
         key.password()
     (tmp_path / "secret").write_text("battery staple\n")
     assert key.password() == "battery staple"
+
+
+def test_load__environment_names_a_key__stands_above_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLUMBLINE__CHAIN__RPC_URL", "https://rpc.example/token")
+    monkeypatch.setenv("PLUMBLINE__HTTP__PORT", "7")
+    monkeypatch.setenv("PLUMBLINE__LOG__LEVEL", "debug")
+    monkeypatch.setenv("PLUMBLINE_DATA", "not ours")
+    config = load(write(tmp_path, REPORTER), ReporterConfig)
+    assert (config.chain.rpc_url, config.http.port, config.log.level) == ("https://rpc.example/token", 7, "debug")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("PLUMBLINE__HTTP__PORT", "many", r"reporter\.toml: http\.port: expected int, got str"),
+        ("PLUMBLINE__HTTP__PROT", "7", r"reporter\.toml: http\.prot: unknown key"),
+        ("PLUMBLINE__FEEDS__NAME", "X", "PLUMBLINE__FEEDS__NAME: expected the name of a key outside of lists"),
+    ],
+)
+def test_load__environment_is_wrong__says_so(tmp_path, monkeypatch, name, value, message):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=message):
+        load(write(tmp_path, REPORTER), ReporterConfig)
