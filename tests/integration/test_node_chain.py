@@ -150,6 +150,19 @@ def test_send__chain_restarted_while_it_waits__fails_and_the_next_one_begins_at_
     with_sender(chain.url, test)
 
 
+def test_send__endpoint_is_on_another_chain_now__signs_nothing_for_it(anvil: Anvil):
+    fund(anvil)
+
+    async def test(sender: Sender, client: Rpc) -> None:
+        await sender.send(STRANGER, "0x")
+        rpc(anvil.url, "anvil_setChainId", 7)
+        with pytest.raises(ChainError, match="the endpoint is on chain 7 now, expected 31337"):
+            await sender.send(STRANGER, "0x")
+        assert await client.w3.eth.get_transaction_count(sender.address) == 1
+
+    with_sender(anvil.url, test)
+
+
 def test_send__several_tasks_at_once__each_gets_its_own_nonce(anvil: Anvil):
     fund(anvil)
 

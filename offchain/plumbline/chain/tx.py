@@ -37,8 +37,10 @@ class Fees:
     priority_fee: int
 
     def raised(self) -> Fees:
-        """By an eighth, rounded up: the least a node accepts as a replacement."""
-        return Fees(self.max_fee + -(-self.max_fee // 8), self.priority_fee + -(-self.priority_fee // 8))
+        """Both by an eighth, rounded up, and by at least 1: a node takes less for no replacement."""
+        return Fees(
+            self.max_fee + max(-(-self.max_fee // 8), 1), self.priority_fee + max(-(-self.priority_fee // 8), 1)
+        )
 
     def at_least(self, other: Fees) -> Fees:
         return Fees(max(self.max_fee, other.max_fee), max(self.priority_fee, other.priority_fee))
@@ -53,6 +55,7 @@ class Sender:
         """May be changed while it runs: the next transaction follows it."""
         self._from = to_checksum_address(key.address)
         self._lock = asyncio.Lock()
+        self._chain_id: int | None = None
 
     @property
     def address(self) -> str:
@@ -74,8 +77,7 @@ class Sender:
                 # In the block it will land in: on a chain that makes blocks only for transactions the last one is old.
                 estimate = await self._rpc.number(eth.estimate_gas(call, "pending"))
                 gas = estimate * (100 + _GAS_MARGIN_PERCENT) // 100
-            # Asked anew each time: a chain that was restarted may even have another id.
-            chain_id = await self._rpc.number(eth.chain_id)
+            chain_id = await self._same_chain()
             nonce = await self._rpc.number(eth.get_transaction_count(self._from, "latest"))
             unsigned = {"to": to, "data": data, "value": value_wei, "gas": gas, "nonce": nonce, "chainId": chain_id}
             receipt = await self._see_through(unsigned | {"type": 2})
@@ -83,6 +85,17 @@ class Sender:
             reason = await self._failure(call)
             raise ChainError(f"transaction {receipt['transactionHash'].to_0x_hex()} reverted: {reason}", reason)
         return receipt
+
+    async def _same_chain(self) -> int:
+        """The chain's id, which must stay what it was: nothing is signed for a chain an endpoint strayed to."""
+        chain_id = await self._rpc.number(self._rpc.w3.eth.chain_id)
+        if self._chain_id is None:
+            self._chain_id = chain_id
+        if chain_id != self._chain_id:
+            raise ChainError(
+                f"the endpoint is on chain {chain_id} now, expected {self._chain_id}; restart to accept that"
+            )
+        return chain_id
 
     async def _see_through(self, unsigned: dict[str, Any]) -> TxReceipt:
         """Send, and replace with higher fees while it is not mined, until the deadline."""
