@@ -95,7 +95,7 @@ class IndexEngine:
         elif alias := self._alias(heard):
             vote.reason = f"alias of {alias}"
         else:
-            vote.converted_wad, vote.reason = self._quotes.convert(vote.price_wad, heard.quote, rule.quote, at_ms)
+            vote.converted_wad, vote.reason = self._quotes.convert(vote.price_wad, heard.quote, heard.into, at_ms)
         return vote
 
     def _alias(self, heard: _Heard) -> str:
@@ -108,11 +108,11 @@ class IndexEngine:
 class _Heard:
     """A feed's market or cross with the states it reads."""
 
-    __slots__ = ("direct", "quote", "source", "states")
+    __slots__ = ("direct", "into", "quote", "source", "states")
 
     def __init__(self, source: Market | Cross, rule: FeedRule, markets: Markets) -> None:
-        self.source, self.quote = source, source.quote
-        self.direct = isinstance(source, Market) and source.quote == rule.quote
+        self.source, self.quote, self.into = source, source.quote, rule.quote
+        self.direct = isinstance(source, Market) and self.quote == self.into
         self.states: tuple[MarketState, ...] = tuple(markets[leg] for leg in source.legs)
 
 

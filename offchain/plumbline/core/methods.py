@@ -109,15 +109,15 @@ def clamped_median(prices: Sequence[int], weights: Sequence[int], clamp_bps: int
     pulls = [(price * MAX_BPS, weight) for price, weight in zip(prices, weights, strict=True)]
 
     def push(p: int) -> int:
-        return sum(weight * min(max(p - x, -reach), reach) for x, weight in pulls)
+        return sum([weight * min(max(p - x, -reach), reach) for x, weight in pulls])
 
-    # `push` never falls, and is straight between the corners x_i +- d: find the corners around (or on) its zero.
-    corners = sorted(corner for x, _ in pulls for corner in (x - reach, x + reach))
-    low = corners[bisect_right(corners, 0, key=push) - 1]
-    high = corners[bisect_left(corners, 0, key=push)]
-    if low >= high:
-        return _nearest(low + high, 2 * MAX_BPS)
+    # `push` never falls, and is straight between the corners x_i +- d: its zero is at a corner or between two.
+    corners = sorted([corner for x, _ in pulls for corner in (x - reach, x + reach)])
+    beyond_zero = bisect_right(corners, 0, key=push)
+    low, high = corners[beyond_zero - 1], corners[beyond_zero]
     under, over = -push(low), push(high)
+    if under == 0:
+        return _nearest(corners[bisect_left(corners, 0, key=push)] + low, 2 * MAX_BPS)
     return _nearest(low * over + high * under, (under + over) * MAX_BPS)
 
 
