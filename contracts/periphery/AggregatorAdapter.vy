@@ -4,11 +4,11 @@
 """
 @title Aggregator Adapter
 @license AGPL-3.0-only
-@notice One feed of a MedianOracle behind Chainlink's AggregatorV3Interface.
-@dev It has no state and no privileges, and refuses nothing by age: as with Chainlink, who reads must compare
-     `updatedAt` with a heartbeat. Where the oracle will not serve (paused, tripped, never answered) it reverts with the
-     oracle's reason. A round is stamped with its grid time; `answeredInRound` is the round itself: an answer is never
-     carried into a later round, `latestRoundData` names the round the answer is from.
+@notice One feed of a MedianOracle behind Chainlink's AggregatorV3Interface, and `latestAnswer` for older readers.
+@dev It has no state and no privileges, so nothing to lock, and refuses nothing by age: as with Chainlink, who reads
+     must compare `updatedAt` with a heartbeat. Where the oracle will not serve (paused, tripped, never answered) the
+     latest answer reverts with the oracle's reason. A round is stamped with its grid time. `answeredInRound` is always
+     the round itself: an answer is never carried into a later round, `latestRoundData` names the round it is from.
 """
 
 from contracts.interfaces import IAggregatorV3
@@ -22,6 +22,9 @@ oracle: public(immutable(address))
 feed: public(immutable(uint256))
 decimals: public(immutable(uint8))
 DESCRIPTION: immutable(String[32])
+# Hashes of what the oracle reverts with where it has no answer for a round.
+NO_ANSWER: immutable(bytes32)
+NO_HISTORY: immutable(bytes32)
 
 
 @deploy
@@ -35,6 +38,8 @@ def __init__(oracle_address: address, feed_index: uint256):
     feed = feed_index
     decimals = described.decimals
     DESCRIPTION = described.name
+    NO_ANSWER = keccak256(abi_encode("oracle: no answer in round", method_id=method_id("Error(string)")))
+    NO_HISTORY = keccak256(abi_encode("oracle: round not in history", method_id=method_id("Error(string)")))
 
 
 @external
@@ -45,6 +50,7 @@ def description() -> String[32]:
 
 @external
 @view
+@reentrant
 def latestRoundData() -> (uint80, int256, uint256, uint256, uint80):
     """
     @return (roundId, answer, startedAt, updatedAt, answeredInRound) of the feed's last answer, however old
@@ -53,23 +59,47 @@ def latestRoundData() -> (uint80, int256, uint256, uint256, uint80):
     price: uint256 = 0
     timestamp: uint256 = 0
     round_id, price, timestamp = staticcall IMedianOracle(oracle).latest(feed)
-    return self._round(round_id, price, timestamp)
+    round_80: uint80 = convert(round_id, uint80)
+    return round_80, convert(price, int256), timestamp, timestamp, round_80
 
 
 @external
 @view
-def getRoundData(round_id: uint80) -> (uint80, int256, uint256, uint256, uint80):
+@reentrant
+def latestAnswer() -> int256:
     """
-    @return The same of one round. Reverts when the oracle no longer has it, or the feed had no answer in it.
+    @notice The last answer, however old: for readers that know no better.
     """
+    round_id: uint256 = 0
     price: uint256 = 0
     timestamp: uint256 = 0
-    price, timestamp = staticcall IMedianOracle(oracle).round_data(feed, convert(round_id, uint256))
-    return self._round(convert(round_id, uint256), price, timestamp)
+    round_id, price, timestamp = staticcall IMedianOracle(oracle).latest(feed)
+    return convert(price, int256)
 
 
-@internal
-@pure
-def _round(round_id: uint256, price: uint256, timestamp: uint256) -> (uint80, int256, uint256, uint256, uint80):
-    round_80: uint80 = convert(round_id, uint80)
-    return round_80, convert(price, int256), timestamp, timestamp, round_80
+@external
+@view
+@reentrant
+def getRoundData(round_id: uint80) -> (uint80, int256, uint256, uint256, uint80):
+    """
+    @return The same of one round. A round that is not there, is no longer there, or in which the feed had no answer
+            is (round_id, 0, 0, 0, round_id), as OCR2's aggregator has it: a reader must look at `updatedAt`.
+    """
+    success: bool = False
+    output: Bytes[128] = b""
+    success, output = raw_call(
+        oracle,
+        abi_encode(feed, convert(round_id, uint256), method_id=method_id("round_data(uint256,uint256)")),
+        max_outsize=128,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if success:
+        price: uint256 = 0
+        timestamp: uint256 = 0
+        price, timestamp = abi_decode(slice(output, 0, 64), (uint256, uint256))
+        return round_id, convert(price, int256), timestamp, timestamp, round_id
+    reason: bytes32 = keccak256(output)
+    if reason != NO_ANSWER and reason != NO_HISTORY:
+        raw_revert(output)
+    return round_id, 0, 0, 0, round_id

@@ -90,7 +90,7 @@ class OracleMachine(RuleBasedStateMachine):
         self.model.first_round = rounds + 1
         if rounds:
             prices = [LEVEL] * len(FEEDS)
-            vectors = {index: prices for index in range(1, REPORTERS + 1)}
+            vectors = dict.fromkeys(range(1, REPORTERS + 1), prices)
             self._submit((self._bundle(vectors, START_S), vectors), 0)
 
     # --------------------------------------------------------------- rounds

@@ -7,6 +7,8 @@ import boa
 import pytest
 
 from tests.helpers.contracts import deployer
+from tests.helpers.feeds import GUARDIAN
+from tests.unit.oracle.conftest import PRICES, START_S, Rounds
 
 
 @pytest.fixture
@@ -51,7 +53,49 @@ def test_get_round_data__of_a_past_round__is_that_rounds(oracle, adapter):
 
 
 @pytest.mark.parametrize("round_id", [0, 1, 9, 2**80 - 1])
-def test_get_round_data__without_an_answer__reverts(oracle, adapter, round_id):
+def test_get_round_data__without_an_answer__is_zeros(oracle, adapter, round_id):
     oracle.set_price(0, 20_000)
-    with boa.reverts("oracle: no answer in round"):
-        adapter.getRoundData(round_id)
+    assert adapter.getRoundData(round_id) == (round_id, 0, 0, 0, round_id)
+
+
+def test_latest_answer__is_the_last_answers_price(oracle, adapter):
+    with boa.reverts("oracle: no quorum yet"):
+        adapter.latestAnswer()
+    oracle.set_answer(1, 1_060_000, 1_600_000_000)
+    assert adapter.latestAnswer() == 1_060_000
+
+
+@pytest.fixture
+def rounds():
+    """The real oracle: feed 0 answers round 1 and misses round 2."""
+    with boa.env.anchor():
+        boa.env.evm.patch.timestamp = START_S
+        rounds = Rounds()
+        rounds.agree(*PRICES)
+        rounds.agree(0, *PRICES[1:])
+        yield rounds
+
+
+def test_real_oracle__every_kind_of_round__is_told_as_it_is(rounds):
+    adapter = deployer("AggregatorAdapter").deploy(rounds.oracle.address, 0)
+    at = START_S + 5
+    answered = (1, PRICES[0], at, at, 1)
+    assert adapter.latestRoundData() == adapter.getRoundData(1) == answered
+    for missing in (0, 2, 3, 2**80 - 1):
+        assert adapter.getRoundData(missing) == (missing, 0, 0, 0, missing)
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [
+        (lambda oracle: oracle.pause(sender=GUARDIAN), "oracle: paused"),
+        (lambda oracle: oracle.trip(0, sender=GUARDIAN), "oracle: tripped"),
+    ],
+    ids=["paused", "held"],
+)
+def test_real_oracle__stopped__reverts_with_its_reason(rounds, stop, reason):
+    adapter = deployer("AggregatorAdapter").deploy(rounds.oracle.address, 0)
+    stop(rounds.oracle)
+    for call in (adapter.latestRoundData, adapter.latestAnswer, lambda: adapter.getRoundData(1)):
+        with boa.reverts(reason):
+            call()
