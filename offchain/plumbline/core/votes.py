@@ -46,10 +46,18 @@ class VenuePrice:
 
 
 def drop_frozen(votes: Sequence[Vote], frozen_s: int) -> list[Vote]:
-    """Put out the markets that still trade, but at one unchanged price that the other venues have left."""
-    for vote in [vote for vote in votes if vote.unchanged_ms >= frozen_s * 1000]:
-        others = [other.converted_wad for other in votes if other.venue != vote.venue]
-        if others and beyond(vote.converted_wad, _middle(others), FROZEN_BPS):
+    """Put out the markets that still trade, but at one unchanged price that most other venues have left to one side.
+
+    It takes two other venues: of two that differ, the quiet one may well be right.
+    """
+    still = [vote for vote in votes if vote.unchanged_ms >= frozen_s * 1000]
+    venues = venue_prices(votes) if still else {}
+    for vote in still:
+        price = vote.converted_wad
+        others = [said.price_wad for venue, said in venues.items() if venue != vote.venue]
+        left = [other for other in others if beyond(other, price, FROZEN_BPS)]
+        above = sum(other > price for other in left)
+        if len(others) >= 2 and 2 * max(above, len(left) - above) > len(others):
             vote.reason = "frozen"
     return [vote for vote in votes if not vote.reason]
 

@@ -124,9 +124,12 @@ class IndexModel:
         votes = self.votes(rule, at_ms)
         frozen = []
         for vote in votes:
-            others = [v["price"] for v in votes if v["venue"] != vote["venue"]]
+            said = {v["venue"]: [w["price"] for w in votes if w["venue"] == v["venue"]] for v in votes}
+            others = [median(p, [1] * len(p)) for venue, p in said.items() if venue != vote["venue"]]
             still = at_ms - min(self.since[leg] for leg in vote["legs"]) >= rule["frozen_s"] * 1_000
-            if still and others and apart(vote["price"], median(others, [1] * len(others))) > 20:
+            up = [p for p in others if p > vote["price"] and apart(p, vote["price"]) > 20]
+            down = [p for p in others if p < vote["price"] and apart(p, vote["price"]) > 20]
+            if still and len(others) > 1 and (len(up) > len(others) / 2 or len(down) > len(others) / 2):
                 frozen.append(vote)
         votes = [v for v in votes if v not in frozen]
         direct = {v["venue"] for v in votes if v["direct"]}

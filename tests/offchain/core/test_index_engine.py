@@ -174,6 +174,17 @@ def test_observe__one_price_that_the_others_stay_near__is_not_frozen():
     assert set(reasons(price).values()) == {""}
 
 
+@pytest.mark.parametrize("quiet", [["kraken"], ["kraken", "coinbase"]])
+def test_observe__one_venue_leaves_the_quiet_ones__freezes_none_of_them(quiet):
+    market = Market([everywhere("kraken", "coinbase", "mover", frozen_s=60)])
+    for step in range(20):
+        for venue in quiet:
+            market.trade(f"{venue}:BTC/USD", "20000")
+        market.trade("mover:BTC/USD", f"{20_000 + 10 * step}")
+        price = market.bitcoin()
+    assert {reasons(price)[f"{venue}:BTC/USD"] for venue in quiet} == {""}
+
+
 def test_observe__only_one_venue__cannot_be_called_frozen():
     market = Market([everywhere("kraken", frozen_s=60)])
     for _ in range(20):
