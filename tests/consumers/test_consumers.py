@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -107,36 +107,64 @@ def quotes(rounds: Rounds, at: int, price: int = BTC) -> rows.Bundle:
     return rounds.bundle(*[[price, *PRICES[1:]]] * 3, at=at)
 
 
+def reverts_with(error: str, call: Callable[..., Any], *arguments: Any) -> None:
+    with pytest.raises(boa.BoaError) as raised:
+        call(*arguments)
+    assert raised.value.call_trace.output[:4] == keccak(text=error)[:4]
+
+
 def test_settlement__with_the_round_of_its_time__delivers_and_settles_at_once(rounds, settlement):
     boa.env.evm.patch.timestamp = SETTLE_AT
-    settlement.settle(quotes(rounds, SETTLE_AT).args)
+    settlement.deliverAndSettle(quotes(rounds, SETTLE_AT).args)
     assert settlement.settledPrice() == BTC
     assert rounds.oracle.latest_round() == (1, SETTLE_AT)
 
 
 def test_settlement__when_somebody_was_quicker_with_the_round__settles_all_the_same(rounds, settlement):
     rounds.submit(quotes(rounds, SETTLE_AT))
-    settlement.settle(quotes(rounds, SETTLE_AT).args)
+    settlement.deliverAndSettle(quotes(rounds, SETTLE_AT).args)
     assert settlement.settledPrice() == BTC
 
 
-def test_settlement__with_the_round_of_another_time__reverts(rounds, settlement):
+@pytest.mark.parametrize("beside_s", [-5, 5])
+def test_settlement__with_the_round_of_another_time__reverts(rounds, settlement, beside_s):
     boa.env.evm.patch.timestamp = SETTLE_AT + 5
-    for at in (SETTLE_AT - 5, SETTLE_AT + 5):
-        with boa.env.anchor(), boa.reverts():
-            settlement.settle(quotes(rounds, at, BTC * 2).args)
+    bundle = quotes(rounds, SETTLE_AT + beside_s, BTC * 2)
+    reverts_with("WrongTime(uint256)", settlement.deliverAndSettle, bundle.args)
     assert settlement.settledPrice() == 0
 
 
-def test_settlement__after_later_rounds__settles_from_the_history(rounds, settlement):
-    rounds.submit(quotes(rounds, SETTLE_AT))
-    rounds.submit(quotes(rounds, SETTLE_AT + 5, BTC + 1))
-    with boa.reverts():
-        settlement.settleFromHistory(2)
-    settlement.settleFromHistory(1)
+def test_settlement__before_its_time__reverts(rounds, settlement):
+    rounds.submit(quotes(rounds, SETTLE_AT - 5))
+    with boa.reverts("oracle: time not reached"):
+        settlement.settle()
+
+
+def test_settlement__after_later_rounds__settles_at_the_round_of_its_time(rounds, settlement):
+    for at, price in ((SETTLE_AT, BTC), (SETTLE_AT + 5, BTC + 1)):
+        rounds.submit(quotes(rounds, at, price))
+    with boa.reverts("oracle: round not newer"):
+        settlement.deliverAndSettle(quotes(rounds, SETTLE_AT).args)
+    settlement.settle()
     assert settlement.settledPrice() == BTC
-    with boa.reverts():
-        settlement.settleFromHistory(1)
+    reverts_with("AlreadySettled()", settlement.settle)
+
+
+def test_settlement__when_nobody_brought_the_round__settles_at_the_answer_that_stood(rounds, settlement):
+    for at, price in ((SETTLE_AT - 5, BTC), (SETTLE_AT + 5, BTC + 1)):
+        rounds.submit(quotes(rounds, at, price))
+    settlement.settle()
+    assert settlement.settledPrice() == BTC
+
+
+def test_settlement__when_the_last_answer_is_too_old__reverts(rounds, settlement_build):
+    rounds.submit(quotes(rounds, SETTLE_AT))
+    late = deploy_settlement(settlement_build, rounds, SETTLE_AT + 3_605)
+    in_time = deploy_settlement(settlement_build, rounds, SETTLE_AT + 3_600)
+    rounds.submit(quotes(rounds, SETTLE_AT + 3_610, BTC + 1))
+    reverts_with("TooOld(uint256)", late.settle)
+    in_time.settle()
+    assert in_time.settledPrice() == BTC
 
 
 def test_settlement__at_a_time_that_is_no_round__cannot_be_made(rounds, settlement_build):

@@ -61,6 +61,34 @@ def test_pause__by_the_guardian_while_tripped__stops_the_confirmation(rounds):
         rounds.oracle.price(0, 2**256 - 1)
 
 
+def test_trip__by_the_guardian__holds_the_feed_through_its_confirmation_and_leaves_the_others(rounds):
+    """He need not stop the whole oracle; what he held only the owner lets go on, late."""
+    wrong_round(rounds)
+    rounds.oracle.trip(0, sender=GUARDIAN)
+    for _ in range(2 * CONFIRM_S // 60):
+        wrong_round(rounds)
+    with boa.reverts(TRIPPED):
+        rounds.oracle.price(0, 2**256 - 1)
+    with boa.reverts("owner: caller is not the owner"):
+        rounds.oracle.propose_clear(0, sender=GUARDIAN)
+    rounds.oracle.propose_clear(0, sender=OWNER)
+    with boa.reverts("clear: too early"):
+        rounds.oracle.execute_clear(0, sender=OWNER)
+
+
+def test_remove_reporter__of_the_wrong_ones__leaves_no_quorum_to_confirm_with(rounds):
+    """Down to the quorum a key goes at once; the rows that old software signed are void with it."""
+    wrong_round(rounds)
+    for index in (1, 2):
+        rounds.oracle.remove_reporter(rounds.signers[index - 1].address, sender=GUARDIAN)
+    stale = rounds.bundle([WRONG], [WRONG], [WRONG])
+    with boa.reverts("oracle: signature"):
+        rounds.submit(stale)
+    rounds.signers, rounds.epoch = rounds.signers[2:], 3
+    rounds.submit(rounds.bundle([WRONG], [RIGHT + 1], [RIGHT + 2]))
+    assert rounds.oracle.price(0, 0) == RIGHT + 2
+
+
 def test_price__once_the_software_is_right_again__is_served_at_once(rounds):
     for _ in range(5):
         wrong_round(rounds)

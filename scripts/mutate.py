@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Mutation testing of MedianOracle and the modules it is made of; docs/mutation.md has the score and the survivors.
+
+universalmutator proposes one-line changes; a seeded sample of them is compiled in this process, and those that compile
+to other bytecode are put before the tests (`killers`). A mutant is killed when one of them fails, or when they take
+three times as long as they should. Equal sources and seed give an equal sample.
+
+    scripts/run python -m scripts.mutate --sample 300        # or --minutes 30
+    scripts/run python -m scripts.mutate --survivors         # those of the last run, against today's tests
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import io
+import json
+import os
+import random
+import re
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tokenize import TokenError
+from types import FrameType
+from typing import Any
+
+import boa
+import pytest
+from boa.contracts.vyper.vyper_contract import VyperDeployer
+from vyper.ast.pre_parser import PreParser
+from vyper.compiler.input_bundle import FileInput, FilesystemInputBundle
+from vyper.compiler.output import build_abi_output, build_layout_output
+from vyper.compiler.phases import CompilerData
+from vyper.compiler.settings import Settings
+from vyper.exceptions import VyperException
+
+from scripts import artifacts
+from scripts.artifacts import CONTRACTS, EVM_VERSION, ROOT
+
+CONTRACT = "MedianOracle"
+RULES = ["universal.rules", "vyper.rules", "python.rules", "solidity.rules"]
+"""What universalmutator itself takes for Vyper."""
+TOOL = ROOT / ".cache" / "mutation"
+INSTALL = "uv pip install --target .cache/mutation --no-deps --require-hashes -r requirements/mutation.txt"
+REPORT = ROOT / "build" / "mutation.json"
+SURVIVED, KILLED, INVALID, SAME, TIMEOUT = "survived", "killed", "does not compile", "same bytecode", "timeout"
+_CODES = {SURVIVED: 0, KILLED: 1, INVALID: 10, SAME: 11}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    path: str
+    line: int
+    """From 1."""
+    before: str
+    after: str
+
+    def source(self) -> str:
+        lines = (ROOT / self.path).read_text().splitlines(keepends=True)
+        if lines[self.line - 1] != self.before:
+            raise SystemExit(f"{self.path}:{self.line} is not what it was: run a new sample")
+        lines[self.line - 1] = self.after
+        return "".join(lines)
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.before.strip()}  ->  {self.after.strip()}"
+
+
+class MutatedBundle(FilesystemInputBundle):
+    """The files of the repository, one of them changed."""
+
+    def __init__(self, path: Path | None, source: str) -> None:
+        super().__init__([ROOT])
+        self._path, self._source = path, source
+
+    def _load_from_path(self, resolved_path: Any, original_path: Any) -> Any:
+        loaded = super()._load_from_path(resolved_path, original_path)
+        if self._path is not None and Path(resolved_path) == self._path:
+            return FileInput(loaded.source_id, loaded.path, loaded.resolved_path, self._source)
+        return loaded
+
+
+def targets() -> list[Path]:
+    """The contract and every module it is made of, by following the imports."""
+    found, rest = set(), [artifacts.sources()[CONTRACT]]
+    while rest:
+        path = rest.pop()
+        found.add(path)
+        imported = re.findall(r"^from contracts\.modules import (\w+)", path.read_text(), re.MULTILINE)
+        rest += [module for name in imported if (module := CONTRACTS / "modules" / f"{name}.vy") not in found]
+    return sorted(found)
+
+
+def mutants() -> list[Mutant]:
+    """Everything universalmutator proposes for code; lines of documentation cannot change bytecode and are left out."""
+    sys.path.append(str(TOOL))
+    try:
+        from universalmutator.mutator import mutants_regexp
+    except ModuleNotFoundError:
+        raise SystemExit(f"universalmutator is not there: scripts/run {INSTALL}") from None
+    found = []
+    for path in targets():
+        lines = path.read_text().splitlines(keepends=True)
+        code = set(code_lines(lines))
+        with contextlib.redirect_stdout(io.StringIO()):
+            proposed = mutants_regexp(lines, ruleFiles=RULES, ignorePatterns=[])
+        name = str(path.relative_to(ROOT))
+        found += [Mutant(name, line, lines[line - 1], after) for line, after, *_ in proposed if line in code]
+    return found
+
+
+def parses(mutant: Mutant) -> bool:
+    """Most proposals are for other languages and stop here, long before a compiler would."""
+    try:
+        parser = PreParser(is_interface=False)
+        parser.parse(mutant.source())
+        ast.parse(parser.reformatted_code)
+    except (VyperException, SyntaxError, TokenError):
+        return False
+    return True
+
+
+def code_lines(lines: list[str]) -> Iterator[int]:
+    inside = False
+    for number, line in enumerate(lines, 1):
+        marks = line.count('"""')
+        if not inside and not marks and line.split("#")[0].strip():
+            yield number
+        inside ^= marks % 2 == 1
+
+
+def compiled(path: Path | None = None, source: str = "") -> CompilerData:
+    bundle = MutatedBundle(path, source)
+    file = bundle.load_file(artifacts.sources()[CONTRACT])
+    return CompilerData(file, bundle, settings=Settings(evm_version=EVM_VERSION), no_bytecode_metadata=True)
+
+
+def put_in_place(data: CompilerData) -> None:
+    """From here on both test engines of this process deploy `data`: titanoboa by load_partial, pyrevm by Artifact."""
+    from tests.helpers import contracts
+
+    genuine, original = boa.load_partial, artifacts.compile_contract
+    target = str(artifacts.sources()[CONTRACT])
+    boa.load_partial = lambda name, **rest: (
+        VyperDeployer(data, filename=name) if name == target else genuine(name, **rest)
+    )
+    contracts.deployer.cache_clear()
+    mutated = artifacts.Artifact(
+        name=CONTRACT,
+        abi=build_abi_output(data),
+        bytecode="0x" + data.bytecode.hex(),
+        runtime_size=len(data.bytecode_runtime),
+        layout=build_layout_output(data),
+    )
+
+    def compile_contract(name: str) -> artifacts.Artifact:
+        return mutated if name == CONTRACT else original(name)
+
+    for module in list(sys.modules.values()):
+        if getattr(module, "compile_contract", None) is original:
+            module.compile_contract = compile_contract  # type: ignore[attr-defined]
+
+
+def killers(marks: Iterable[str] = ()) -> list[str]:
+    """Every test of the contract that needs no chain beside it. Files that say `marks` come first: -x ends a run."""
+    played = "from tests.unit.oracle.conftest import", f'compile_contract("{CONTRACT}")', "rounds.json"
+    found = {path: path.read_text() for path in sorted((ROOT / "tests").rglob("test_*.py"))}
+    texts = {path: text for path, text in found.items() if any(mark in text for mark in played)}
+    folders = ("stateful", "oracle", "vectors", "regression")
+    own = [path for folder in folders for path in texts if path.parent.name == folder]
+    own.sort(key=lambda path: -sum(texts[path].count(mark) for mark in marks))
+    return [str(path.relative_to(ROOT)) for path in own]
+
+
+def marks_of(mutant: Mutant) -> set[str]:
+    """The name of the function that was changed, and the reasons it gives."""
+    lines = (ROOT / mutant.path).read_text().splitlines()
+    first = next((n for n in range(mutant.line - 1, -1, -1) if lines[n].startswith("def ")), 0)
+    rest = (n for n in range(first + 1, len(lines)) if re.match(r"[^\s)]", lines[n]))
+    body = "\n".join(lines[first : next(rest, len(lines))])
+    return {*re.findall(r"^def (\w+)", body), *re.findall(r'"([a-z]+: [^"]+)"', body)}
+
+
+def run_killers(marks: Iterable[str] = ()) -> int:
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *killers(marks)]))
+
+
+def judge(mutant: Mutant, original: bytes) -> str:
+    """In a process of its own: compile, compare, test."""
+    try:
+        data = compiled(ROOT / mutant.path, mutant.source())
+        changed = bytes(data.bytecode) != original
+    except (VyperException, SyntaxError, RecursionError):
+        return INVALID
+    except Exception:  # noqa: BLE001  the compiler fell over: not a mutant either
+        return INVALID
+    if not changed:
+        return SAME
+    put_in_place(data)
+    return KILLED if run_killers(marks_of(mutant)) else SURVIVED
+
+
+def in_child(mutant: Mutant, original: bytes, limit_s: int) -> str:
+    child = os.fork()
+    if child == 0:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        code = _CODES[KILLED]
+        try:
+            code = _CODES[judge(mutant, original)]
+        finally:
+            os._exit(code)
+
+    def late(_signal: int, _frame: FrameType | None) -> None:
+        os.kill(child, signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(limit_s)
+    _, status = os.waitpid(child, 0)
+    signal.alarm(0)
+    if os.WIFSIGNALED(status):
+        return TIMEOUT
+    return next(name for name, code in _CODES.items() if code == os.WEXITSTATUS(status))
+
+
+def report(results: list[tuple[Mutant, str]], proposed: int) -> None:
+    counts = Counter(result for _, result in results)
+    killed, survived = counts[KILLED] + counts[TIMEOUT], counts[SURVIVED]
+    print(f"\n{proposed} proposed, {len(results)} drawn: {dict(counts)}")
+    for name in sorted({mutant.path for mutant, _ in results}):
+        own = Counter(result for mutant, result in results if mutant.path == name)
+        dead = own[KILLED] + own[TIMEOUT]
+        print(f"  {name}: {dead} of {dead + own[SURVIVED]}")
+    print(f"score: {killed} of {killed + survived} = {100 * killed / max(1, killed + survived):.1f} %")
+    for mutant, result in results:
+        if result == SURVIVED:
+            print(f"survived  {mutant}")
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps([{**asdict(mutant), "result": result} for mutant, result in results], indent=1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, default=300, help="mutants that compile to other bytecode (300)")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop drawing after so long")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
+    parser.add_argument("--survivors", action="store_true", help="only those that survived the last run")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    if options.survivors:
+        last = json.loads(REPORT.read_text())
+        drawn = [
+            Mutant(**{k: v for k, v in each.items() if k != "result"}) for each in last if each["result"] == SURVIVED
+        ]
+    else:
+        drawn = mutants()
+        random.Random(options.seed).shuffle(drawn)
+
+    started = time.monotonic()
+    original = bytes(compiled().bytecode)
+    if run_killers():
+        raise SystemExit("the tests fail on the sources as they are")
+    baseline_s = time.monotonic() - started
+    results: list[tuple[Mutant, str]] = []
+    counted, deadline = 0, started + 60 * options.minutes
+    for mutant in drawn:
+        if counted >= options.sample or time.monotonic() > deadline:
+            break
+        result = in_child(mutant, original, limit_s=int(3 * baseline_s) + 60) if parses(mutant) else INVALID
+        results.append((mutant, result))
+        if result in (KILLED, SURVIVED, TIMEOUT):
+            counted += 1
+            print(f"{counted:4d}  {time.monotonic() - started:5.0f} s  {result}  {mutant}", flush=True)
+    report(results, len(drawn))
+
+
+if __name__ == "__main__":
+    main()
