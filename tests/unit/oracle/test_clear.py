@@ -171,6 +171,13 @@ def test_propose_clear__of_a_served_feed__reverts(oracle):
         oracle.propose_clear(0, sender=OWNER)
 
 
+@pytest.mark.parametrize("feed", [2, 32, 2**256 - 1])
+def test_clear__of_an_unknown_feed__reverts(oracle, feed):
+    for call in (oracle.propose_clear, oracle.execute_clear):
+        with boa.reverts("oracle: unknown feed"):
+            call(feed, sender=OWNER)
+
+
 def test_clear__by_the_guardian__reverts(rounds, oracle):
     oracle.trip(0, sender=GUARDIAN)
     for call in (oracle.propose_clear, oracle.execute_clear):
