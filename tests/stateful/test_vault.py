@@ -89,6 +89,10 @@ class VaultMachine(RuleBasedStateMachine):
             for actor in PEOPLE:
                 token.call("mint", actor, 2**128)
                 token.call("approve", index, MAX_UINT, sender=actor)
+        # Something to lose, and two components that are watched, so that most runs have both.
+        self._mint(ACTORS[0], ACTORS[0], WAD)
+        for i in (1, 3):
+            self.declare(i, True)
 
     @rule(actor=actors, receiver=actors, shares=sizes)
     def mint(self, actor: str, receiver: str, shares: int) -> None:

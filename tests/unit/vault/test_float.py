@@ -221,3 +221,30 @@ def test_deposit_float__with_a_fee_on_transfer__reverts(create, params, tokens, 
     odd.set_fee(1)
     with boa.reverts("token: amount not received"):
         index.deposit_float([0, 0, 0, 10**6], sender=depositor)
+
+
+def test_losses__one_after_the_other__multiply(held, tokens, keeper, depositor):
+    lossy = tokens[LOSSY]
+    claimed = held.redeem_skipping(50 * WAD, depositor, [0] * 4, 1 << LOSSY, MAX_UINT, sender=depositor)[LOSSY]
+    index = WAD
+    for _ in range(3):
+        lossy.slash(held.address, lossy.balanceOf(held.address) // 5)
+        index = index * held.sync(lossy.address) // WAD
+    assert 512 * WAD // 1_000 - WAD // 10**6 < index < 512 * WAD // 1_000
+    assert held.claim_of(depositor, lossy.address) == claimed * index // WAD
+    assert held.float_of(keeper)[LOSSY] == DEPOSIT[LOSSY] * index // WAD
+
+
+def test_withdraw_float__one_unit_at_a_time_after_a_loss__pays_no_more_than_at_once(held, tokens):
+    lossy, who = tokens[LOSSY], boa.env.generate_address("small keeper")
+    fund(tokens, held, who)
+    held.deposit_float([0, 0, 0, 10], sender=who)
+    lossy.slash(held.address, lossy.balanceOf(held.address) // 3)
+    held.sync(lossy.address)
+    # Ten units were brought, two thirds of them are left: 6 at once. Each single one takes 2 points.
+    assert held.float_of(who)[LOSSY] == 6
+    taken = 0
+    while held.float_of(who)[LOSSY]:
+        held.withdraw_float([0, 0, 0, 1], who, sender=who)
+        taken += 1
+    assert taken == 5

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import boa
 import pytest
+import rlp
+from eth_utils import keccak, to_checksum_address
 
 from tests.helpers.contracts import deployer
 from tests.unit.vault.conftest import MAX_UINT, WAD, fund
@@ -111,3 +113,12 @@ def test_create__with_32_components__mints_and_redeems(create, params, depositor
     index.redeem(WAD, depositor, [0] * 32, MAX_UINT, sender=depositor)
     assert index.price_feeds()[1] == [i % 4 for i in range(32)]
     assert index.nav(0) > 0
+
+
+def test_create__with_the_index_itself_as_a_component__reverts(create, factory, params):
+    # The first contract a contract creates has nonce 1.
+    itself = to_checksum_address(keccak(rlp.encode([bytes.fromhex(factory.address[2:]), 1]))[12:])
+    with boa.env.anchor():
+        assert create(params.as_tuple()).address == itself
+    with boa.reverts("factory: component is itself"):
+        create(params.but(tokens=(*params.tokens[:3], itself)))
