@@ -137,10 +137,15 @@ def test_run__port_taken__one_sentence(reporter):
     assert "Traceback" not in done.stderr
 
 
-def test_check__chain_not_there__status_1_and_no_token_of_its_address(reporter):
+def test_check__chain_and_venue_not_there__says_what_failed_and_no_token_of_an_address(reporter):
     done = plumbline("reporter", "check", "--config", str(reporter))
     assert done.returncode == 1
-    assert "http://127.0.0.1:1: ConnectError" in done.stderr
+    assert done.stderr == "plumbline: 5 of the checks failed\n"
+    *passed, rpc, oracle, agreement, clock, venue = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in passed] == ["ok    config", "ok    key", "ok    journal"]
+    assert rpc == "FAIL  rpc http://127.0.0.1:1: eth_chainId: http://127.0.0.1:1: ConnectError"
+    assert all(line.endswith("http://127.0.0.1:1: ConnectError") for line in (oracle, agreement, clock))
+    assert venue.startswith("FAIL  venue kraken: ")
     assert "secret-token" not in done.stderr + done.stdout
 
 

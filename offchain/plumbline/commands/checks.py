@@ -16,8 +16,9 @@ from plumbline.errors import ChainError, PeerError, PlumblineError, RowError
 from plumbline.log import redacted
 from plumbline.ports import Clock, OracleConfig, RowPeer, TradeSource
 
-_VENUE_S: Final = 15.0
-"""How long a venue may take to its first trade."""
+_CONNECT_S: Final = 5.0
+_TRADE_S: Final = 15.0
+"""How long a venue may take to be connected, and then to its first trade."""
 _MAX_SKEW_S: Final = 15
 """MedianOracle's tolerance for rounds from the future."""
 
@@ -78,13 +79,21 @@ async def time_of(clock: Clock, rpc: Rpc) -> str:
 
 
 async def venue(source: TradeSource) -> str:
-    try:
-        async with asyncio.timeout(_VENUE_S):
-            async for trade in source.trades():
-                return f"{trade.symbol} traded"
-    except TimeoutError:
-        pass
-    raise PlumblineError(source.stats.reason or f"connected, but no trade within {_VENUE_S:.0f} s")
+    async def first_trade() -> str:
+        async for trade in source.trades():
+            return f"{trade.symbol} traded"
+        raise PlumblineError("its stream ended")
+
+    asking = asyncio.create_task(first_trade())
+    for patience_s in (_CONNECT_S, _TRADE_S):
+        await asyncio.wait([asking], timeout=patience_s)
+        if asking.done():
+            return asking.result()
+        if not source.stats.connected:
+            break
+    asking.cancel()
+    await asyncio.wait([asking])
+    raise PlumblineError(source.stats.reason or f"connected, but no trade within {_TRADE_S:.0f} s")
 
 
 async def peer(row_peer: RowPeer, config: OracleConfig, clock: Clock) -> str:
