@@ -27,7 +27,7 @@ class Record:
     genesis: str
     """Hash of block 0: two local chains share their id and even their addresses, never this."""
     commit: str
-    """Of the repository the contracts were compiled from; "+" when the tree had changes."""
+    """Of the repository the contracts were compiled from; "+" when the tree had changes, "unknown" without git."""
     contracts: dict[str, Deployed]
 
     def address(self, key: str) -> str:
@@ -76,11 +76,14 @@ def genesis(web3: Web3) -> str:
 
 
 def _commit() -> str:
-    def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else ""
+    head = _git("rev-parse", "HEAD")
+    return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "") if head else "unknown"
 
-    head = git("rev-parse", "HEAD")
-    if not head:
-        return "unknown"
-    return head + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+
+def _git(*arguments: str) -> str:
+    """What git says; nothing where there is no git, or no repository."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -8,6 +8,7 @@ quiet local chain, which has none, `opening_round` signs one with their (publish
 from __future__ import annotations
 
 from eth_typing import ChecksumAddress
+from web3.contract import Contract
 
 from plumbline.chain.signing import LocalKey
 from plumbline.chain.typed_data import domain_separator, pack, row_digest
@@ -204,7 +205,7 @@ def _uniswap(chain: Chain) -> Uniswap:
     return Uniswap(*(chain.address(key) for key in keys))
 
 
-def _token(chain: Chain, key: str):  # type: ignore[no-untyped-def]
+def _token(chain: Chain, key: str) -> Contract:
     return chain.at(key, compile_contract("MockERC20").abi)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.helpers.processes import living
 
 from plumbline.replay.bars import read_bars
 from plumbline.supervisor import scenario
@@ -30,17 +31,8 @@ PATIENCE_S = 150
 
 
 def processes_of(folder: Path) -> dict[str, int]:
-    """Every living process that was started with a config of this run: its command's last word, and its pid."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdecimal() else []
-        except OSError:
-            continue  # it has ended meanwhile
-        for word in words:
-            if str(folder).encode() in word:
-                found[Path(word.decode()).stem] = int(entry.name)
-    return found
+    """Every living process that was started with a config of this run, by the config's name, and its pid."""
+    return {Path(words[-1]).stem: pid for pid, words in living().items() if words[-1].startswith(str(folder))}
 
 
 def assert_nothing_left(folder: Path, words: list[str]) -> None:

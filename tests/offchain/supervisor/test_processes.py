@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.helpers.processes import living
 
 from plumbline.supervisor.processes import Child, ProcessDied, Processes
 
@@ -25,14 +26,6 @@ PARENT = [
     "import subprocess, sys, time; c = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
     " print(c.pid, flush=True); time.sleep(60)",
 ]
-
-
-def alive(pid: int) -> bool:
-    """A zombie has ended: it only waits to be read."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 async def until_it_speaks(child: Child) -> str:
@@ -60,7 +53,7 @@ def test_stop__ends_a_process_that_listens_and_one_that_does_not(processes: Proc
 
     took_s, pids = asyncio.run(scenario())
     assert took_s < 5
-    assert not any(alive(pid) for pid in pids)
+    assert not set(pids) & living().keys()
     assert processes.children == {}
 
 
@@ -68,15 +61,15 @@ def test_stop__ends_the_children_of_its_children(processes: Processes) -> None:
     async def scenario() -> int:
         parent = await processes.start("parent", PARENT)
         grandchild = int(await until_it_speaks(parent))
-        assert alive(grandchild)
+        assert grandchild in living()
         await processes.stop()
         return grandchild
 
     grandchild = asyncio.run(scenario())
     deadline = time.monotonic() + 5
-    while alive(grandchild) and time.monotonic() < deadline:
+    while grandchild in living() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not alive(grandchild)
+    assert grandchild not in living()
 
 
 def test_check__a_dead_process__is_named_with_its_status_and_last_words(processes: Processes) -> None:
