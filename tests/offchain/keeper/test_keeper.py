@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.helpers.parity import GWEI, USDC, WIDE, FakeVenue, market_at
 
@@ -199,20 +200,22 @@ def test_run__until_cancelled__trades_and_stops_at_once(journal):
 
 
 def test_pages__after_a_trade__show_premium_band_and_trade(journal):
-    from starlette.testclient import TestClient
+    keeper = keeper_of(venue_at(150), journal)
 
-    venue = venue_at(150)
-    keeper = keeper_of(venue, journal)
-    client = TestClient(keeper_app(keeper))
-    assert client.get("/readyz").status_code == 503
-    assert client.get("/status").json()["block"] is None
-    asyncio.run(keeper.look())
-    assert client.get("/readyz").status_code == 200
-    status = client.get("/status").json()
-    assert status["premium_ppm"] == 15_000
-    assert status["band_ppm"] == [-1_000, 1_000]
-    assert status["trades"][0]["side"] == "premium"
-    assert "plumbline_keeper_trades_total" in client.get("/metrics").text
+    async def main() -> None:
+        pages = httpx.ASGITransport(app=keeper_app(keeper))
+        async with httpx.AsyncClient(transport=pages, base_url="http://keeper") as client:
+            assert (await client.get("/readyz")).status_code == 503
+            assert (await client.get("/status")).json()["block"] is None
+            await keeper.look()
+            assert (await client.get("/readyz")).status_code == 200
+            status = (await client.get("/status")).json()
+            assert status["premium_ppm"] == 15_000
+            assert status["band_ppm"] == [-1_000, 1_000]
+            assert status["trades"][0]["side"] == "premium"
+            assert "plumbline_keeper_trades_total" in (await client.get("/metrics")).text
+
+    asyncio.run(main())
 
 
 def test_journal__opened_again__holds_the_same_trades(tmp_path):
