@@ -168,12 +168,15 @@ def put_in_place(data: CompilerData) -> None:
 
 
 def killers(marks: Iterable[str] = ()) -> list[str]:
-    """Every test of the contract that needs no chain beside it. Files that say `marks` come first: -x ends a run."""
+    """Unit, vector and incident tests, and what is served; those that say `marks` come first, as -x ends a run.
+
+    The long state machine is not among them: a mutant only it can kill is one that a unit test is missing for.
+    """
     played = "from tests.unit.oracle.conftest import", f'compile_contract("{CONTRACT}")', "rounds.json"
     found = {path: path.read_text() for path in sorted((ROOT / "tests").rglob("test_*.py"))}
     texts = {path: text for path, text in found.items() if any(mark in text for mark in played)}
-    folders = ("stateful", "oracle", "vectors", "regression")
-    own = [path for folder in folders for path in texts if path.parent.name == folder]
+    own = [path for path in texts if path.name == "test_served_prices.py"]
+    own += [path for folder in ("oracle", "vectors", "regression") for path in texts if path.parent.name == folder]
     own.sort(key=lambda path: -sum(texts[path].count(mark) for mark in marks))
     return [str(path.relative_to(ROOT)) for path in own]
 
