@@ -7,6 +7,7 @@ said nonsense. Nothing is kept between requests but idle connections, so a resta
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -25,6 +26,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from plumbline.chain.abi import load_abi
 from plumbline.errors import ChainError, ChainUnreachable
+from plumbline.http_client import FAILURES, OversizedError, no_cookies, read_bounded
 from plumbline.log import redacted
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ T = TypeVar("T")
 _ERROR_SELECTOR: Final = "0x08c379a0"
 """Error(string)"""
 _REVERTED: Final = "execution reverted"
+_MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,12 @@ class _HttpProvider(AsyncJSONBaseProvider):
         if not urls:
             raise ValueError("expected at least one RPC endpoint")
         self._urls = list(urls)
-        self._client = httpx.AsyncClient(timeout=timeout_s, headers={"content-type": "application/json"})
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            timeout=timeout_s,
+            cookies=no_cookies(),
+            headers={"content-type": "application/json", "accept-encoding": "identity"},
+        )
 
     async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         body = self.encode_rpc_request(method, params)
@@ -128,12 +136,17 @@ class _HttpProvider(AsyncJSONBaseProvider):
     async def _post(self, url: str, body: bytes) -> RPCResponse:
         where = redacted(url)
         try:
-            response = await self._client.post(url, content=body)
-        except (httpx.HTTPError, OSError) as error:
+            # httpx bounds each read; only a bound on the whole passes on from an endpoint that sends a byte a second.
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._client.stream("POST", url, content=body) as response,
+            ):
+                content = await read_bounded(response, _MAX_ANSWER_BYTES)
+        except (*FAILURES, OversizedError) as error:
             raise ChainUnreachable(f"{where}: {type(error).__name__}") from None
         try:
-            answer = msgspec.json.decode(response.content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            answer = msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             answer = None
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
             raise ChainUnreachable(f"{where}: HTTP {response.status_code}, and no JSON-RPC answer")

@@ -58,6 +58,13 @@ class SourceStats:
     """The event loop's time of the last frame."""
 
 
+class _Connect(connect):
+    """A venue never sends us elsewhere: a redirect, however malformed its target, is a refusal."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 class WebSocketSource:
     """A `TradeSource` of one venue. `trades` may be iterated once at a time."""
 
@@ -88,7 +95,7 @@ class WebSocketSource:
         while True:
             connected_s: float | None = None
             try:
-                async with connect(
+                async with _Connect(
                     self._url,
                     open_timeout=self._patience_s,
                     close_timeout=1.0,

@@ -9,6 +9,7 @@ import httpx
 
 from plumbline.core.models import SignedRow
 from plumbline.errors import PeerError
+from plumbline.http_client import FAILURES, OversizedError, no_cookies, read_bounded
 from plumbline.transport.rows import MAX_ROW_BYTES, decode_row
 
 
@@ -36,19 +37,13 @@ class HttpRowPeer:
                     return None
                 if response.status_code != 200:
                     raise PeerError("status", f"HTTP {response.status_code}")
-                return decode_row(await self._body(response))
+                return decode_row(await read_bounded(response, MAX_ROW_BYTES))
         except TimeoutError:
             raise PeerError("timeout", f"no row within {self._timeout_s} s") from None
-        except (httpx.HTTPError, OSError) as error:
+        except OversizedError as error:
+            raise PeerError("oversized", str(error)) from None
+        except FAILURES as error:
             raise PeerError("unreachable", type(error).__name__) from None
-
-    async def _body(self, response: httpx.Response) -> bytes:
-        body = b""
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MAX_ROW_BYTES:
-                raise PeerError("oversized", f"more than {MAX_ROW_BYTES} bytes")
-        return body
 
 
 def peer_client() -> httpx.AsyncClient:
@@ -56,6 +51,7 @@ def peer_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         follow_redirects=False,
         trust_env=False,
+        cookies=no_cookies(),
         headers={"accept-encoding": "identity"},
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=40),
     )

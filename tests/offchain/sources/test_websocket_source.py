@@ -281,3 +281,32 @@ def test_trades__address_that_is_none__is_out_with_the_reason(url: str):
             assert url in source.stats.reason
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        ["ws://["],
+        ["ws://h:99999/"],
+        ["ws://a..b/"],
+        ["ws://" + "a" * 70 + "/"],
+        ["ws://a/", "ws://b/"],
+        ["ws://127.0.0.1:1/"],
+    ],
+)
+def test_trades__venue_redirects__is_out_with_the_reason_and_nowhere_is_followed(location: list[str]):
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        lines = ["HTTP/1.1 302 Found", "Content-Length: 0", *(f"Location: {target}" for target in location), "", ""]
+        writer.write("\r\n".join(lines).encode())
+        await writer.drain()
+        writer.close()
+
+    async def test() -> None:
+        server = await asyncio.start_server(redirect, "127.0.0.1", 0)
+        source = binance(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with server, reading(source):
+            await until(lambda: source.stats.reason != "not connected yet")
+            assert "302" in source.stats.reason
+
+    run(test())

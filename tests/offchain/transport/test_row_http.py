@@ -68,6 +68,32 @@ def test_row__other_status__is_a_peer_error_and_nothing_is_followed(status):
     assert caught.value.kind == "status"
 
 
+@pytest.mark.parametrize("target", ["mailto:a@b", "javascript:x", "urn:[x", "http://[", "http://h:99999/"])
+def test_row__redirect_to_nonsense__is_a_peer_error(target):
+    with pytest.raises(PeerError):
+        ask_server(answer("302 Found", b"", f"Location: {target}"))
+
+
+def test_row__peer_sets_cookies__nobody_is_sent_any():
+    requests: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nSet-Cookie: a=b\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, peer_client() as client:
+            for name in ("filler", "honest"):
+                assert await HttpRowPeer(name, url, client, timeout_s=1).row(START_S) is None
+
+    asyncio.run(main())
+    assert len(requests) == 2
+    assert not any(b"cookie" in request.lower() for request in requests)
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 3_000, encode_row(signed_row(1))[:-1], b'{"reporter": 1}'],
