@@ -48,13 +48,16 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
+    """Raises ValueError without the address: its path, query or user may be a secret, and errors go to logs."""
     try:
         parts = urlsplit(url)
         sound = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         sound = False
     if not sound:
-        raise ValueError(f"{key}: expected a {' or '.join(f'{s}://' for s in schemes)} address, got {url!r}")
+        begins = [f"{scheme}://" for scheme in schemes]
+        got = next((f"{begin}... with a bad host or port" for begin in begins if url.startswith(begin)), None)
+        raise ValueError(f"{key}: expected a {' or '.join(begins)} address, got {got or 'something else'} (not shown)")
 
 
 def check_unique(key: str, names: Iterable[str]) -> None:
