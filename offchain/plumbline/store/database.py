@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,13 @@ _BUSY_MS: Final = 5_000
 class Database:
     """One connection in autocommit: every statement is committed when it returns, unless inside `transaction`."""
 
-    def __init__(self, path: Path, kind: str, version: int, schema: str, *, durable: bool) -> None:
-        """Opens or creates. Raises JournalError for a file that is damaged, of another kind or of another version."""
+    def __init__(
+        self, path: Path, kind: str, version: int, schema: str, *, durable: bool, indexes: Sequence[str] = ()
+    ) -> None:
+        """Opens or creates. Raises JournalError for a file that is damaged, of another kind or of another version.
+
+        indexes: statements "CREATE INDEX IF NOT EXISTS ...", for a file made before there was such an index too.
+        """
         self.path = path
         with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +39,7 @@ class Database:
                 self.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
                 self._write_ahead()
                 self.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._prepare(kind, version, schema)
+                self._prepare(kind, version, schema, indexes)
         except BaseException:
             self._connection.close()
             raise
@@ -51,7 +56,7 @@ class Database:
                     raise
                 time.sleep(0.01)
 
-    def _prepare(self, kind: str, version: int, schema: str) -> None:
+    def _prepare(self, kind: str, version: int, schema: str, indexes: Sequence[str]) -> None:
         with self.transaction():
             self.execute("CREATE TABLE IF NOT EXISTS journal (kind TEXT NOT NULL, version INTEGER NOT NULL) STRICT")
             found = self.execute("SELECT kind, version FROM journal").fetchone()
@@ -64,6 +69,8 @@ class Database:
                     f"{self.path}: expected a {kind} journal of version {version}, got a {found[0]} journal "
                     f"of version {found[1]}"
                 )
+            for statement in indexes:
+                self.execute(statement)
 
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         with self._translated():

@@ -57,8 +57,9 @@ CREATE TABLE rows (
     PRIMARY KEY (chain_id, oracle, epoch, timestamp)
 ) STRICT, WITHOUT ROWID
 """
-
-
+_ROUNDS: Final = "CREATE INDEX IF NOT EXISTS rounds ON rows (chain_id, oracle, timestamp, epoch)"
+"""Who asks for a row names its time and no epoch. Without it a round that is not there costs a look at every row, and
+SQLite has to be told: it takes the primary key's first two columns to be as good."""
 _FLUSH_TRADES: Final = 4_096
 """Trades packed into one entry, so that waiting for a round does not pile them up."""
 _MAX_PENDING: Final = 256
@@ -101,7 +102,7 @@ class RowJournal(Database):
     """Of one reporter's key (`address`; empty: for reading), for as many oracles as it reports to."""
 
     def __init__(self, path: Path, address: str = "") -> None:
-        super().__init__(path, "reporter", _VERSION, _SCHEMA, durable=True)
+        super().__init__(path, "reporter", _VERSION, _SCHEMA, durable=True, indexes=[_ROUNDS])
         self._address = address
         self._session: int | None = None
         self._seq = 0
@@ -218,7 +219,7 @@ class RowJournal(Database):
     def signed(self, chain_id: int, oracle: str, timestamp: int) -> SignedRow | None:
         """The signed row of a round, of its latest epoch."""
         found = self.execute(
-            "SELECT reporter, epoch, timestamp, prices, r, vs FROM rows"
+            "SELECT reporter, epoch, timestamp, prices, r, vs FROM rows INDEXED BY rounds"
             " WHERE chain_id = ? AND oracle = ? AND timestamp = ? AND address = ? AND r IS NOT NULL"
             " ORDER BY epoch DESC LIMIT 1",
             *(chain_id, oracle, timestamp, self._address),

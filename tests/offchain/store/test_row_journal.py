@@ -58,6 +58,20 @@ def test_claim__round_of_another_key__is_refused(tmp_path):
         claim(other)
 
 
+def test_signed__round_not_there__is_looked_up_in_an_index_in_an_older_file_too(tmp_path, monkeypatch):
+    path = tmp_path / "journal.sqlite"
+    with RowJournal(path, ADDRESS) as journal:
+        journal.execute("DROP INDEX rounds")
+    asked = []
+    with RowJournal(path, ADDRESS) as journal:
+        execute = journal.execute
+        monkeypatch.setattr(journal, "execute", lambda *given: asked.append(given) or execute(*given))
+        assert journal.signed(1, ORACLE, START_S) is None
+        ((query, *values),) = asked
+        ((*_, plan),) = execute(f"EXPLAIN QUERY PLAN {query}", *values).fetchall()
+    assert plan == "SEARCH rows USING INDEX rounds (chain_id=? AND oracle=? AND timestamp=?)"
+
+
 def test_sign__claimed_row__is_found_again_with_its_signature(tmp_path):
     signed = SignedRow(1, ROW, 2**255 + 1, 5)
     with RowJournal(tmp_path / "journal.sqlite", ADDRESS) as journal:
