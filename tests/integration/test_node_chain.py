@@ -225,6 +225,7 @@ ANSWERS = [
     b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "execution reverted: oracle: stale"}}',
     b'{"jsonrpc": "2.0", "id": 1, "error": {"code": 3, "message": "execution reverted", "data": "0x08c379a0ff"}}',
     b'{"jsonrpc": "2.0", "id": 1, "error": {}}',
+    b'{"jsonrpc": "2.0", "id": 1, "result": ' + b"[" * 5_000,
 ]
 
 
@@ -257,16 +258,42 @@ async def ask_with(url: str, test: Callable[[Sender, Rpc], Awaitable[None]]) -> 
         await test(Sender(client, RELAYER_KEY, CONFIG, poll_s=0.01), client)
 
 
-def serve_rpc(answer: bytes, main: Callable[[str], Awaitable[None]]) -> None:
-    """Run `main` against an HTTP server that says `answer` to everything."""
+@pytest.mark.parametrize("target", ["mailto:x", "http://[", "http://127.0.0.1:1/"])
+def test_rpc__endpoint_redirects__is_unreachable_and_nothing_is_followed(target: str):
+    async def test(_: Sender, client: Rpc) -> None:
+        with pytest.raises(ChainUnreachable):
+            await client.ask(client.w3.eth.chain_id)
+
+    serve_rpc(b"", lambda url: ask_with(url, test), status=f"302 Found\r\nLocation: {target}")
+
+
+def test_rpc__endpoint_sends_a_byte_now_and_then__the_next_one_is_asked_in_time(anvil: Anvil):
+    async def main(url: str) -> None:
+        async with Rpc([url, anvil.url], timeout_s=0.5) as client, asyncio.timeout(5):
+            assert await client.ask(client.w3.eth.chain_id) == 31337
+
+    serve_rpc(b" " * 200, main, pause_s=0.1)
+
+
+def serve_rpc(
+    answer: bytes, main: Callable[[str], Awaitable[None]], *, status: str = "200 OK", pause_s: float = 0
+) -> None:
+    """Run `main` against an HTTP server that says `answer` to everything; byte by byte where there is a pause."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
         json.loads(await reader.readexactly(length))
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
-        await writer.drain()
-        writer.close()
+        writer.write(f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(answer)}\r\n\r\n".encode())
+        try:
+            for part in [answer[i : i + 1] for i in range(len(answer))] if pause_s else [answer]:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(pause_s)
+        except ConnectionError:
+            pass  # the client had enough
+        finally:
+            writer.close()
 
     async def both() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
