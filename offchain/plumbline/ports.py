@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side
@@ -94,6 +95,16 @@ class Answer:
     timestamp: int
 
 
+class NoAnswer(StrEnum):
+    """Why the oracle serves nothing for a feed, in words that follow the feed's name."""
+
+    NONE_YET = "has no answer yet"
+    TRIPPED = "is tripped"
+    """By its breaker: rounds that confirm the new level end it, or the owner."""
+    HELD = "is held"
+    """Tripped by hand: no round ends it."""
+
+
 class OracleClient(Protocol):
     """The oracle on chain, as a node sees it."""
 
@@ -103,8 +114,8 @@ class OracleClient(Protocol):
         """(round id, timestamp)."""
         ...
 
-    async def answers(self) -> tuple[Answer | None, ...]:
-        """One per feed; None before its first round and while its breaker is tripped: only rounds change that."""
+    async def answers(self) -> tuple[Answer | NoAnswer, ...]:
+        """One per feed, or why there is none."""
         ...
 
     async def simulate(self, timestamp: int, rows: Sequence[SignedRow]) -> None:

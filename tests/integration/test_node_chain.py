@@ -8,15 +8,18 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from scripts.artifacts import compile_contract
 from tests.helpers.anvil import Anvil, rpc
 from tests.integration.node import RELAYER_KEY, deploy_oracle
 from tests.offchain.fakes import KEYS
+from web3 import Web3
 
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.tx import GWEI, Sender
 from plumbline.config import TxConfig
 from plumbline.errors import ChainError, ChainUnreachable
+from plumbline.ports import NoAnswer
 
 pytestmark = pytest.mark.anvil
 STRANGER = KEYS[6].address
@@ -187,8 +190,20 @@ def test_oracle__config_and_answers__are_the_contracts_own(anvil: Anvil):
             ("USDC/USD", 8, 3, 60, 25),
         ]
         assert list(config.reporters) == reporters
-        assert await oracle.answers() == (None, None)
+        assert await oracle.answers() == (NoAnswer.NONE_YET, NoAnswer.NONE_YET)
         assert await oracle.latest_round() == (0, 0)
+
+    with_sender(anvil.url, test)
+
+
+def test_oracle__feed_tripped_by_hand__is_told_from_one_without_an_answer(anvil: Anvil):
+    address = deploy_oracle(anvil.url, reporters=[key.address for key in KEYS[:5]])
+    w3 = Web3(Web3.HTTPProvider(anvil.url))
+    oracle = w3.eth.contract(address=address, abi=compile_contract("MedianOracle").abi)
+    w3.eth.wait_for_transaction_receipt(oracle.functions.trip(1).transact({"from": w3.eth.accounts[0]}))
+
+    async def test(_: Sender, client: Rpc) -> None:
+        assert await ChainOracle(client, address).answers() == (NoAnswer.NONE_YET, NoAnswer.HELD)
 
     with_sender(anvil.url, test)
 

@@ -15,7 +15,7 @@ from plumbline.core.median import lane_medians
 from plumbline.core.models import Row, SignedRow, Trade
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
-from plumbline.ports import Answer, ChainFeed, OracleConfig
+from plumbline.ports import Answer, ChainFeed, NoAnswer, OracleConfig
 
 ORACLE = "0xC0FFEE254729296a45a3885639AC7E10F9d54979"
 KEYS = tuple(LocalKey(bytes([index]) * 32) for index in range(1, 8))
@@ -118,7 +118,7 @@ class FakeOracle:
         self.trouble: ChainError | None = None
         self.rounds: list[tuple[int, tuple[int, ...], tuple[SignedRow, ...]]] = []
         """(timestamp, medians, rows) of each round submitted."""
-        self._answers: list[Answer | None] = [None] * len(self.current.feeds)
+        self._answers: list[Answer | NoAnswer] = [NoAnswer.NONE_YET] * len(self.current.feeds)
 
     def _ask(self) -> None:
         if self.trouble is not None:
@@ -135,7 +135,7 @@ class FakeOracle:
         self._ask()
         return len(self.rounds), self.rounds[-1][0] if self.rounds else 0
 
-    async def answers(self) -> tuple[Answer | None, ...]:
+    async def answers(self) -> tuple[Answer | NoAnswer, ...]:
         self._ask()
         return tuple(self._answers)
 

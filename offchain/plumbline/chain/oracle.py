@@ -14,10 +14,11 @@ from plumbline.chain.typed_data import pack
 from plumbline.core.median import lane_medians
 from plumbline.core.models import SignedRow
 from plumbline.errors import ChainError, ChainUnreachable
-from plumbline.ports import Answer, ChainFeed, OracleConfig
+from plumbline.ports import Answer, ChainFeed, NoAnswer, OracleConfig
 
-_NO_ANSWER: Final = frozenset({"oracle: no quorum yet", "oracle: tripped"})
-"""MedianOracle's words for a feed that has no answer, and gets one by further rounds only."""
+_NONE_YET: Final = "oracle: no quorum yet"
+_TRIPPED: Final = "oracle: tripped"
+"""MedianOracle's words for a feed that has no answer; the second one for both ways of being tripped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +80,20 @@ class ChainOracle:
         round_id, timestamp = await self._read("latest_round")
         return int(round_id), int(timestamp)
 
-    async def answers(self) -> tuple[Answer | None, ...]:
+    async def answers(self) -> tuple[Answer | NoAnswer, ...]:
         config = await self.config()
         return tuple(await asyncio.gather(*(self._answer(index) for index in range(len(config.feeds)))))
 
-    async def _answer(self, feed: int) -> Answer | None:
+    async def _answer(self, feed: int) -> Answer | NoAnswer:
         try:
             round_id, price, timestamp = await self._read("latest", feed)
         except ChainError as error:
-            if error.reason in _NO_ANSWER:
-                return None
-            raise
+            if error.reason == _NONE_YET:
+                return NoAnswer.NONE_YET
+            if error.reason != _TRIPPED:
+                raise
+            *_, held = await self._read("breaker_state", feed)
+            return NoAnswer.HELD if held else NoAnswer.TRIPPED
         return Answer(int(round_id), int(price), int(timestamp))
 
     async def simulate(self, timestamp: int, rows: Sequence[SignedRow]) -> None:

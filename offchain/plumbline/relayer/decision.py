@@ -8,38 +8,46 @@ from collections.abc import Sequence
 from plumbline.core.median import lane_medians
 from plumbline.core.models import SignedRow
 from plumbline.core.units import MAX_BPS, WAD
-from plumbline.ports import Answer, ChainFeed
+from plumbline.ports import Answer, ChainFeed, NoAnswer
 
 
-def reference(answer: Answer | None, tried: Answer | None, last_timestamp: int) -> Answer | None:
+def reference(answer: Answer | NoAnswer, tried: Answer | None, last_timestamp: int) -> Answer | None:
     """What a new median of a feed is measured against: its answer, or what was last submitted and not taken.
 
-    A feed whose medians the oracle's bounds refuse keeps its old answer. Measured against that, every round would be
-    due, and paid for in vain. `tried` counts only while its round is on chain (`last_timestamp`, the last round's).
+    A feed whose medians the oracle's bounds refuse keeps its old answer, or has none. Measured against that, every
+    round would be due, and paid for in vain. `tried` counts only while its round is on chain (`last_timestamp`, the
+    last round's).
     """
-    if answer is None or tried is None or not answer.timestamp < tried.timestamp <= last_timestamp:
-        return answer
+    served = answer if isinstance(answer, Answer) else None
+    if tried is None or tried.timestamp > last_timestamp or (served and served.timestamp >= tried.timestamp):
+        return served
     return tried
 
 
 def why_due(
-    feeds: Sequence[ChainFeed], answers: Sequence[Answer | None], medians: Sequence[int], timestamp: int
+    feeds: Sequence[ChainFeed],
+    answers: Sequence[Answer | NoAnswer],
+    references: Sequence[Answer | None],
+    medians: Sequence[int],
+    timestamp: int,
 ) -> list[str]:
     """What calls for a round at `timestamp`, in words; empty when nothing does.
 
-    A feed does when it has a median (in its decimals) and no answer yet, or when the median is `deviation_bps` or more
-    away from the answer, or when the answer is `heartbeat_s` or older.
+    A feed does when it has a median (in its decimals) that is `deviation_bps` or more away from its reference, or when
+    that is `heartbeat_s` or older. One without an answer does in every round while its breaker is tripped, for rounds
+    end that; else only once a heartbeat: what the oracle did not take the last time, it hardly takes now.
     """
     reasons = []
-    for feed, answer, median in zip(feeds, answers, medians, strict=True):
+    for feed, answer, known, median in zip(feeds, answers, references, medians, strict=True):
         if not median:
             continue
-        if answer is None:
-            reasons.append(f"{feed.name} has no answer yet")
-        elif abs(median - answer.price) * MAX_BPS >= feed.deviation_bps * answer.price:
-            reasons.append(f"{feed.name} moved {abs(median - answer.price) * MAX_BPS // answer.price} bps")
-        elif timestamp - answer.timestamp >= feed.heartbeat_s:
-            reasons.append(f"{feed.name} is {timestamp - answer.timestamp} s old")
+        if known is None or answer is NoAnswer.TRIPPED:
+            reasons.append(f"{feed.name} {answer}")
+        elif isinstance(answer, Answer) and abs(median - known.price) * MAX_BPS >= feed.deviation_bps * known.price:
+            reasons.append(f"{feed.name} moved {abs(median - known.price) * MAX_BPS // known.price} bps")
+        elif timestamp - known.timestamp >= feed.heartbeat_s:
+            old = "is" if isinstance(answer, Answer) else f"{answer}, and what was tried is"
+            reasons.append(f"{feed.name} {old} {timestamp - known.timestamp} s old")
     return reasons
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from plumbline.ports import Answer
 from plumbline.relayer.service import Relayer
 from plumbline.transport.pages import node_routes
 
@@ -67,8 +68,9 @@ def _feeds(relayer: Relayer) -> list[dict[str, Any]]:
             "heartbeat_s": feed.heartbeat_s,
             "deviation_bps": feed.deviation_bps,
             "median": str(median) if median else None,
-            "answer": answer
-            and {"round_id": answer.round_id, "price": str(answer.price), "timestamp": answer.timestamp},
+            "answer": {"round_id": answer.round_id, "price": str(answer.price), "timestamp": answer.timestamp}
+            if isinstance(answer, Answer)
+            else None,
         }
         for feed, answer, median in rows
     ]

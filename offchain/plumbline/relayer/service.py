@@ -19,7 +19,7 @@ from plumbline.core.median import lane_medians
 from plumbline.core.models import SignedRow
 from plumbline.errors import ChainError, ChainUnreachable, JournalError
 from plumbline.metrics import RelayerMetrics
-from plumbline.ports import Answer, Clock, OracleClient, OracleConfig
+from plumbline.ports import Answer, Clock, NoAnswer, OracleClient, OracleConfig
 from plumbline.relayer.collect import Collector
 from plumbline.relayer.decision import choose_rows, reference, why_due
 from plumbline.store.relays import RelayJournal
@@ -54,7 +54,7 @@ class ChainState:
     config: OracleConfig
     round_id: int
     timestamp: int
-    answers: tuple[Answer | None, ...]
+    answers: tuple[Answer | NoAnswer, ...]
 
 
 class Relayer:
@@ -120,8 +120,7 @@ class Relayer:
         if not any(self.medians):
             log.warning("no quorum", round=timestamp, reporters=reporters)
             return Outcome(timestamp, "no quorum", reporters=reporters)
-        known = [reference(answer, self._tried.get(i), chain.timestamp) for i, answer in enumerate(chain.answers)]
-        why = tuple(why_due(config.feeds, known, self.medians, timestamp))
+        why = tuple(why_due(config.feeds, chain.answers, self._references(chain), self.medians, timestamp))
         if not why:
             return Outcome(timestamp, "not due", reporters=reporters)
         chosen = choose_rows(rows, quorums)
@@ -131,6 +130,9 @@ class Relayer:
             self._tried |= {i: Answer(0, median, timestamp) for i, median in enumerate(medians) if median}
         self._record(config, chosen, why, word, detail)
         return Outcome(timestamp, word, why, detail, reporters)
+
+    def _references(self, chain: ChainState) -> list[Answer | None]:
+        return [reference(answer, self._tried.get(i), chain.timestamp) for i, answer in enumerate(chain.answers)]
 
     async def _submit(self, timestamp: int, rows: Sequence[SignedRow]) -> tuple[str, str]:
         try:
@@ -191,9 +193,11 @@ class Relayer:
         if self.chain_trouble or self.chain is None:
             return self.chain_trouble
         now_s, config = self._clock.now_ms() // 1000, self.chain.config
-        for feed, answer in zip(config.feeds, self.chain.answers, strict=True):
-            if answer is None:
-                return f"{feed.name} has no answer yet"
+        for feed, answer, known in zip(config.feeds, self.chain.answers, self._references(self.chain), strict=True):
+            if answer is NoAnswer.NONE_YET and known is not None:
+                return f"{feed.name} {answer}: the oracle did not take {known.price} in round {known.timestamp}"
+            if isinstance(answer, NoAnswer):
+                return f"{feed.name} {answer}"
             # The state is of the beginning of the last round; a submission may take the next one.
             limit_s = feed.heartbeat_s + 3 * config.period_s
             if now_s - answer.timestamp > limit_s:

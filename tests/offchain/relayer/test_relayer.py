@@ -25,6 +25,7 @@ from tests.offchain.fakes import (
 from plumbline.core.models import SignedRow
 from plumbline.errors import ChainError, ChainUnreachable, PeerError, RowError
 from plumbline.metrics import RelayerMetrics
+from plumbline.ports import Answer, NoAnswer
 from plumbline.relayer.collect import Collector
 from plumbline.relayer.service import Outcome, Relayer
 from plumbline.store.relays import RelayJournal
@@ -264,7 +265,8 @@ def test_round__oracle_refuses_a_feeds_medians__is_not_paid_for_every_period(tmp
         async def submit(self, timestamp: int, rows: Sequence[SignedRow]) -> str:
             before = self._answers[0]
             sent = await super().submit(timestamp, rows)
-            self._answers[0] = before or self._answers[0]
+            if isinstance(before, Answer):
+                self._answers[0] = before
             return sent
 
     oracle = Bounded()
@@ -274,6 +276,35 @@ def test_round__oracle_refuses_a_feeds_medians__is_not_paid_for_every_period(tmp
     outcomes, _ = relay(tmp_path, peers, oracle, times)
     # The first, the move, and then a heartbeat of 60 s later.
     assert [o.timestamp - T for o in outcomes if o.word == "submitted"] == [0, PERIOD_S, PERIOD_S + 60]
+
+
+@pytest.mark.parametrize(
+    ("silence", "submitted", "unready"),
+    [
+        (NoAnswer.HELD, [0, 60], "BTC/USD is held"),
+        (
+            NoAnswer.NONE_YET,
+            [0, 60],
+            f"BTC/USD has no answer yet: the oracle did not take 3200000000000 in round {T + 60}",
+        ),
+        (NoAnswer.TRIPPED, [n * PERIOD_S for n in range(16)], "BTC/USD is tripped"),
+    ],
+)
+def test_round__feed_gets_no_answer__is_paid_for_once_a_heartbeat_unless_rounds_can_confirm_it(
+    tmp_path, silence, submitted, unready
+):
+    class Silent(FakeOracle):
+        """Takes a round, but nothing of the first feed."""
+
+        async def answers(self) -> tuple[Answer | NoAnswer, ...]:
+            return silence, *(await super().answers())[1:]
+
+    times = [T + n * PERIOD_S for n in range(16)]
+    rows = {t: (2_000_000_000_000 + (t - T) * 20_000_000_000, USDC) for t in times}
+    peers = [FakePeer(f"p{i}", {t: signed_row(i, t, rows[t]) for t in times}) for i in (1, 2, 3)]
+    outcomes, relayer = relay(tmp_path, peers, Silent(), times)
+    assert [o.timestamp - T for o in outcomes if o.word == "submitted"] == submitted
+    assert relayer.unready() == unready
 
 
 def test_unready__feed_older_than_its_heartbeat_allows__says_which(tmp_path):

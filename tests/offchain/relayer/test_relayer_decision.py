@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plumbline.core.median import lane_medians
 from plumbline.core.models import Row, SignedRow
-from plumbline.ports import Answer, ChainFeed
+from plumbline.ports import Answer, ChainFeed, NoAnswer
 from plumbline.relayer.decision import choose_rows, reference, why_due
 
 FEED = ChainFeed("BTC/USD", 8, 3, 60, 25)
@@ -49,14 +50,34 @@ def test_choose_rows__any_rows__every_quorum_of_all_of_them_is_kept_and_none_can
         assert any(wish and not median for wish, median in zip(wanted, lane_medians(rest, quorums), strict=True))
 
 
+def due(answer: Answer, median: int, timestamp: int) -> list[str]:
+    return why_due([FEED], [answer], [answer], [median], timestamp)
+
+
 def test_why_due__median_absent__calls_for_nothing_however_old_the_answer_is():
-    assert why_due([FEED], [Answer(1, 100, 0)], [0], 10_000) == []
-    assert why_due([FEED], [None], [0], 10_000) == []
+    assert due(Answer(1, 100, 0), 0, 10_000) == []
+    assert why_due([FEED], [NoAnswer.TRIPPED], [None], [0], 10_000) == []
 
 
 def test_why_due__both_moved_and_old__says_the_move():
-    assert why_due([FEED], [Answer(1, 10_000, 0)], [10_030], 100) == ["BTC/USD moved 30 bps"]
-    assert why_due([FEED], [Answer(1, 10_000, 0)], [10_000], 100) == ["BTC/USD is 100 s old"]
+    assert due(Answer(1, 10_000, 0), 10_030, 100) == ["BTC/USD moved 30 bps"]
+    assert due(Answer(1, 10_000, 0), 10_000, 100) == ["BTC/USD is 100 s old"]
+
+
+@pytest.mark.parametrize("silence", NoAnswer)
+def test_why_due__no_answer_and_nothing_tried__calls_for_a_round_and_says_why(silence):
+    assert why_due([FEED], [silence], [None], [10_000], 100) == [f"BTC/USD {silence}"]
+
+
+@pytest.mark.parametrize("silence", [NoAnswer.NONE_YET, NoAnswer.HELD])
+def test_why_due__tried_and_not_taken__waits_for_the_heartbeat_however_far_it_moves(silence):
+    tried = Answer(0, 10_000, 100)
+    assert why_due([FEED], [silence], [tried], [20_000], 159) == []
+    assert why_due([FEED], [silence], [tried], [20_000], 160) == [f"BTC/USD {silence}, and what was tried is 60 s old"]
+
+
+def test_why_due__breaker_tripped__calls_for_every_round():
+    assert why_due([FEED], [NoAnswer.TRIPPED], [Answer(0, 10_000, 100)], [10_000], 101) == ["BTC/USD is tripped"]
 
 
 def test_reference__tried_round_vanished_from_the_chain__the_answer_counts_again():
@@ -64,4 +85,6 @@ def test_reference__tried_round_vanished_from_the_chain__the_answer_counts_again
     assert reference(answer, tried, 60) is tried
     assert reference(answer, tried, 55) is answer
     assert reference(Answer(2, 200, 60), tried, 60).round_id == 2
-    assert reference(None, tried, 60) is None
+    assert reference(NoAnswer.HELD, tried, 60) is tried
+    assert reference(NoAnswer.HELD, tried, 55) is None
+    assert reference(NoAnswer.NONE_YET, None, 60) is None
