@@ -5,7 +5,8 @@ PlumblineError
 |-- ConfigError        a file or setting is wrong: names the file, the key and what is expected
 |-- SourceError        a venue could not be reached or understood
 |-- ChainError         the node or the contract said no; `reason` is the revert reason when there is one
-|   `-- ChainUnreachable   the RPC endpoint did not answer
+|   |-- ChainUnreachable   the RPC endpoint did not answer
+|   `-- MinedRevert        (chain/tx.py) a transaction failed on chain, and its gas is paid
 |-- JournalError       the journal refused (a second row for one round, a damaged file)
 |-- PeerError          a peer did not answer, or not with a row; `kind` is one word for counters
 `-- RowError           a signed row is malformed, foreign or wrongly signed; `kind` is one word for counters

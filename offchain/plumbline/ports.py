@@ -158,16 +158,19 @@ class ParitySnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ParityReceipt:
-    """What a mined trade brought."""
+    """What a mined trade brought; one that reverted brought nothing, and cost its gas."""
 
     tx_hash: str
     block: int
     side: Side
     shares: int
+    """0 when it reverted."""
     profit: int
     """In the quote token's smallest units at the oracle's prices, before gas."""
     gas_used: int
     gas_price_wei: int
+    reverted: str = ""
+    """Why it did; empty for a trade that went through."""
 
 
 class ParityVenue(Protocol):
@@ -184,9 +187,12 @@ class ParityVenue(Protocol):
         ...
 
     async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
-        """Send the trade with room for `gas`; returns once it is mined."""
+        """Send the trade with room for `gas`; returns once it is mined, reverted or not."""
         ...
 
     async def receipts_since(self, block: int) -> list[ParityReceipt]:
-        """Every trade of this keeper's arbitrageur in that block or later; of all blocks when there is none so high."""
+        """Every trade of this keeper's arbitrageur in that block or later; of all blocks when there is none so high.
+
+        Without those that reverted: they leave no event.
+        """
         ...

@@ -247,24 +247,26 @@ async def run(url: str, minutes: int) -> Bench:
 
 
 def figures(day: Day, journal: TradeJournal, pushes: int) -> Bench:
-    bench, premiums, trades, start, end = Bench("market"), day.premiums, journal.trades(), day.opening, day.market()
+    bench, premiums, sent, start, end = Bench("market"), day.premiums, journal.trades(), day.opening, day.market()
+    trades = [each for each in sent if not each.reverted]
     bench.add("blocks after the keeper's turn, inside", 100 * mean(premiums.answered), "%", ">= 99")
     bench.add("all blocks, inside", 100 * mean(premiums.every), "%")
     bench.add("all blocks", len(premiums.every), "")
     bench.add("blocks without a served price", premiums.unpriced, "")
     bench.add("mean distance from NAV", mean(premiums.distances), "bps")
     bench.add("pushes of 0.5 to 3 %", pushes, "", f">= {len(premiums.every) // BLOCKS_A_MINUTE}")
-    # What each trade brought in the quote token, at the quote's price at the end of the day.
+    # What each trade brought in the quote token, at the quote's price at the end of the day; gas of reverted ones too.
     usd = float(end.tokens[end.quote].usd)
     bench.add("trades", len(trades), "")
-    bench.add("profit of the trades, net of gas", sum(t.net for t in trades) * usd, "USD", ">= 1")
-    bench.add("gas paid", sum(t.gas_cost for t in trades) * usd, "USD")
-    bench.add("worst single trade, net of gas", min(t.net for t in trades) * usd, "USD", ">= 0")
+    bench.add("profit of the trades, net of gas", sum(t.net for t in sent) * usd, "USD", ">= 1")
+    bench.add("gas paid", sum(t.gas_cost for t in sent) * usd, "USD")
+    bench.add("worst single trade, net of gas", min(t.net for t in sent) * usd, "USD", ">= 0")
     bench.add("largest miss of sizing", max(abs(t.profit - t.expected) for t in trades) * usd, "USD", "<= 0.01")
     for side in Side:
         gas = [trade.gas_used for trade in trades if trade.side is side]
         bench.add(f"gas of a {side} taken, four components", mean(gas), "gas")
     bench.add("turns that were refused", day.outcomes.count(Outcome.REFUSED), "")
+    bench.add("trades that reverted on chain", len(sent) - len(trades), "")
     bench.add("turns without inventory", day.outcomes.count(Outcome.NO_INVENTORY), "")
     bench.add("inventory, against holding it", float(worth(end, end) - worth(start, end)), "USD")
     return bench

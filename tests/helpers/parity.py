@@ -88,7 +88,7 @@ class FakeVenue:
     gas: int = 400_000
     gas_price_wei: int = GWEI // 10
     rival: ParityTrade | None = None
-    """Traded by somebody else between the simulation and the keeper's own trade."""
+    """Traded by somebody else between the simulation and the keeper's own trade, which reverts then."""
     failures: list[ChainError | None] = field(default_factory=list)
     executed: list[ParityTrade] = field(default_factory=list)
     receipts: list[ParityReceipt] = field(default_factory=list)
@@ -96,6 +96,7 @@ class FakeVenue:
     """So many of the next trades are mined, but the keeper never hears of it."""
     traded: asyncio.Event = field(default_factory=asyncio.Event)
     simulated: int = 0
+    reverted: int = 0
 
     async def head(self) -> bytes:
         self._fail()
@@ -116,7 +117,13 @@ class FakeVenue:
         if self.rival is not None:
             self._apply(self.rival)
             self.rival = None
-        done = self._checked(trade, min_profit)
+        try:
+            done = self._checked(trade, min_profit)
+        except ChainError as error:
+            self.block += 1
+            self.reverted += 1
+            tx_hash = f"0xbad{self.reverted:061x}"
+            return ParityReceipt(tx_hash, self.block, trade.side, 0, 0, self.gas, self.gas_price_wei, error.reason)
         self._apply(done)
         self.executed.append(done)
         self.traded.set()

@@ -167,6 +167,21 @@ def test_sizing__every_other_size_on_the_real_contracts__earns_no_more(stage, tm
     asyncio.run(main())
 
 
+def test_execute__reverts_when_mined__tells_the_gas_and_the_reason(stage, tmp_path):
+    async def main() -> None:
+        async with playing(*stage, tmp_path) as market:
+            await market.trader.push(200)
+            trade = best_trade((await market.venue.snapshot()).market)
+            before_wei = market.chain.web3.eth.get_balance(cast.address("keeper"))
+            lost = await market.venue.execute(trade, 10**30, 1_000_000)
+            assert (lost.side, lost.shares, lost.profit) == (trade.side, 0, 0)
+            assert lost.reverted == "arbitrageur: profit too small"
+            paid_wei = before_wei - market.chain.web3.eth.get_balance(cast.address("keeper"))
+            assert lost.gas_used * lost.gas_price_wei == paid_wei > 0
+
+    asyncio.run(main())
+
+
 def test_keeper__oracle_grows_stale__stops_trading_until_the_next_round(stage, tmp_path):
     async def main() -> None:
         async with playing(*stage, tmp_path) as market:

@@ -13,7 +13,7 @@ from web3.types import TxReceipt
 from plumbline.chain.erc20 import ChainToken
 from plumbline.chain.pool import ChainPool, find_pool
 from plumbline.chain.rpc import Rpc
-from plumbline.chain.tx import GWEI, Sender
+from plumbline.chain.tx import GWEI, MinedRevert, Sender
 from plumbline.chain.vault import ChainVault, VaultTerms, scale
 from plumbline.config import KeeperConfig
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token
@@ -94,7 +94,10 @@ class ChainParity:
     async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
         call = self._call(trade, min_profit)
         data = self._arbitrageur.encode_abi(call.abi_element_identifier, args=list(call.args))
-        receipt = await self._sender.send(str(self._arbitrageur.address), data, gas=gas)
+        try:
+            receipt = await self._sender.send(str(self._arbitrageur.address), data, gas=gas)
+        except MinedRevert as error:
+            return _receipt(error.receipt, trade.side, 0, 0, error.reason)
         return self._read_receipt(receipt)
 
     async def receipts_since(self, block: int) -> list[ParityReceipt]:
@@ -116,15 +119,7 @@ class ChainParity:
                 f"transaction {receipt['transactionHash'].to_0x_hex()}: expected one trade, got {len(found)}"
             )
         side, said = found[0]
-        return ParityReceipt(
-            tx_hash=receipt["transactionHash"].to_0x_hex(),
-            block=receipt["blockNumber"],
-            side=side,
-            shares=said["shares"],
-            profit=said["profit"],
-            gas_used=receipt["gasUsed"],
-            gas_price_wei=receipt["effectiveGasPrice"],
-        )
+        return _receipt(receipt, side, said["shares"], said["profit"])
 
     def _call(self, trade: ParityTrade, min_profit: int) -> Any:
         config = self._config
@@ -182,6 +177,19 @@ class ChainParity:
 
     async def _bound(self, name: str) -> Any:
         return await self._rpc.ask(self._arbitrageur.functions[name]().call())
+
+
+def _receipt(mined: TxReceipt, side: Side, shares: int, profit: int, reverted: str = "") -> ParityReceipt:
+    return ParityReceipt(
+        tx_hash=mined["transactionHash"].to_0x_hex(),
+        block=mined["blockNumber"],
+        side=side,
+        shares=shares,
+        profit=profit,
+        gas_used=mined["gasUsed"],
+        gas_price_wei=mined["effectiveGasPrice"],
+        reverted=reverted,
+    )
 
 
 def _place(log: Any) -> tuple[int, int]:

@@ -46,6 +46,14 @@ class Fees:
         return Fees(max(self.max_fee, other.max_fee), max(self.priority_fee, other.priority_fee))
 
 
+class MinedRevert(ChainError):
+    """A transaction of ours failed on chain: its gas is paid."""
+
+    def __init__(self, receipt: TxReceipt, reason: str) -> None:
+        super().__init__(f"transaction {receipt['transactionHash'].to_0x_hex()} reverted: {reason}", reason)
+        self.receipt = receipt
+
+
 class Sender:
     """Sends one transaction after the other for `key`; safe to call from several tasks."""
 
@@ -67,7 +75,8 @@ class Sender:
         gas: limit; None estimates it, and raises what the estimate reverted with before anything is sent.
 
         Raises:
-            ChainError: reverted (`reason`), not mined within the deadline, or dearer than the configured cap.
+            MinedRevert: it reverted on chain.
+            ChainError: would revert (`reason`), not mined within the deadline, or dearer than the configured cap.
             ChainUnreachable: no endpoint answers; the transaction may or may not be mined.
         """
         eth = self._rpc.w3.eth
@@ -83,7 +92,7 @@ class Sender:
             receipt = await self._see_through(unsigned | {"type": 2})
         if receipt["status"] != 1:
             reason = await self._failure(call)
-            raise ChainError(f"transaction {receipt['transactionHash'].to_0x_hex()} reverted: {reason}", reason)
+            raise MinedRevert(receipt, reason)
         return receipt
 
     async def _same_chain(self) -> int:

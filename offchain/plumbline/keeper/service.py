@@ -34,6 +34,10 @@ TYPICAL_GAS: Final = 450_000
 """What a trade over four components takes: a first guess, replaced by each trade's own figure."""
 _GAS_MARGIN_PERCENT: Final = 20
 """Added to the estimate as the limit: the state may differ by the time the trade lands."""
+MAX_REVERTS: Final = 3
+"""Reverted in a row, each of them paid for in vain: somebody is quicker all the time, or something is wrong ..."""
+PAUSE_BLOCKS: Final = 20
+"""... so the keeper sits out so many blocks, then tries again."""
 _UNLIMITED: Final = 1 << 120
 _RECENT: Final = 20
 
@@ -52,7 +56,11 @@ class Outcome(StrEnum):
     NO_PRICE = "no price"
     """The oracle serves no price: too old, tripped, paused."""
     REFUSED = "refused"
-    """The simulation or the transaction reverted: somebody was quicker."""
+    """The simulation reverted: somebody was quicker."""
+    REVERTED = "reverted"
+    """The transaction reverted on chain: somebody was quicker still, and its gas is paid."""
+    PAUSED = "paused"
+    """Too many transactions reverted one after the other; nothing is tried for some blocks."""
     TRADED = "traded"
 
 
@@ -76,6 +84,10 @@ class Keeper:
         self.outcome: Outcome | None = None
         self._seen: bytes | None = None
         self._typical_gas = TYPICAL_GAS
+        self._reverts = 0
+        """In a row."""
+        self._pause = 0
+        """Blocks still to sit out: counted, as the number of a block starts anew with a restarted chain."""
         self._trouble = ""
         """What the chain failed with last; empty while it answers."""
         self._reason = ""
@@ -129,6 +141,7 @@ class Keeper:
             self._reason = error.reason
             return Outcome.NO_PRICE
         await self._catch_up(snapshot)
+        paused, self._pause = self._pause > 0, max(self._pause - 1, 0)
         market = snapshot.market
         self.metrics.block.set(snapshot.block)
         self.metrics.premium.set(float(market.premium))
@@ -136,6 +149,8 @@ class Keeper:
         self.metrics.turn_time.observe(time.perf_counter() - began)
         floor = self._floor(snapshot, self._typical_gas)
         if trade is not None and trade.profit >= floor:
+            if paused:
+                return Outcome.PAUSED
             return await self._trade(snapshot, trade)
         wanted = best_trade(market.with_inventory(_UNLIMITED))
         if wanted is not None and wanted.profit >= floor:
@@ -156,9 +171,19 @@ class Keeper:
                 raise
             log.info("trade refused", side=str(trade.side), shares=trade.shares, reason=error.reason)
             return Outcome.REFUSED
-        self._typical_gas = receipt.gas_used
         self._write_down(snapshot, receipt, trade.profit)
+        if receipt.reverted:
+            self._count_revert(receipt)
+            return Outcome.REVERTED
+        self._reverts = 0
+        self._typical_gas = receipt.gas_used
         return Outcome.TRADED
+
+    def _count_revert(self, receipt: ParityReceipt) -> None:
+        self._reverts += 1
+        if self._reverts == MAX_REVERTS:
+            self._reverts, self._pause = 0, PAUSE_BLOCKS
+        log.warning("trade reverted", reason=receipt.reverted, tx=receipt.tx_hash, pause_blocks=self._pause)
 
     async def _catch_up(self, snapshot: ParitySnapshot) -> None:
         """After a start and after trouble: writes down the trades that were mined while nobody looked."""
@@ -197,9 +222,12 @@ class Keeper:
 
     def _count(self, market: ParityMarket, trade: TradeRecord) -> None:
         usd = float(market.tokens[market.quote].usd)
+        self.metrics.gas.inc(trade.gas_cost * usd)
+        if trade.reverted:
+            self.metrics.reverts.inc()
+            return
         self.metrics.trades.labels(trade.side).inc()
         self.metrics.profit.inc(trade.profit * usd)
-        self.metrics.gas.inc(trade.gas_cost * usd)
         log.info(
             "traded",
             side=str(trade.side),
@@ -219,7 +247,7 @@ class Keeper:
             return "no block seen yet"
         if self.outcome is Outcome.NO_PRICE:
             return f"{self.outcome}: {self._reason}"
-        return str(self.outcome) if self.outcome is Outcome.NO_INVENTORY else ""
+        return str(self.outcome) if self.outcome in (Outcome.NO_INVENTORY, Outcome.PAUSED) else ""
 
     def status(self) -> Mapping[str, Any]:
         """For the page and the demo: premium and band in millionths, amounts in smallest units."""
@@ -236,6 +264,7 @@ class Keeper:
             "band_ppm": [round(low * PPM), round(high * PPM)],
             "inventory": [token.held for token in market.tokens],
             "trades": [
-                {"side": trade.side, "profit": trade.profit, "gas_cost": trade.gas_cost} for trade in self.recent
+                {"side": each.side, "profit": each.profit, "gas_cost": each.gas_cost, "reverted": each.reverted}
+                for each in self.recent
             ],
         }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The keeper's journal: every trade that was mined, with what it brought and what it cost."""
+"""The keeper's journal: every trade that was mined, reverted ones too, with what it brought and what it cost."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class TradeRecord:
     """Time of the block the decision was made on; of a trade found later, of the block it was found on."""
     side: Side
     shares: int
+    """0 when it reverted."""
     expected: int | None
     """What sizing said the profit would be; None for a trade found later."""
     profit: int
@@ -46,12 +47,17 @@ class TradeRecord:
     """The gas at the configured price of the gas token."""
 
     @property
+    def reverted(self) -> bool:
+        return self.shares == 0
+
+    @property
     def net(self) -> int:
         return self.profit - self.gas_cost
 
 
 class TradeJournal:
-    """Append only; one file per keeper. What a power cut takes from its end is still on the chain, as events."""
+    """Append only; one file per keeper. What a power cut takes from its end is still on the chain,
+    as events; but for reverted trades, which leave none."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, "keeper", 1, _SCHEMA, durable=False)

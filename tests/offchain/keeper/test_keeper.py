@@ -17,7 +17,7 @@ from plumbline.core.arbitrage import Side, band, best_trade
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.keeper.pages import keeper_app
-from plumbline.keeper.service import Keeper, KeeperRules, Outcome
+from plumbline.keeper.service import MAX_REVERTS, PAUSE_BLOCKS, Keeper, KeeperRules, Outcome
 from plumbline.store.trades import TradeJournal
 
 HELD = 10**13
@@ -116,13 +116,51 @@ def test_turn__inventory_for_a_part__trades_that_part(journal):
     assert 0 < venue.executed[0].shares < best_trade(venue_at(150).market).shares
 
 
-def test_turn__somebody_is_quicker__reverts_and_goes_on(journal):
+def test_turn__somebody_is_quicker__reverts_writes_its_gas_down_and_goes_on(journal):
     venue = venue_at(150)
     venue.rival = best_trade(venue.market)
     keeper = keeper_of(venue, journal)
-    assert asyncio.run(keeper.turn()) is Outcome.REFUSED
-    assert journal.trades() == []
+    assert asyncio.run(keeper.turn()) is Outcome.REVERTED
+    (lost,) = journal.trades()
+    assert lost.reverted
+    assert (lost.shares, lost.profit, lost.gas_cost, lost.net) == (0, 0, 65_980, -65_980)
+    assert [each["reverted"] for each in keeper.status()["trades"]] == [True]
+    shown = keeper.metrics.render().decode()
+    assert "plumbline_keeper_reverts_total 1.0" in shown
+    assert "plumbline_keeper_gas_usd_total 0.064" in shown
+    assert "plumbline_keeper_trades_total{" not in shown
     assert asyncio.run(keeper.turn()) is Outcome.INSIDE
+
+
+def test_turn__simulation_reverts__costs_nothing_and_is_not_written_down(journal):
+    venue = venue_at(150)
+    venue.failures = [None, ChainError("reverted", "arbitrageur: loss")]
+    # The first look of a first start also asks for earlier trades.
+    venue.failures.insert(1, None)
+    assert asyncio.run(keeper_of(venue, journal).turn()) is Outcome.REFUSED
+    assert journal.trades() == []
+
+
+def test_turn__several_reverts_in_a_row__pauses_for_some_blocks_and_tries_again(journal):
+    venue = venue_at(150)
+    keeper = keeper_of(venue, journal)
+
+    def turns(count: int) -> list[Outcome]:
+        outcomes = []
+        for _ in range(count):
+            before = venue.market
+            venue.rival = best_trade(before)
+            outcomes.append(asyncio.run(keeper.turn()))
+            venue.market = before
+        return outcomes
+
+    assert turns(MAX_REVERTS) == [Outcome.REVERTED] * MAX_REVERTS
+    assert turns(PAUSE_BLOCKS) == [Outcome.PAUSED] * PAUSE_BLOCKS
+    assert keeper.unready() == "paused"
+    assert turns(1) == [Outcome.REVERTED]
+    venue.rival = None
+    assert asyncio.run(keeper.turn()) is Outcome.TRADED
+    assert len(journal.trades()) == MAX_REVERTS + 2
 
 
 def test_look__same_block__takes_one_turn(journal):
