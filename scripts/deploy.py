@@ -7,12 +7,17 @@ APE_FOUNDRY_HOST=http://127.0.0.1:8546 before the command.
 
 from __future__ import annotations
 
+import os
+from typing import Final
+
 import click
 from ape import networks
 
 from scripts.deployment import record, steps
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain, DeployError
+
+NETWORK: Final = "ethereum:local:foundry"
 
 
 def main() -> None:
@@ -29,4 +34,7 @@ def main() -> None:
     written = record.write(chain, path)
     for key, deployed in written.contracts.items():
         click.echo(f"{key:22} {deployed.address}  {deployed.contract}")
-    click.echo(f"\nwritten to {path.parent.name}/{path.name}; next: ape console --network {provider.network_choice}")
+    host = os.environ.get("APE_FOUNDRY_HOST")
+    where = f"APE_FOUNDRY_HOST={host} " if host else ""
+    click.echo(f"\nwritten to {path.parent.name}/{path.name}; next:")
+    click.echo(f"  {where}scripts/run ape console --network {NETWORK}")
