@@ -29,7 +29,8 @@ SpeedOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", envvar="DEMO_SEED", min=0, help="The same seed, the same market.")]
 PortOption = Annotated[
-    int | None, typer.Option("--port", envvar="DEMO_PORT", help="Of the local chain; without it, a free one.")
+    int | None,
+    typer.Option("--port", envvar="DEMO_PORT", min=0, max=65_535, help="Of the local chain; without it, a free one."),
 ]
 FolderOption = Annotated[
     Path, typer.Option("--folder", envvar="DEMO_FOLDER", help="Configs, keys, journals and logs of the run go below.")

@@ -13,7 +13,7 @@ volume is rounded away.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
@@ -85,7 +85,7 @@ def read_bars(path: Path, start_s: int, end_s: int) -> list[Bar]:
     Raises:
         ConfigError: no such file, no Parquet reader installed, or not a recording of bars.
     """
-    table = _read_table(path, start_s, end_s)
+    table = _read_table(path, COLUMNS, [("t", ">=", start_s), ("t", "<", end_s)])
     columns: list[list[Any]] = [table.column(name).to_pylist() for name in COLUMNS]
     try:
         symbols = {symbol: canonical_symbol(symbol) for symbol in set(columns[1])}
@@ -98,6 +98,21 @@ def read_bars(path: Path, start_s: int, end_s: int) -> list[Bar]:
     return sorted(bars, key=lambda bar: (bar.start_s, bar.venue, bar.symbol))
 
 
+def covered_s(path: Path) -> tuple[int, int]:
+    """When the first bar of a recording opens, and when its last one does.
+
+    Raises:
+        ConfigError: as `read_bars`, or a recording without any bar.
+    """
+    opened = _read_table(path, ("t",)).column("t")
+    if not len(opened):
+        raise ConfigError(f"{path}: expected at least one bar")
+    from pyarrow import compute  # type: ignore[import-untyped]
+
+    found = compute.min_max(opened).as_py()
+    return found["min"], found["max"]
+
+
 def trades_by_minute(bars: Iterable[Bar]) -> dict[int, list[Trade]]:
     """The trades known at each bar end, keyed by that second; minutes without any trade are absent."""
     minutes: dict[int, list[Trade]] = defaultdict(list)
@@ -108,16 +123,16 @@ def trades_by_minute(bars: Iterable[Bar]) -> dict[int, list[Trade]]:
     return dict(minutes)
 
 
-def _read_table(path: Path, start_s: int, end_s: int) -> Any:
+def _read_table(path: Path, columns: Sequence[str], filters: list[tuple[str, str, int]] | None = None) -> Any:
     if not path.is_file():
         raise ConfigError(f"{path}: no such recording; expected a Parquet file of one-minute bars")
     try:
-        from pyarrow import ArrowInvalid, parquet  # type: ignore[import-untyped]
+        from pyarrow import ArrowInvalid, parquet
     except ImportError as error:
         raise ConfigError(
             f"{path}: expected pyarrow to read it with (pip install 'plumbline[recorded]'): {error}"
         ) from error
     try:
-        return parquet.read_table(path, columns=list(COLUMNS), filters=[("t", ">=", start_s), ("t", "<", end_s)])
+        return parquet.read_table(path, columns=list(columns), filters=filters)
     except ArrowInvalid as error:
         raise ConfigError(f"{path}: expected Parquet with the columns {', '.join(COLUMNS)}: {error}") from error

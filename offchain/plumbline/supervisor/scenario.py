@@ -70,12 +70,13 @@ def live() -> Scenario:
 
 
 def recorded(data: Path | None, start: datetime = RECORDED_START, speed: float = RECORDED_SPEED) -> Scenario:
-    """Raises ConfigError when the recording is not where it should be."""
+    """Raises ConfigError when the recording is not where it should be, or does not cover `start`."""
     if data is None:
         raise ConfigError("DEMO_MARKET=recorded needs DEMO_DATA=<folder with the recording>; see docs/architecture.md")
     found = sorted(data.rglob(RECORDING)) if data.is_dir() else []
     if not found:
         raise ConfigError(f"DEMO_DATA={data}: expected a folder that holds a recording named {RECORDING}")
+    _check_covered(found[0], start)
     return Scenario(
         MarketKind.RECORDED,
         feeds.RECORDED,
@@ -90,3 +91,14 @@ def recorded(data: Path | None, start: datetime = RECORDED_START, speed: float =
         push_s=60,
         market_age_s=180,
     )
+
+
+def _check_covered(recording: Path, start: datetime) -> None:
+    from plumbline.replay.bars import covered_s
+
+    first, last = (datetime.fromtimestamp(at_s, UTC) for at_s in covered_s(recording))
+    if not first <= start <= last:
+        # To the day when that tells them apart, else to the minute.
+        exact = start.date() in (first.date(), last.date())
+        shown = [f"{at:%Y-%m-%dT%H:%M}" if exact else f"{at:%Y-%m-%d}" for at in (start, first, last)]
+        raise ConfigError(f"DEMO_START={shown[0]}: the recording covers {shown[1]} to {shown[2]}")

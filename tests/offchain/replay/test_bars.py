@@ -10,7 +10,7 @@ import pytest
 from plumbline.core.models import Trade
 from plumbline.core.units import WAD
 from plumbline.errors import ConfigError
-from plumbline.replay.bars import Bar, canonical_symbol, read_bars, trades_by_minute, wad_of_double
+from plumbline.replay.bars import COLUMNS, Bar, canonical_symbol, covered_s, read_bars, trades_by_minute, wad_of_double
 
 
 def write_recording(path: Path, **changes: list) -> Path:
@@ -50,6 +50,13 @@ def test_wad_of_double__takes_the_printed_decimal__not_the_binary_fraction():
     assert wad_of_double(1e-05) == 10**13
     assert wad_of_double(0.1 + 0.2) == 300_000_000_000_000_040
     assert wad_of_double(1.25e-18) == 1
+
+
+def test_covered_s__is_where_the_first_and_the_last_bar_open__in_whatever_order(tmp_path):
+    assert covered_s(write_recording(tmp_path / "bars.parquet")) == (60, 120)
+    empty = write_recording(tmp_path / "empty.parquet", **{name: [] for name in COLUMNS})
+    with pytest.raises(ConfigError, match=r"empty\.parquet: expected at least one bar"):
+        covered_s(empty)
 
 
 def test_read_bars__orders_by_time_venue_symbol_and_keeps_the_window(tmp_path):

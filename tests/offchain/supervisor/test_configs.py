@@ -7,7 +7,9 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from plumbline.config import KeeperConfig, RelayerConfig, ReplayConfig, ReporterConfig, TraderConfig, load
 from plumbline.errors import ConfigError
@@ -20,10 +22,15 @@ CONTRACTS = {name: f"0x{index:040x}" for index, name in enumerate(NAMES, 1)}
 CLOCK = {"kind": "market", "market_origin_ms": 1_678_521_600_000, "wall_origin_ms": 1_800_000_000_000, "speed": 30.0}
 
 
+def at_s(*date: int) -> int:
+    return int(datetime(*date, tzinfo=UTC).timestamp())
+
+
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "bars_1m_2023-03-01_2023-03-13.parquet").touch()
+    bars = pa.table({"t": [at_s(2023, 3, 13, 23, 59), at_s(2023, 3, 1)]})
+    parquet.write_table(bars, tmp_path / "deep" / "bars_1m_2023-03-01_2023-03-13.parquet")
     return tmp_path
 
 
@@ -82,6 +89,24 @@ def test_recorded__no_folder__says_which_variable_is_missing() -> None:
 def test_recorded__a_folder_without_a_recording__says_what_is_expected_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"DEMO_DATA={tmp_path}: expected a folder that holds a recording"):
         scenario.recorded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ((1999, 1, 1), "DEMO_START=1999-01-01: the recording covers 2023-03-01 to 2023-03-13"),
+        ((2023, 3, 14), "DEMO_START=2023-03-14: the recording covers 2023-03-01 to 2023-03-13"),
+    ],
+)
+def test_recorded__a_start_outside_the_recording__says_what_it_covers(recording, start, message) -> None:
+    with pytest.raises(ConfigError) as caught:
+        scenario.recorded(recording, datetime(*start, tzinfo=UTC))
+    assert str(caught.value) == message
+
+
+def test_recorded__the_first_and_the_last_minute__are_inside(recording) -> None:
+    for start in (datetime(2023, 3, 1, tzinfo=UTC), datetime(2023, 3, 13, 23, 59, tzinfo=UTC)):
+        assert scenario.recorded(recording, start).start_ms == round(start.timestamp() * 1000)
 
 
 @pytest.mark.parametrize(("speed", "block_s"), [(1, 1), (2, 1), (30, 15), (120, 60)])
