@@ -25,6 +25,7 @@ from plumbline.chain.rpc import Rpc
 from plumbline.clock import MarketClock
 from plumbline.errors import ChainError, PlumblineError
 from plumbline.ports import Clock
+from plumbline.supervisor import view
 from plumbline.supervisor.anvil import Anvil
 from plumbline.supervisor.block_clock import BlockClock
 from plumbline.supervisor.configs import Run, reporters
@@ -41,6 +42,8 @@ SETTLE_S: Final = 8
 SETTLE_LIMIT_S: Final = 20
 """... and at most in so long, on a machine that is busy with other things."""
 LOOK_S: Final = 0.5
+_STEPS: Final = {"deploy": "deploying the contracts", "open-market": "opening the pool at NAV"}
+"""What a step of `scripts.deployment` does, in words."""
 
 Show = Callable[[Snapshot, dict[str, str]], None]
 Say = Callable[[str], None]
@@ -58,15 +61,20 @@ class Outcome:
     in_band: bool
     fault: str = ""
     """What ended the run before its time; empty for a run that was asked to end."""
+    venues_out: str = ""
+    """The venues that were not connected at the end, and why."""
 
     def failures(self) -> list[str]:
-        """Why the run is no success; empty when it is."""
-        reasons = [self.fault] if self.fault else []
-        if self.rounds == 0:
-            reasons.append("no round was published")
-        if self.trades == 0:
-            reasons.append("no arbitrage was made")
-        if not self.in_band:
+        """Why the run is no success; empty when it is. What only follows from a fault or from no round is not said."""
+        if self.fault or self.rounds == 0:
+            reasons = [self.fault or "no round was published"]
+            if self.rounds == 0 and self.venues_out:
+                reasons.append(f"venues out: {self.venues_out}")
+            return reasons
+        reasons = [] if self.trades else ["no arbitrage was made"]
+        if self.premium_ppm is None:
+            reasons.append("no premium was seen")
+        elif not self.in_band:
             reasons.append("the premium ended outside the band")
         return reasons
 
@@ -107,8 +115,20 @@ class Demo:
                 fault = str(error)
             finally:
                 await self._end()
+        return self._outcome(fault)
+
+    def _outcome(self, fault: str) -> Outcome:
         last = self._last
-        return Outcome(last.rounds, last.trades, last.profit, last.gas_wei, last.premium_ppm, last.in_band, fault)
+        return Outcome(
+            rounds=last.rounds,
+            trades=last.trades,
+            profit=last.profit,
+            gas_wei=last.gas_wei,
+            premium_ppm=last.premium_ppm,
+            in_band=last.in_band,
+            fault=fault,
+            venues_out=view.venues_out(last),
+        )
 
     @contextlib.asynccontextmanager
     async def _network(self, anvil: Anvil) -> AsyncIterator[tuple[Run, Watch]]:
@@ -121,14 +141,14 @@ class Demo:
         run = Run(self.folder, self.scenario, anvil.url, section, self._contracts())
         (self.folder / "journals").mkdir(exist_ok=True)
         if self.scenario.kind is not MarketKind.LIVE:
-            await self._start("replay", "replay", run.replay())
-        for name in reporters():
-            await self._start(name, "reporter", run.reporter(name))
-        await self._start("relayer", "relayer", run.relayer())
+            await self._start("replay", run.replay())
+        await self._start("reporter", *(run.reporter(name) for name in reporters()))
+        await self._start("relayer", run.relayer())
         async with Rpc([anvil.url], timeout_s=10) as rpc, httpx.AsyncClient(timeout=2) as http:
             yield run, Watch(rpc, http, run.contracts, run.url(reporters()[0]))
 
     async def _first_round(self, watch: Watch) -> None:
+        self._say("waiting for the first round")
         give_up = time.monotonic() + FIRST_ROUND_TIMEOUT_S
         while not self._last.nav_wad and not self._over():
             if time.monotonic() > give_up:
@@ -146,8 +166,8 @@ class Demo:
         await self._deploy(run.rpc_url, "open-market")
         run.contracts = self._contracts()
         watch.found_pool(run.contracts["pool"])
-        await self._start("keeper", "keeper", run.keeper())
-        await self._start("trader", "trader", run.trader())
+        await self._start("keeper", run.keeper())
+        await self._start("trader", run.trader())
         console = f"APE_FOUNDRY_HOST={run.rpc_url} PLUMBLINE_DEPLOYMENT={self._record} scripts/run ape console"
         self._say(f"market open; to look inside: {console}")
 
@@ -181,11 +201,15 @@ class Demo:
         await self._processes.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _start(self, name: str, group: str, config: Path) -> None:
-        command = [sys.executable, "-m", "plumbline.cli", group, "run", "--config", str(config)]
-        await self._processes.start(name, command)
+    async def _start(self, group: str, *configs: Path) -> None:
+        """A process per config, named like its file."""
+        self._say(f"starting {', '.join(config.stem for config in configs)}")
+        for config in configs:
+            command = [sys.executable, "-m", "plumbline.cli", group, "run", "--config", str(config)]
+            await self._processes.start(config.stem, command)
 
     async def _deploy(self, rpc_url: str, step: str, *arguments: str) -> None:
+        self._say(_STEPS[step])
         scenario = self.scenario
         sets = {name: getattr(scenario, name) for name in ("period_s", "heartbeat_s", "deviation_bps")}
         command = [sys.executable, "-m", "scripts.deployment", step, "--rpc-url", rpc_url]

@@ -39,10 +39,11 @@ async def run(scenario: Scenario, folder: Path, *, seconds: float | None, port: 
 
 def summary(outcome: Outcome) -> str:
     """One line: what happened, and why it is a success or not."""
-    premium = f"{outcome.premium_ppm / 100:+.1f} bps" if outcome.premium_ppm is not None else "never seen"
+    seen = outcome.premium_ppm
+    premium = f"last premium {seen / 100:+.1f} bps" if seen is not None else "no premium was seen"
     told = (
         f"{outcome.rounds} rounds published; keeper: "
-        f"{view.keeper_text(outcome.trades, outcome.profit, outcome.gas_wei)}; last premium {premium}"
+        f"{view.keeper_text(outcome.trades, outcome.profit, outcome.gas_wei)}; {premium}"
     )
     failures = outcome.failures()
     return f"plumbline demo: {told}" + (f" - FAILED: {'; '.join(failures)}" if failures else " - all well")

@@ -6,6 +6,8 @@ Only shows; every number comes from a `Snapshot`.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,6 +22,7 @@ from plumbline.supervisor.watch import Snapshot
 
 FEED_DECIMALS: Final = 8
 QUOTE_DECIMALS: Final = 6
+_ERRNO: Final = re.compile(r"\[Errno -?\d+\] ")
 
 
 def screen(title: str, snapshot: Snapshot, processes: Mapping[str, str], hint: str) -> RenderableType:
@@ -60,6 +63,15 @@ def usd(value_wad: int | None) -> str:
 def keeper_text(trades: int, profit: int, gas_wei: int) -> str:
     earned = format_wad(rescale(profit, QUOTE_DECIMALS, WAD_DECIMALS))
     return f"{trades} arbitrages, profit {earned} USDC, gas {format_wad(gas_wei, 6)} ETH"
+
+
+def venues_out(snapshot: Snapshot) -> str:
+    """The venues that are not connected, by reason: "kraken, coinbase (Name or service not known)"; empty if none."""
+    by_reason: defaultdict[str, list[str]] = defaultdict(list)
+    for venue in snapshot.venues:
+        if not venue["connected"]:
+            by_reason[_ERRNO.sub("", venue["reason"])].append(venue["name"])
+    return ", ".join(f"{', '.join(names)} ({reason})" for reason, names in by_reason.items())
 
 
 def price_text(feed: str, price: int) -> str:

@@ -56,6 +56,8 @@ class Snapshot:
     """What the keeper has spent of its ether, on failures too."""
     feeds: tuple[Mapping[str, Any], ...] = ()
     """The `feeds` of a reporter's /status page: index price and venues."""
+    venues: tuple[Mapping[str, Any], ...] = ()
+    """The `venues` of the same page: which are connected, and why the others are not."""
 
     @property
     def premium_ppm(self) -> int | None:
@@ -90,59 +92,65 @@ class Watch:
         self._pool = self._rpc.contract("IUniswapV3Pool", address)
 
     async def look(self) -> Snapshot:
-        """Raises ChainError when the chain does not answer; a silent reporter only leaves `feeds` empty."""
+        """All of the chain as of one block: a premium is no mixture of two moments, a profit has its gas beside it.
+
+        Raises ChainError when the chain does not answer; a silent reporter only leaves `feeds` and `venues` empty.
+        """
         block = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
-        round_id, stamp = await self._ask(self._oracle.functions.latest_round())
+        at = block["number"]
+        round_id, stamp = await self._ask(self._oracle.functions.latest_round(), at)
+        feeds, venues = await self._reporter()
         if not round_id:
-            return Snapshot(block["number"], block["timestamp"], feeds=await self._index())
-        answers, nav_wad, index = await asyncio.gather(self._answers(), self._nav(), self._index())
-        await self._read_trades(block["number"])
+            return Snapshot(at, block["timestamp"], feeds=feeds, venues=venues)
+        answers, nav_wad = await asyncio.gather(self._answers(at), self._nav(at))
+        await self._read_trades(at)
         return Snapshot(
-            block=block["number"],
+            block=at,
             at_s=block["timestamp"],
             rounds=round_id,
             round_age_s=max(0, block["timestamp"] - stamp),
             answers=answers,
             nav_wad=nav_wad,
-            pool_wad=await self._pool_price(answers) if self._pool is not None else None,
-            band=await self._band() if self._pool is not None else None,
+            pool_wad=await self._pool_price(answers, at) if self._pool is not None else None,
+            band=await self._band(at) if self._pool is not None else None,
             trades=self._trades,
             profit=self._profit,
-            gas_wei=await self._gas_wei(),
-            feeds=index,
+            gas_wei=await self._gas_wei(at),
+            feeds=feeds,
+            venues=venues,
         )
 
-    async def _ask(self, function: Any) -> Any:
-        return await self._rpc.ask(function.call())
+    async def _ask(self, function: Any, at: int) -> Any:
+        return await self._rpc.ask(function.call(block_identifier=at))
 
-    async def _answers(self) -> dict[str, int]:
+    async def _answers(self, at: int) -> dict[str, int]:
         functions = self._oracle.functions
         if not self._names:
-            count = await self._ask(functions.feed_count())
-            read = await asyncio.gather(*(self._ask(functions.feed(index)) for index in range(count)))
+            count = await self._ask(functions.feed_count(), at)
+            read = await asyncio.gather(*(self._ask(functions.feed(index), at) for index in range(count)))
             self._names = tuple((feed[0], feed[1]) for feed in read)
-        latest = await asyncio.gather(*(self._answer(index) for index in range(len(self._names))))
+        latest = await asyncio.gather(*(self._answer(index, at) for index in range(len(self._names))))
         return {name: price for (name, _), price in zip(self._names, latest, strict=True) if price is not None}
 
-    async def _answer(self, index: int) -> int | None:
+    async def _answer(self, index: int, at: int) -> int | None:
         try:
-            return int((await self._ask(self._oracle.functions.latest(index)))[1])
+            return int((await self._ask(self._oracle.functions.latest(index), at))[1])
         except ChainError as error:
             if error.reason:
                 return None
             raise
 
-    async def _nav(self) -> int | None:
+    async def _nav(self, at: int) -> int | None:
         try:
-            return int(await self._ask(self._vault.functions.nav(_ANY_AGE_S)))
+            return int(await self._ask(self._vault.functions.nav(_ANY_AGE_S), at))
         except ChainError as error:
             # A feed without an answer yet, or a tripped one: there is no NAV to show.
             if error.reason:
                 return None
             raise
 
-    async def _pool_price(self, answers: Mapping[str, int]) -> int | None:
-        sqrt_price_x96 = (await self._ask(self._pool.functions.slot0()))[0]
+    async def _pool_price(self, answers: Mapping[str, int], at: int) -> int | None:
+        sqrt_price_x96 = (await self._ask(self._pool.functions.slot0(), at))[0]
         quote_decimals, usd_decimals = 6, dict(self._names)["USDC/USD"]
         if "USDC/USD" not in answers:
             return None
@@ -151,9 +159,9 @@ class Watch:
         quote, share = (squared, unit) if share_is_token0 else (unit, squared)
         return int(quote * WAD * WAD * answers["USDC/USD"] // (share * 10 ** (quote_decimals + usd_decimals)))
 
-    async def _band(self) -> Band:
-        mint_bps, redeem_bps, _ = await self._ask(self._vault.functions.fees())
-        pool_ppm = await self._ask(self._pool.functions.fee())
+    async def _band(self, at: int) -> Band:
+        mint_bps, redeem_bps, _ = await self._ask(self._vault.functions.fees(), at)
+        pool_ppm = await self._ask(self._pool.functions.fee(), at)
         return Band(-(pool_ppm + redeem_bps * 100 + SLACK_PPM), pool_ppm + mint_bps * 100 + SLACK_PPM)
 
     async def _read_trades(self, head: int) -> None:
@@ -167,17 +175,18 @@ class Watch:
                 self._profit += found["args"]["profit"]
         self._seen_block = head
 
-    async def _gas_wei(self) -> int:
+    async def _gas_wei(self, at: int) -> int:
         eth = self._rpc.w3.eth
         if self._keeper is None:
-            owner = await self._ask(self._arbitrageur.functions.OWNER())
-            self._keeper = owner, await self._rpc.ask(eth.get_balance(owner))
+            owner = await self._ask(self._arbitrageur.functions.OWNER(), at)
+            self._keeper = owner, await self._rpc.ask(eth.get_balance(owner, at))
         owner, before_wei = self._keeper
-        return int(before_wei - await self._rpc.ask(eth.get_balance(owner)))
+        return int(before_wei - await self._rpc.ask(eth.get_balance(owner, at)))
 
-    async def _index(self) -> tuple[Mapping[str, Any], ...]:
+    async def _reporter(self) -> tuple[tuple[Mapping[str, Any], ...], tuple[Mapping[str, Any], ...]]:
+        """The feeds and the venues of its /status page."""
         try:
-            answer = await self._http.get(f"{self._reporter_url}/status")
-            return tuple(answer.raise_for_status().json()["feeds"])
+            page = (await self._http.get(f"{self._reporter_url}/status")).raise_for_status().json()
+            return tuple(page["feeds"]), tuple(page["venues"])
         except (httpx.HTTPError, ValueError, KeyError):
-            return ()
+            return (), ()

@@ -85,6 +85,15 @@ def test_line__nothing_known_yet__shows_dashes_and_does_not_fail() -> None:
     assert "round 0: none yet; NAV -, pool -, premium -" in view.line(Snapshot())
 
 
+def test_venues_out__one_reason_for_two__is_said_once() -> None:
+    down = "[Errno -2] Name or service not known"
+    venues = [("kraken", down), ("bybit", "HTTP 403"), ("coinbase", down), ("binance", "")]
+    told = tuple({"name": name, "connected": not reason, "reason": reason} for name, reason in venues)
+    said = "kraken, coinbase (Name or service not known), bybit (HTTP 403)"
+    assert view.venues_out(Snapshot(venues=told)) == said
+    assert view.venues_out(Snapshot()) == ""
+
+
 def test_screen__shows_venues_the_index_why_one_is_out_and_who_is_dead() -> None:
     console = Console(width=140, file=io.StringIO(), record=True)
     processes = {"relayer": "running", "keeper": "exit status 1"}
@@ -110,6 +119,7 @@ def test_outcome__rounds_an_arbitrage_and_the_band__is_a_success() -> None:
         ({"rounds": 0}, "no round was published"),
         ({"trades": 0}, "no arbitrage was made"),
         ({"in_band": False}, "the premium ended outside the band"),
+        ({"in_band": False, "premium_ppm": None}, "no premium was seen"),
         ({"fault": "relayer: exit status 1"}, "relayer: exit status 1"),
     ],
 )
@@ -118,3 +128,35 @@ def test_outcome__one_thing_missing__is_a_failure_that_names_it(change, reason) 
     outcome = Outcome(**numbers)
     assert outcome.failures() == [reason]
     assert summary(outcome).endswith(f" - FAILED: {reason}")
+
+
+@pytest.mark.parametrize("fault", ["", "relayer: exit status 1"])
+def test_outcome__no_round__names_the_root_alone_and_the_venues_that_are_out(fault) -> None:
+    nothing = Outcome(
+        rounds=0,
+        trades=0,
+        profit=0,
+        gas_wei=0,
+        premium_ppm=None,
+        in_band=False,
+        fault=fault,
+        venues_out="kraken (down)",
+    )
+    root = fault or "no round was published"
+    assert nothing.failures() == [root, "venues out: kraken (down)"]
+    told = "plumbline demo: 0 rounds published; keeper: 0 arbitrages, profit 0.00 USDC, gas 0.000000 ETH"
+    assert summary(nothing) == f"{told}; no premium was seen - FAILED: {root}; venues out: kraken (down)"
+
+
+def test_outcome__a_fault_after_rounds__is_the_only_reason() -> None:
+    died = Outcome(
+        rounds=3,
+        trades=0,
+        profit=0,
+        gas_wei=0,
+        premium_ppm=None,
+        in_band=False,
+        fault="it died",
+        venues_out="kraken (x)",
+    )
+    assert died.failures() == ["it died"]
