@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -77,7 +77,7 @@ def load(path: Path, kind: type[T]) -> T:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
-    _override(data, os.environ)
+    overridden = _override(data, os.environ)
     base = path.resolve().parent
 
     def decode(wanted: type, value: Any) -> Any:
@@ -88,11 +88,15 @@ def load(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.convert(data, kind, dec_hook=decode)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path.name}: {_explain(str(error), data)}") from None
+        explained = _explain(str(error), data, kind)
+        where = explained.partition(": ")[0]
+        variables = (name for key, name in overridden.items() if re.match(rf"{re.escape(key)}(?![^.\[])", where))
+        raise ConfigError(f"{next(variables, path)}: {explained}") from None
 
 
-def _override(data: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Put values of the environment over the file's: a TOML value, or else text."""
+def _override(data: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Put values of the environment over the file's: a TOML value, or else text. Returns key -> variable."""
+    overridden = {}
     for name, value in environment.items():
         if not name.startswith(_ENVIRONMENT):
             continue
@@ -106,19 +110,22 @@ def _override(data: dict[str, Any], environment: Mapping[str, str]) -> None:
             table[key] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             table[key] = value
+        overridden[".".join((*sections, key))] = name
+    return overridden
 
 
 _AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<field>[^`]*)`")
 
 
-def _explain(message: str, data: dict[str, Any]) -> str:
+def _explain(message: str, data: dict[str, Any], kind: type[Section]) -> str:
     """Turn msgspec's message ("Expected `int`, got `str` - at `$.a[0].b`") into "a[0].b: expected int, got str"."""
     match = _AT.fullmatch(message)
     what, where = (match["what"], match["where"] or "") if match else (message, "")
     if field := _FIELD.fullmatch(what):
-        known = "required, but missing" if field["how"].startswith("missing") else "unknown key"
-        return f"{_join(where, field['field'])}: {known}"
+        missing = field["how"].startswith("missing")
+        wrong = "required, but missing" if missing else f"unknown key; known: {', '.join(_known_keys(kind, where))}"
+        return f"{_join(where, field['field'])}: {wrong}"
     if not what.startswith("Expected"):
         # From a __post_init__: names its own key first.
         return _join(where, what)
@@ -134,7 +141,21 @@ def _join(section: str, key: str) -> str:
     return f"{section}.{key}" if section else key
 
 
+def _steps(where: str) -> list[str]:
+    """ "a[0].b" is a, 0, b."""
+    return re.findall(r"[^.\[\]]+", where)
+
+
+def _known_keys(kind: type[Section], where: str) -> list[str]:
+    """The keys of the section at `where`: each of its sections is a Struct, or a tuple of one."""
+    for step in _steps(where):
+        if not step.isdigit():
+            held = get_type_hints(kind)[step]
+            kind = get_args(held)[0] if get_origin(held) is tuple else held
+    return list(kind.__struct_fields__)
+
+
 def _value_at(data: Any, where: str) -> Any:
-    for step in re.findall(r"[^.\[\]]+", where):
+    for step in _steps(where):
         data = data[int(step)] if isinstance(data, list) else data[step]
     return data

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -98,6 +99,20 @@ def test_help__any_group__is_shown_without_importing_what_is_slow():
         assert "run" in shown.stdout
 
 
+def test_version__is_the_installed_one():
+    done = plumbline("--version")
+    assert (done.returncode, done.stdout) == (0, f"plumbline {metadata.version('plumbline')}\n")
+
+
+@pytest.mark.parametrize(
+    ("port", "limit"), [("-1", "greater than or equal to 0"), ("65536", "less than or equal to 65535")]
+)
+def test_demo__a_port_there_is_not__is_wrong_usage(port, limit):
+    done = plumbline("demo", DEMO_PORT=port)
+    assert done.returncode == 2
+    assert f"(env var: 'DEMO_PORT'): Input should be {limit}" in done.stderr
+
+
 @pytest.mark.parametrize("group", ["reporter", "relayer"])
 def test_run__config_missing_or_wrong__one_sentence_and_status_2(tmp_path, group):
     absent = plumbline(group, "run", "--config", str(tmp_path / "none.toml"))
@@ -105,7 +120,7 @@ def test_run__config_missing_or_wrong__one_sentence_and_status_2(tmp_path, group
     (tmp_path / "bad.toml").write_text("journal = 1")
     wrong = plumbline(group, "run", "--config", str(tmp_path / "bad.toml"))
     assert wrong.returncode == 2
-    assert wrong.stderr == "plumbline: bad.toml: journal: expected str, got int\n"
+    assert wrong.stderr == f"plumbline: {tmp_path / 'bad.toml'}: journal: expected str, got int\n"
 
 
 def test_run__wrong_password__one_sentence_without_it(reporter):
@@ -119,9 +134,7 @@ def test_run__venue_without_adapter__names_it_and_those_there_are(reporter):
     reporter.write_text(reporter.read_text().replace("kraken", "krakn"))
     done = plumbline("reporter", "run", "--config", str(reporter))
     assert done.returncode == 2
-    assert done.stderr.startswith(
-        "plumbline: reporter.toml: venues[0]: no adapter for venue 'krakn'; there are: binance"
-    )
+    assert done.stderr.startswith(f"plumbline: {reporter}: venues[0]: no adapter for venue 'krakn'; there are: binance")
 
 
 def test_run__port_taken__one_sentence(reporter):

@@ -74,7 +74,7 @@ def test_load__sound_file__gives_typed_sections_and_paths_beside_the_file(tmp_pa
     ["https//node.example/v3/s3cret", "htps://node.example/v3/s3cret", "s3cret://node", "https://me:s3cret@:80/"],
 )
 def test_load__mistyped_url__is_refused_without_showing_what_may_be_a_secret_in_it(tmp_path, url):
-    with pytest.raises(ConfigError, match=r"^reporter\.toml: chain\.rpc_url: expected a http:// or ") as refused:
+    with pytest.raises(ConfigError, match=r"/reporter\.toml: chain\.rpc_url: expected a http:// or ") as refused:
         load(write(tmp_path, REPORTER.replace("http://127.0.0.1:8545", url)), ReporterConfig)
     assert "s3cret" not in str(refused.value)
 
@@ -86,9 +86,9 @@ def test_load__mistyped_url__is_refused_without_showing_what_may_be_a_secret_in_
         ("decimals = 8", "decimals = 19", "feeds[0].decimals: expected 0 to 18, got 19"),
         ("decimals = 8\n", "", "feeds[0].decimals: required, but missing"),
         ("[http]\nport = 9101", "", "http: required, but missing"),
-        ("port = 9101", "prot = 9101", "http.prot: unknown key"),
+        ("port = 9101", "prot = 9101", "http.prot: unknown key; known: port, host"),
         ("port = 9101", "port = 65536", "http.port: expected int <= 65535, got 65536"),
-        ("[chain]", "[chian]", "chian: unknown key"),
+        ("[chain]", "[chian]", "chian: unknown key; known: " + ", ".join(ReporterConfig.__struct_fields__)),
         (ORACLE, "0x12", "chain.oracle: expected an address: 0x and 40 hex digits, got '0x12'"),
         (
             "http://127.0.0.1:8545",
@@ -128,6 +128,7 @@ def test_load__mistyped_url__is_refused_without_showing_what_may_be_a_secret_in_
             "",
             "key.password_file: expected exactly one of password_file and password_env",
         ),
+        ('name = "coinbase"', 'name = "coinbase"\nurls = 1', "venues[1].urls: unknown key; known: name, url"),
         ('journal = "journal.sqlite"', "journal = 1", "journal: expected str, got int"),
     ],
 )
@@ -135,7 +136,14 @@ def test_load__one_thing_wrong__names_file_key_and_expectation(tmp_path, before,
     assert before in REPORTER
     with pytest.raises(ConfigError) as caught:
         load(write(tmp_path, REPORTER.replace(before, after, 1)), ReporterConfig)
-    assert str(caught.value) == f"reporter.toml: {message}"
+    assert str(caught.value) == f"{tmp_path}/reporter.toml: {message}"
+
+
+def test_load__a_relative_path__is_named_as_given(tmp_path, monkeypatch):
+    write(tmp_path, REPORTER.replace("decimals = 8", 'decimals = "8"', 1))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"^reporter\.toml: feeds\[0\]\.decimals: expected int, got str$"):
+        load(Path("reporter.toml"), ReporterConfig)
 
 
 def test_load__not_toml__names_line(tmp_path):
@@ -182,8 +190,16 @@ def test_load__environment_names_a_key__stands_above_the_file(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("PLUMBLINE__HTTP__PORT", "many", r"reporter\.toml: http\.port: expected int, got str"),
-        ("PLUMBLINE__HTTP__PROT", "7", r"reporter\.toml: http\.prot: unknown key"),
+        ("PLUMBLINE__HTTP__PORT", "many", r"^PLUMBLINE__HTTP__PORT: http\.port: expected int, got str"),
+        ("PLUMBLINE__HTTP__PROT", "7", r"^PLUMBLINE__HTTP__PROT: http\.prot: unknown key; known: port, host"),
+        ("PLUMBLINE__CHAIN__RPC_URL", "ftp://x", r"^PLUMBLINE__CHAIN__RPC_URL: chain\.rpc_url: expected a http://"),
+        (
+            "PLUMBLINE__CHAIN__FALLBACK_RPC_URLS",
+            '["x"]',
+            r"^PLUMBLINE__CHAIN__FALLBACK_RPC_URLS: chain\.fallback_rpc_u",
+        ),
+        ("PLUMBLINE__HTTP", "{port = 'x'}", r"^PLUMBLINE__HTTP: http\.port: expected int, got str"),
+        ("PLUMBLINE__KILL", "x", r"^PLUMBLINE__KILL: kill: unknown key"),
         ("PLUMBLINE__FEEDS__NAME", "X", "PLUMBLINE__FEEDS__NAME: expected the name of a key outside of lists"),
     ],
 )

@@ -37,4 +37,4 @@ def run(config: ConfigPath) -> None:
     try:
         asyncio.run(serve(settings))
     except ConfigError as error:
-        raise ConfigError(f"{config.name}: {error}") from None
+        raise ConfigError(f"{config}: {error}") from None

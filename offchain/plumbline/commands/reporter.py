@@ -49,7 +49,7 @@ def check(config: ConfigPath) -> None:
     # What fails is said once, by the check itself.
     log.setup(LogConfig(level="error"))
     typer.echo(f"ok    config: {config}")
-    asyncio.run(_check(settings, config.name))
+    asyncio.run(_check(settings, str(config)))
 
 
 @app.command()
@@ -74,7 +74,7 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
     from plumbline.transport.server import HttpServer
 
     key, clock = open_key(config.key), make_clock(config.clock)
-    rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, path.name, clock)
+    rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, str(path), clock)
     timing = ReporterTiming(config.delay_ms, config.chain_poll_s)
     with RowJournal(config.journal, key.address) as journal:
         async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
