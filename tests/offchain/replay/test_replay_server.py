@@ -364,7 +364,7 @@ def test_process__fault_of_a_venue_that_is_not_on_the_tape__one_clear_sentence(t
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     known = "binance, bybit, coinbase, cryptocom, kraken"
-    assert done.stderr == f"plumbline: replay.toml: faults[0].venue: expected one of {known}, got 'mtgox'\n"
+    assert done.stderr == f"plumbline: {config}: faults[0].venue: expected one of {known}, got 'mtgox'\n"
 
 
 def test_process__port_taken__one_clear_sentence(tmp_path: Path):
@@ -377,5 +377,5 @@ def test_process__port_taken__one_clear_sentence(tmp_path: Path):
         command = [sys.executable, "-m", "plumbline.cli", "replay", "run", "--config", str(config)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert f"plumbline: replay.toml: listen.port: expected a free port, got {port}" in done.stderr
+    assert f"plumbline: {config}: listen.port: expected a free port, got {port}" in done.stderr
     assert "Traceback" not in done.stderr
