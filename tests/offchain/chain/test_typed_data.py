@@ -11,6 +11,7 @@ from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.helpers.rows import typed_row
 
 from plumbline.chain.signing import ORDER, LocalKey, recover
 from plumbline.chain.typed_data import domain_separator, pack, row_digest, unpack
@@ -24,24 +25,7 @@ prices = st.lists(st.integers(0, MAX_LANE), min_size=1, max_size=32).map(tuple)
 
 def full_message(chain_id: int, oracle: str, row: Row) -> dict:
     """The typed data as a wallet would show it: what the digest must be the hash of."""
-    return {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-                {"name": "verifyingContract", "type": "address"},
-            ],
-            "Row": [
-                {"name": "epoch", "type": "uint256"},
-                {"name": "timestamp", "type": "uint256"},
-                {"name": "words", "type": "uint256[]"},
-            ],
-        },
-        "primaryType": "Row",
-        "domain": {"name": "Plumbline", "version": "1", "chainId": chain_id, "verifyingContract": oracle},
-        "message": {"epoch": row.epoch, "timestamp": row.timestamp, "words": list(pack(row.prices))},
-    }
+    return typed_row(chain_id, oracle, row.epoch, row.timestamp, pack(row.prices))
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)
