@@ -25,6 +25,25 @@ class Trade:
     """The venue's own time of the trade, milliseconds since the epoch."""
 
 
+Level = tuple[int, int]
+"""(price, size) of resting orders, both times 1e18; size in base units."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookSnapshot:
+    """One venue's resting orders on one market: all of them that are known, after whatever the venue sent last."""
+
+    venue: str
+    symbol: str
+    """Canonical "BASE/QUOTE", as a trade's."""
+    bids: tuple[Level, ...]
+    """Best first, prices strictly falling; a single level where only the top of the book is known."""
+    asks: tuple[Level, ...]
+    """Best first, prices strictly rising."""
+    at_ms: int
+    """The venue's own time of the update, milliseconds since the epoch; when it tells none, that of its arrival."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contribution:
     """What one market had to say about a feed, and why it counted or not."""
