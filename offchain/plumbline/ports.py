@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side
-from plumbline.core.models import SignedRow, Trade
+from plumbline.core.models import OrderBook, SignedRow, TopOfBook, Trade
 
 
 class Clock(Protocol):
@@ -60,6 +60,25 @@ class TradeSource(Protocol):
     def stats(self) -> SourceHealth: ...
 
     def trades(self) -> AsyncIterator[Trade]: ...
+
+
+class BookSource(Protocol):
+    """The order books of one venue, asked for when an observation is made: nothing is sent round on each change.
+
+    They are kept up to date while somebody reads the source's `trades`. A book is None, never a guess: while there is
+    no connection, before its snapshot, after a gap until the next snapshot, when crossed or without a side. Whether a
+    book is too old is for the asker: its `at_ms` is the venue's.
+    """
+
+    venue: str
+
+    def top(self, symbol: str) -> TopOfBook | None:
+        """Best bid and ask; None also for a symbol whose book was not asked for."""
+        ...
+
+    def book(self, symbol: str) -> OrderBook | None:
+        """All levels that are kept; None also at a venue that was asked for its top of book only."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
