@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side
-from plumbline.core.models import OrderBook, SignedRow, TopOfBook, Trade
+from plumbline.core.models import BookSnapshot, SignedRow, Trade
 
 
 class Clock(Protocol):
@@ -72,12 +72,8 @@ class BookSource(Protocol):
 
     venue: str
 
-    def top(self, symbol: str) -> TopOfBook | None:
-        """Best bid and ask; None also for a symbol whose book was not asked for."""
-        ...
-
-    def book(self, symbol: str) -> OrderBook | None:
-        """All levels that are kept; None also at a venue that was asked for its top of book only."""
+    def book(self, symbol: str) -> BookSnapshot | None:
+        """The levels that are kept: one a side where the venue was asked for its top of book only."""
         ...
 
 

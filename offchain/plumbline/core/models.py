@@ -45,36 +45,6 @@ class BookSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class TopOfBook:
-    """The best bid and ask of one venue's market; never crossed, never without a side."""
-
-    venue: str
-    symbol: str
-    bid_wad: int
-    """Quote units per base unit, times 1e18."""
-    bid_size_wad: int
-    """Base units, times 1e18; never zero."""
-    ask_wad: int
-    ask_size_wad: int
-    at_ms: int
-    """The venue's own time of its last change; where it tells none, when it came."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderBook:
-    """One venue's resting orders of a market, best first on either side; never crossed, never without a side."""
-
-    venue: str
-    symbol: str
-    bids: tuple[tuple[int, int], ...]
-    """(price, size), both times 1e18; prices fall."""
-    asks: tuple[tuple[int, int], ...]
-    """Prices rise."""
-    at_ms: int
-    """As a TopOfBook's."""
-
-
-@dataclass(frozen=True, slots=True)
 class Contribution:
     """What one market had to say about a feed, and why it counted or not."""
 
