@@ -36,7 +36,6 @@ from contracts.modules import streaming_fee
 from contracts.modules import token
 
 implements: IERC20
-implements: IIndexVault
 
 initializes: ownable
 initializes: share
