@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -108,7 +108,7 @@ def moved(venue: str, percent: int) -> Disturb:
     """Every price of the venue is off; its crosses, being ratios, are not."""
 
     def disturb(trade: Trade) -> Trade:
-        return replace(trade, price_wad=trade.price_wad * (100 + percent) // 100) if trade.venue == venue else trade
+        return trade._replace(price_wad=trade.price_wad * (100 + percent) // 100) if trade.venue == venue else trade
 
     return disturb
 
@@ -121,7 +121,7 @@ def frozen(venue: str, start_s: int, end_s: int) -> Disturb:
         if trade.venue != venue:
             return trade
         if start_s * 1000 <= trade.at_ms < end_s * 1000:
-            return replace(trade, price_wad=held.get(trade.symbol, trade.price_wad))
+            return trade._replace(price_wad=held.get(trade.symbol, trade.price_wad))
         held[trade.symbol] = trade.price_wad
         return trade
 

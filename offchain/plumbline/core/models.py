@@ -7,11 +7,15 @@ Every price and size is an integer scaled by WAD (1e18) from the first parse on;
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """One trade on one venue's market, as the venue told it."""
+class Trade(NamedTuple):
+    """One trade on one venue's market, as the venue told it.
+
+    A tuple and not a dataclass like the rest: some hundred thousand are made a second, and a frozen dataclass takes
+    as long to make as the rest of reading a trade.
+    """
 
     venue: str
     """Lower case, no punctuation: "kraken", "coinbase", "binance", "bybit", "cryptocom"."""
@@ -58,6 +62,10 @@ class Contribution:
     included: bool
     reason: str
     """Empty when included; else what kept it out: "stale", "no conversion", "no trade yet", ..."""
+    via: tuple[str, ...] = ()
+    """The feeds whose previous prices converted it, in their order."""
+    weight_bps: int = 0
+    """Its venue's share of the votes in the price, rounded down; 0 when out, or made of books."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,10 @@ class IndexPrice:
     price_wad: int | None
     contributions: tuple[Contribution, ...]
     reason: str = ""
+    confidence_wad: int | None = None
+    """How far the venues' votes reach from the price, of methods that say so."""
+    dispersion_centibps: int | None = None
+    """Mean distance of the venues from their median, outliers too, in 1/100 bps; None of fewer than two venues."""
 
 
 @dataclass(frozen=True, slots=True)

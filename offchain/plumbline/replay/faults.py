@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from plumbline.core.models import Trade
@@ -67,7 +67,7 @@ class Faults:
         for fault in faults:
             if fault.kind == "scale" and fault.covers(trade.at_ms):
                 price_wad = price_wad * (MAX_BPS + fault.bps) // MAX_BPS
-        return replace(trade, price_wad=price_wad)
+        return trade._replace(price_wad=price_wad)
 
     def delay_ms(self, venue: str, at_ms: int) -> int:
         return sum(f.delay_ms for f in self._by_venue.get(venue, ()) if f.kind == "latency" and f.covers(at_ms))
