@@ -27,6 +27,9 @@ bench-%: setup   ## make bench-oracle, bench-vault, bench-index, ...: figures ag
 fuzz: setup      ## The long state-machine runs
 	@PLUMBLINE_FUZZ=long scripts/run pytest -q tests/stateful
 
+soak: setup      ## An hour of thirteen reporters: make bench-node for longer, memory growth included
+	@scripts/run python -m scripts.bench.node --seconds 3600
+
 abi: setup       ## Write offchain/plumbline/abi from the contracts
 	@scripts/run python scripts/export_abi.py
 

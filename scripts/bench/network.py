@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""A network of real processes for `bench.node`: a chain, replayed exchanges, reporters, a relayer, all on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from web3 import HTTPProvider, Web3
+
+from plumbline.chain.keystore import write_keystore
+from plumbline.supervisor import feeds, toml
+from plumbline.supervisor.anvil import Anvil
+from plumbline.supervisor.configs import free_port
+from plumbline.supervisor.processes import Processes
+from scripts.artifacts import compile_contract
+
+PERIOD_S = 1
+FAULTY = 4
+REPORTERS = 3 * FAULTY + 1
+QUORUM = 2 * FAULTY + 1
+GUARDS = (1, 2**63 - 1, 1, 2**63 - 1, 2_000, 0, 2_000, 3, 60)
+"""Wide: the oracle's breakers are not what is measured."""
+TERMS = (PERIOD_S, 4_096, 60, 3_600, "0x" + "00" * 20)
+FAST_SCRYPT = 2
+
+
+def program(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "plumbline.cli", *arguments]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run's folder, and where its processes listen."""
+
+    folder: Path
+    processes: Processes
+    relayer_url: str
+
+    def memory_mib(self) -> list[float]:
+        """Resident memory of each reporter."""
+        pids = [child.process.pid for name, child in self.processes.children.items() if name.startswith("reporter")]
+        return [_resident_mib(pid) for pid in pids]
+
+    async def rounds(self) -> int:
+        """On chain, as the relayer knows; 0 while it does not answer yet."""
+        try:
+            async with httpx.AsyncClient() as client:
+                chain = (await client.get(f"{self.relayer_url}/status", timeout=5)).json()["chain"]
+        except httpx.HTTPError:
+            return 0
+        return int(chain["round_id"]) if chain else 0
+
+
+@asynccontextmanager
+async def network(folder: Path) -> AsyncIterator[Run]:
+    """All processes are running inside; nothing is left of them outside."""
+    with Anvil() as anvil:
+        addresses = {
+            name: write_keystore(folder / f"{name}.json", os.urandom(32), "bench", scrypt_n=FAST_SCRYPT)
+            for name in [*_reporters(), "relayer"]
+        }
+        (folder / "password").write_text("bench\n", encoding="utf-8")
+        oracle = _deploy(anvil.url, [addresses[name] for name in _reporters()], addresses["relayer"])
+        ports = {name: free_port() for name in ["replay", *addresses]}
+
+        def node(name: str) -> dict[str, object]:
+            return {
+                "journal": f"{name}.sqlite",
+                "chain": {"rpc_url": anvil.url, "oracle": oracle},
+                "key": {"keystore": f"{name}.json", "password_file": "password"},
+                "http": {"port": ports[name]},
+                "log": {"level": "warning"},
+            }
+
+        venues = [{"name": venue, "url": f"ws://127.0.0.1:{ports['replay']}/{venue}"} for venue in feeds.LIVE]
+        sources = {"venues": venues, "feeds": feeds.feeds(feeds.LIVE, max_age_s=180, peg_venues=2)}
+        peers = [{"name": name, "url": f"http://127.0.0.1:{ports[name]}"} for name in _reporters()]
+        documents: dict[str, dict[str, object]] = {
+            "replay": {"listen": {"port": ports["replay"]}, "tape": {"kind": "simulated", "seed": 1}},
+            **{name: node(name) | sources for name in _reporters()},
+            "relayer": node("relayer") | {"peers": peers},
+        }
+        processes = Processes(folder / "logs", os.environ)
+        try:
+            for name, document in documents.items():
+                config = folder / f"{name}.toml"
+                config.write_text(toml.dumps(document), encoding="utf-8")
+                await processes.start(name, program(name.partition("-")[0], "run", "--config", str(config)))
+            yield Run(folder, processes, f"http://127.0.0.1:{ports['relayer']}")
+        finally:
+            await processes.stop()
+
+
+def quorum_times_ms(journal: Path, from_s: int, to_s: int) -> list[float | None]:
+    """For each round of `from_s` .. `to_s`: from its grid time to its quorum-th row at the relayer; None: lost."""
+    seen: defaultdict[int, list[int]] = defaultdict(list)
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
+        for timestamp, seen_ms in connection.execute("SELECT timestamp, seen_ms FROM rows"):
+            seen[timestamp].append(seen_ms)
+    times: list[float | None] = []
+    for timestamp in range(from_s, to_s + 1, PERIOD_S):
+        rows = sorted(seen[timestamp])
+        times.append(rows[QUORUM - 1] - timestamp * 1000 if len(rows) >= QUORUM else None)
+    return times
+
+
+def submitted(journal: Path) -> dict[str, int]:
+    """Submissions by what became of them."""
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
+        return dict(connection.execute("SELECT outcome, count(*) FROM submissions GROUP BY outcome"))
+
+
+def last_words(run: Run) -> str:
+    """What the processes had to say: warnings and errors only."""
+    found = [
+        json.loads(line).get("event", "")
+        for path in run.folder.glob("logs/*.log")
+        for line in path.open()
+        if "{" in line
+    ]
+    return ", ".join(f"{found.count(event)} x {event}" for event in sorted(set(found))) or "nothing"
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+def _reporters() -> list[str]:
+    return [f"reporter-{index}" for index in range(1, REPORTERS + 1)]
+
+
+def _deploy(url: str, reporters: list[str], relayer: str) -> str:
+    web3 = Web3(HTTPProvider(url))
+    owner, artifact = web3.eth.accounts[0], compile_contract("MedianOracle")
+    names = [str(feed["name"]) for feed in feeds.feeds(feeds.LIVE, max_age_s=180, peg_venues=2)]
+    registered = [(name, feeds.DECIMALS, QUORUM, 60, 25, GUARDS) for name in names]
+    contract = web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+    sent = contract.constructor(registered, reporters, FAULTY, TERMS, owner, owner).transact({"from": owner})
+    address = str(web3.eth.wait_for_transaction_receipt(sent)["contractAddress"])
+    paid = web3.eth.send_transaction({"from": owner, "to": relayer, "value": 10**20})
+    web3.eth.wait_for_transaction_receipt(paid)
+    return address
+
+
+def _resident_mib(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
