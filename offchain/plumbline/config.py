@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from plumbline.core.quotes import paths
 from plumbline.core.rules import FeedRule, parse_crosses, parse_markets
-from plumbline.core.units import MAX_BPS
+from plumbline.core.units import MAX_BPS, parse_wad
 from plumbline.errors import ConfigError
 from plumbline.sections import (
     Address,
@@ -142,9 +143,19 @@ class FeedConfig(Section, frozen=True):
     markets: tuple[str, ...] = ()
     crosses: tuple[str, ...] = ()
     method: str | UnsetType = UNSET
+    price_from: str | UnsetType = UNSET
+    weights: dict[str, Positive] | UnsetType = UNSET
+    """Venue -> weight, for methods that weigh; or `volume_window_s`, to weigh by what was traded."""
+    volume_window_s: int | UnsetType = UNSET
+    volume_cap_bps: int | UnsetType = UNSET
+    window_s: int | UnsetType = UNSET
+    partitions: int | UnsetType = UNSET
+    spacing: Decimal | UnsetType = UNSET
+    """Base units, as text."""
     max_age_s: int | UnsetType = UNSET
     clamp_bps: int | UnsetType = UNSET
     agree_bps: int | UnsetType = UNSET
+    back_bps: int | UnsetType = UNSET
     frozen_s: int | UnsetType = UNSET
     off_peg_bps: int | UnsetType = UNSET
     on_peg_bps: int | UnsetType = UNSET
@@ -158,6 +169,9 @@ class FeedConfig(Section, frozen=True):
         given = {key: value for key, value in msgspec.structs.asdict(self).items() if value is not UNSET}
         given["markets"] = parse_markets(self.markets)
         given["crosses"] = parse_crosses(self.crosses, self.name)
+        given["weights"] = tuple(given.pop("weights", {}).items())
+        if (spacing := given.pop("spacing", None)) is not None:
+            given["spacing_wad"] = parse_wad(spacing)
         return FeedRule(**given)
 
 
@@ -186,6 +200,17 @@ class ReporterConfig(Section, frozen=True):
                 for j, word in enumerate(words):
                     if (venue := word.partition(":")[0]) not in known:
                         raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]], got {venue!r}")
+        self._check_conversions()
+
+    def _check_conversions(self) -> None:
+        """Every market of another quote has feeds that convert it, and no feed is converted by itself."""
+        rules = [feed.rule() for feed in self.feeds]
+        found = paths(rules)
+        for i, rule in enumerate(rules):
+            for j, market in enumerate(rule.markets):
+                if (rule.name, market.quote) not in found:
+                    expected = f"a feed that converts {market.quote} to {rule.quote}"
+                    raise ValueError(f"feeds[{i}].markets[{j}]: expected {expected}, got none")
 
 
 class PeerConfig(Section, frozen=True):

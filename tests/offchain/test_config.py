@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from plumbline.config import ClockConfig, RelayerConfig, ReporterConfig, load
+from plumbline.core.rules import FeedRule
 from plumbline.errors import ConfigError
 
 ORACLE = "0x" + "ab" * 20
@@ -51,6 +52,19 @@ min_venues = 1
 markets = ["kraken:USDC/USD"]
 
 """
+CYCLE = """[[feeds]]
+name = "USDC/USD"
+decimals = 8
+min_venues = 1
+markets = ["kraken:USDC/USDT"]
+
+[[feeds]]
+name = "USDT/USD"
+decimals = 8
+min_venues = 1
+markets = ["kraken:USDT/USDC"]
+
+[[feeds]]"""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -67,6 +81,21 @@ def test_load__sound_file__gives_typed_sections_and_paths_beside_the_file(tmp_pa
     assert config.key.keystore == tmp_path / "keys" / "reporter.json"
     assert config.clock == ClockConfig(kind="system")
     assert config.venues[1].url is None
+
+
+def test_load__a_feeds_method__comes_with_its_windows_weights_and_thresholds(tmp_path):
+    def rule(settings: str) -> FeedRule:
+        text = REPORTER.replace("min_venues = 2\n", f"min_venues = 2\n{settings}\n", 1)
+        return load(write(tmp_path, text), ReporterConfig).feeds[0].rule()
+
+    volumes = rule('method = "weighted_mean"\nvolume_window_s = 3600\nvolume_cap_bps = 6000')
+    assert (volumes.method, volumes.volume_window_s, volumes.volume_cap_bps) == ("weighted_mean", 3_600, 6_000)
+    weights = rule('method = "weighted_median"\nweights = { kraken = 3, coinbase = 2 }')
+    assert weights.weights == (("kraken", 3), ("coinbase", 2))
+    books = rule('method = "depth_weighted_mid"\nprice_from = "mid"\nspacing = "0.05"\nagree_bps = 500\nback_bps = 200')
+    assert (books.price_from, books.spacing_wad, books.back_bps) == ("mid", 5 * 10**16, 200)
+    settlement = rule('method = "partitioned_median"\nwindow_s = 3600\npartitions = 12')
+    assert (settlement.window_s, settlement.partitions) == (3_600, 12)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +151,26 @@ def test_load__mistyped_url__is_refused_without_showing_what_may_be_a_secret_in_
             "[[feeds]]",
             f"{USDC}[[feeds]]".replace("USDC/", "EUR/"),
             "feeds: expected each name once, got 'EUR/USD' 2 times",
+        ),
+        (
+            '"coinbase:BTC/USD"]',
+            '"coinbase:BTC/USD", "kraken:BTC/USDT"]',
+            "feeds[0].markets[2]: expected a feed that converts USDT to USD, got none",
+        ),
+        (
+            "[[feeds]]",
+            CYCLE,
+            "feeds: expected no feed to be converted by itself, got USDC/USD -> USDT/USD -> USDC/USD",
+        ),
+        (
+            "min_venues = 2",
+            'min_venues = 2\nmethod = "weighted_mean"',
+            "feeds[0].weights: expected exactly one of weights and volume_window_s beside weighted_mean, got 0",
+        ),
+        (
+            "min_venues = 2",
+            "min_venues = 2\nweights = { kraken = 0 }",
+            "feeds[0].weights[...]: expected int >= 1, got {'kraken': 0}",
         ),
         (
             'password_env = "REPORTER_PASSWORD"',

@@ -11,10 +11,8 @@ from itertools import accumulate, pairwise
 from math import isqrt
 from typing import Final
 
+from plumbline.core.models import BookSnapshot, Level
 from plumbline.core.units import MAX_BPS, WAD
-
-Level = tuple[int, int]
-"""(price, size), both times 1e18."""
 
 LEVELS_A_SIDE: Final = 50
 NEAR_BPS: Final = 500
@@ -51,6 +49,30 @@ class Book:
     def mid(self) -> int:
         """The middle of best bid and ask, rounded down: what venues are screened by (`methods.outliers`)."""
         return (self.bids[0][0] + self.asks[0][0]) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mid:
+    """What a book says as a market's word: its middle, in place of a trade's price."""
+
+    venue: str
+    symbol: str
+    price_wad: int
+    size_wad: int
+    """At the best bid and ask together: tells two books with one middle apart."""
+    at_ms: int
+    book: Book
+
+    @classmethod
+    def of(cls, told: BookSnapshot) -> Mid:
+        """Raises ValueError for a book that is empty, crossed or out of order."""
+        book = Book(told.bids, told.asks)
+        return cls(told.venue, told.symbol, book.mid, book.bids[0][1] + book.asks[0][1], told.at_ms, book)
+
+    @property
+    def half_spread_wad(self) -> int:
+        """Rounded up."""
+        return (self.book.asks[0][0] - self.book.bids[0][0] + 1) // 2
 
 
 def size_cap(books: Sequence[Book]) -> int:

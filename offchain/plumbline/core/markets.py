@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""What is known of every market: its last sane trade, since when its price stands still, whose other name it is.
+"""What is known of every market: its last sane word, since when its price stands still, whose other name it is.
 
-Trades may come in any order: between two observations only the latest of each market counts, so that what an
-observation sees depends on the set of trades and not on the order of their arrival.
+A word is a trade, or the middle of a book. Words may come in any order: between two observations only the latest of
+each market counts, so that what an observation sees depends on the set of words and not on the order of their arrival.
 """
 
 from __future__ import annotations
@@ -11,37 +11,58 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
-from plumbline.core.models import Trade
 from plumbline.core.rules import MarketId, split_symbol
 
 FUTURE_TOLERANCE_MS: Final = 1_000
 """How far a venue's clock may run ahead of an observation."""
-TWIN_TRADES: Final = 3
-"""Two markets seen at the same trade (price, size and millisecond) so often are one book under two names."""
+TWIN_WORDS: Final = 3
+"""Two markets seen at the same word (price, size and millisecond) so often are one book under two names."""
+
+
+class Word(Protocol):
+    """What a market said at some time: `Trade` or `Mid`."""
+
+    @property
+    def venue(self) -> str: ...
+
+    @property
+    def symbol(self) -> str: ...
+
+    @property
+    def price_wad(self) -> int: ...
+
+    @property
+    def size_wad(self) -> int: ...
+
+    @property
+    def at_ms(self) -> int: ...
+
+
+W = TypeVar("W", bound=Word)
 
 
 @dataclass(slots=True)
-class MarketState:
+class MarketState(Generic[W]):
     """One venue's market."""
 
-    last: Trade | None = None
+    last: W | None = None
     """What an observation looks at."""
-    newest: Trade | None = None
-    """The latest trade that came in since."""
+    newest: W | None = None
+    """The latest word that came in since."""
     unchanged_since_ms: int = 0
-    """Time of the first trade of the run of observations that all saw the price of `last`."""
+    """Time of the first word of the run of observations that all saw the price of `last`."""
 
 
-class Markets:
-    """The state of the markets a node listens to; trades of any other market are refused."""
+class Markets(Generic[W]):
+    """The state of the markets a node listens to; words of any other market are refused."""
 
     def __init__(self, known: Iterable[MarketId]) -> None:
-        self._states = {market: MarketState() for market in sorted(known)}
-        self._equal_trades: Counter[tuple[MarketId, MarketId]] = Counter()
+        self._states: dict[MarketId, MarketState[W]] = {market: MarketState() for market in sorted(known)}
+        self._equal_words: Counter[tuple[MarketId, MarketId]] = Counter()
         self.rejected: Counter[str] = Counter()
-        """How many trades were refused, by reason."""
+        """How many words were refused, by reason."""
         books = defaultdict(list)
         for venue, symbol in self._states:
             books[venue, split_symbol(symbol)[0]].append((venue, symbol))
@@ -50,38 +71,45 @@ class Markets:
             market: [other for other in book if other != market] for book in books.values() for market in book
         }
 
-    def __getitem__(self, market: MarketId) -> MarketState:
+    def __getitem__(self, market: MarketId) -> MarketState[W]:
         return self._states[market]
 
-    def add(self, trade: Trade) -> None:
-        """Take a trade, or count why not. Never raises for what a venue sends."""
-        state = self._states.get((trade.venue, trade.symbol))
+    def __contains__(self, market: MarketId) -> bool:
+        return market in self._states
+
+    def add(self, word: W) -> None:
+        """Take a word, or count why not. Never raises for what a venue sends."""
+        state = self._states.get((word.venue, word.symbol))
         if state is None:
             self.rejected["unknown market"] += 1
-        elif trade.price_wad <= 0 or trade.size_wad <= 0:
+        elif word.price_wad <= 0 or word.size_wad <= 0:
             self.rejected["no price or no size"] += 1
-        elif _order(trade) <= _order(state.newest) or _order(trade) <= _order(state.last):
+        elif _order(word) <= _order(state.newest) or _order(word) <= _order(state.last):
             self.rejected["out of order"] += 1
         else:
-            state.newest = trade
+            state.newest = word
 
-    def settle(self, at_ms: int) -> None:
-        """Let the observation at `at_ms` see what came in; what claims to be later than that never happened."""
-        traded = {market for market, state in self._states.items() if self._settle(state, at_ms)}
+    def settle(self, at_ms: int) -> list[W]:
+        """Let the observation at `at_ms` see what came in; what claims to be later than that never happened.
+
+        Returns what it sees for the first time.
+        """
+        spoke = {market: state for market, state in self._states.items() if self._settle(state, at_ms)}
         for one, other in self._pairs:
-            if (one in traded or other in traded) and self._at_one_trade(one, other):
-                self._equal_trades[one, other] += 1
+            if (one in spoke or other in spoke) and self._at_one_word(one, other):
+                self._equal_words[one, other] += 1
+        return [state.last for state in spoke.values() if state.last is not None]
 
-    def _settle(self, state: MarketState, at_ms: int) -> bool:
-        trade, state.newest = state.newest, None
-        if trade is None:
+    def _settle(self, state: MarketState[W], at_ms: int) -> bool:
+        word, state.newest = state.newest, None
+        if word is None:
             return False
-        if trade.at_ms > at_ms + FUTURE_TOLERANCE_MS:
+        if word.at_ms > at_ms + FUTURE_TOLERANCE_MS:
             self.rejected["from the future"] += 1
             return False
-        if state.last is None or trade.price_wad != state.last.price_wad:
-            state.unchanged_since_ms = trade.at_ms
-        state.last = trade
+        if state.last is None or word.price_wad != state.last.price_wad:
+            state.unchanged_since_ms = word.at_ms
+        state.last = word
         return True
 
     def twin(self, market: MarketId) -> str:
@@ -94,13 +122,13 @@ class Markets:
     def are_twins(self, one: MarketId, other: MarketId) -> bool:
         """Whether two markets are one book under two names (a "BTC/USDC" that is really BTC/USD)."""
         pair = (one, other) if one < other else (other, one)
-        return self._equal_trades[pair] >= TWIN_TRADES or self._at_one_trade(one, other)
+        return self._equal_words[pair] >= TWIN_WORDS or self._at_one_word(one, other)
 
-    def _at_one_trade(self, one: MarketId, other: MarketId) -> bool:
+    def _at_one_word(self, one: MarketId, other: MarketId) -> bool:
         a, b = self._states[one].last, self._states[other].last
         return a is not None and b is not None and _order(a) == _order(b)
 
 
-def _order(trade: Trade | None) -> tuple[int, int, int]:
-    """Total order by time; among trades of one millisecond any fixed order does, so it is the numbers'."""
-    return (0, 0, 0) if trade is None else (trade.at_ms, trade.price_wad, trade.size_wad)
+def _order(word: Word | None) -> tuple[int, int, int]:
+    """Total order by time; among words of one millisecond any fixed order does, so it is the numbers'."""
+    return (0, 0, 0) if word is None else (word.at_ms, word.price_wad, word.size_wad)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 from plumbline.core.units import MAX_BPS
@@ -121,18 +123,6 @@ def clamped_median(prices: Sequence[int], weights: Sequence[int], clamp_bps: int
     return _nearest(low * over + high * under, (under + over) * MAX_BPS)
 
 
-def _median(prices: Sequence[int], weights: Sequence[int], clamp_bps: int) -> int:
-    return weighted_median(prices, weights)
-
-
-METHODS: Final[Mapping[str, Callable[[Sequence[int], Sequence[int], int], int]]] = {
-    "clamped_median": clamped_median,
-    "clamped_mean": clamped_mean,
-    "median": _median,
-}
-"""What a feed may be made with: (prices of the venues, their weights, clamp_bps) -> price."""
-
-
 def vote_median(quotes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Price and confidence out of (price, confidence) quotes, each of which votes three times.
 
@@ -203,6 +193,44 @@ def capped_weights(weights: Sequence[int], most_bps: int) -> list[int]:
         if ordered[cut] <= level:
             return [min(weight, level) for weight in weights]
     return [ordered[-1]] * len(weights)
+
+
+class Needs(Enum):
+    """What a method is made of, beside the venues' prices."""
+
+    NOTHING = auto()
+    WEIGHTS = auto()
+    """A weight for each venue."""
+    QUOTES = auto()
+    """How far each venue's bid and ask are apart."""
+    TRADES = auto()
+    """All trades of a window."""
+    BOOKS = auto()
+    """Order books."""
+
+
+Combine = Callable[[Sequence[int], Sequence[int], int], int]
+"""(prices of the venues, their weights, clamp_bps) -> price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    needs: Needs
+    combine: Combine | None = None
+    """None: it is made of something else than one price a venue (`pricing.py`)."""
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    "clamped_median": Method(Needs.NOTHING, clamped_median),
+    "clamped_mean": Method(Needs.NOTHING, clamped_mean),
+    "median": Method(Needs.NOTHING, lambda prices, weights, _: weighted_median(prices, weights)),
+    "weighted_median": Method(Needs.WEIGHTS, lambda prices, weights, _: weighted_median(prices, weights)),
+    "weighted_mean": Method(Needs.WEIGHTS, lambda prices, weights, _: weighted_mean(prices, weights)),
+    "vote_median": Method(Needs.QUOTES),
+    "partitioned_median": Method(Needs.TRADES),
+    "depth_weighted_mid": Method(Needs.BOOKS),
+}
+"""What a feed may be made with."""
 
 
 def _check(prices: Sequence[int], weights: Sequence[int]) -> None:

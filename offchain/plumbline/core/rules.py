@@ -8,11 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from plumbline.core.methods import METHODS
-from plumbline.core.units import WAD
+from plumbline.core.methods import METHODS, Needs
+from plumbline.core.units import MAX_BPS, WAD
 
 VIA: Final = "BTC"
 """What a cross goes through unless it says otherwise: the deepest book against every currency."""
+
+PRICE_FROM: Final = ("trade", "mid")
+MAX_WINDOW_S: Final = 86_400
+"""A day of trades is what one market may make a node keep."""
 
 T = TypeVar("T")
 
@@ -124,6 +128,8 @@ class FeedRule:
     crosses: tuple[Cross, ...] = ()
     method: str = "clamped_median"
     """How the venues' prices become one: a name of `methods.METHODS`."""
+    price_from: str = "trade"
+    """What a market's price is: its last "trade", or the "mid" of its book."""
     max_age_s: int = 180
     """A market silent for longer is out; a conversion rate older than this is none."""
     clamp_bps: int = 2
@@ -131,12 +137,26 @@ class FeedRule:
     agree_bps: int = 500
     """A venue further than this from the median of all is out until it is back within half of it; and more than half
     of the venues must fit together into this, or there is no price."""
+    back_bps: int | None = None
+    """How near a venue that was too far must come to be back; None: half of `agree_bps`."""
     frozen_s: int = 600
     """A market that trades at one unchanged price for this long is out once the others have left that price."""
     off_peg_bps: int | None = None
     """For a base that is meant to be worth one quote: beyond this it converts no market ..."""
     on_peg_bps: int | None = None
     """... until it is back within this."""
+    weights: tuple[tuple[str, int], ...] = ()
+    """(venue, weight) of each venue, for methods that weigh."""
+    volume_window_s: int = 0
+    """Above 0: venues weigh by the base units traded in the last so many seconds ..."""
+    volume_cap_bps: int = 4_000
+    """... of which none has more than this share of what counts: volume can be made up."""
+    window_s: int = 3_600
+    """partitioned_median: the trades it is made of ..."""
+    partitions: int = 12
+    """... and into how many equal parts of time they are cut."""
+    spacing_wad: int = 0
+    """depth_weighted_mid: the steps in which books are walked, in base units times 1e18."""
 
     def __post_init__(self) -> None:
         base, _ = split_symbol(self.name)
@@ -160,6 +180,52 @@ class FeedRule:
                 self.off_peg_bps is not None and self.on_peg_bps is not None and 0 < self.on_peg_bps < self.off_peg_bps
             )
             _expect(held, "on_peg_bps", "0 < on_peg_bps < off_peg_bps", (self.on_peg_bps, self.off_peg_bps))
+        if self.back_bps is not None:
+            _expect(0 < self.back_bps <= self.agree_bps, "back_bps", f"1 to agree_bps, {self.agree_bps}", self.back_bps)
+        _expect(self.price_from in PRICE_FROM, "price_from", f"one of {', '.join(PRICE_FROM)}", self.price_from)
+        self._check_weights()
+        self._check_needs()
+
+    def _check_weights(self) -> None:
+        weighs = METHODS[self.method].needs is Needs.WEIGHTS
+        given = bool(self.weights) + (self.volume_window_s > 0)
+        if weighs:
+            _expect(given == 1, "weights", f"exactly one of weights and volume_window_s beside {self.method}", given)
+        elif self.method != "clamped_mean":
+            _expect(given == 0, "weights", f"neither weights nor volume_window_s beside {self.method}", given)
+        _expect(given < 2, "weights", "at most one of weights and volume_window_s", given)
+        if self.weights:
+            listed = [venue for venue, _ in self.weights]
+            _expect(sorted(listed) == sorted(self.venues), "weights", "one for each venue", ", ".join(listed))
+            _expect(min(weight for _, weight in self.weights) > 0, "weights", "each at least 1", self.weights)
+        if self.volume_window_s:
+            # A venue that is fresh has then traded inside the window: it has a weight.
+            held = self.max_age_s <= self.volume_window_s <= MAX_WINDOW_S
+            span = f"max_age_s, {self.max_age_s}, to {MAX_WINDOW_S}"
+            _expect(held, "volume_window_s", span, self.volume_window_s)
+        _expect(1 <= self.volume_cap_bps <= MAX_BPS, "volume_cap_bps", f"1 to {MAX_BPS}", self.volume_cap_bps)
+
+    def _check_needs(self) -> None:
+        needs = METHODS[self.method].needs
+        if needs in (Needs.QUOTES, Needs.BOOKS):
+            _expect(self.price_from == "mid", "price_from", f'"mid" beside {self.method}', self.price_from)
+        if needs in (Needs.BOOKS, Needs.TRADES):
+            # Trades and orders of another time cannot be converted at the rate of now.
+            foreign = [source for source in self.sources if isinstance(source, Cross) or source.quote != self.quote]
+            _expect(not foreign, "markets", f"only markets in {self.quote} beside {self.method}", [*foreign][:1])
+        held = 1 <= self.partitions <= self.window_s <= MAX_WINDOW_S and self.window_s % self.partitions == 0
+        _expect(held, "partitions", f"a divisor of window_s, at most {MAX_WINDOW_S}", (self.partitions, self.window_s))
+        if needs is Needs.BOOKS:
+            _expect(0 < self.spacing_wad <= 10 * WAD, "spacing", "above 0, at most 10 base units", self.spacing_wad)
+        else:
+            _expect(self.spacing_wad == 0, "spacing", f"nothing beside {self.method}", self.spacing_wad)
+
+    @property
+    def kept_s(self) -> int:
+        """For how long the trades of its markets must be kept; 0: only the last one matters."""
+        if METHODS[self.method].needs is Needs.TRADES:
+            return self.window_s
+        return self.volume_window_s
 
     @property
     def quote(self) -> str:

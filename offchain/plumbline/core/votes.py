@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from plumbline.core.methods import METHODS, beyond, outliers, weighted_median
+from plumbline.core.methods import beyond, outliers, weighted_median
 from plumbline.core.models import Contribution
+from plumbline.core.units import MAX_BPS
 
 FROZEN_BPS: Final = 20
 """Standing still is no fault while the others are not further away than this: a stablecoin does it for hours."""
@@ -30,12 +31,23 @@ class Vote:
     """Of the older leg."""
     unchanged_ms: int = 0
     """How long a leg's price has stood still, at most."""
+    confidence_wad: int = 0
+    """Half of what bid and ask are apart, in the feed's quote currency; 0 for trades."""
+    via: tuple[str, ...] = ()
+    weight_bps: int = 0
     reason: str = ""
 
     def contribution(self) -> Contribution:
-        price_wad, converted_wad = self.price_wad or None, self.converted_wad or None
         return Contribution(
-            self.venue, self.symbol, price_wad, converted_wad, self.age_ms, not self.reason, self.reason
+            self.venue,
+            self.symbol,
+            self.price_wad or None,
+            self.converted_wad or None,
+            self.age_ms,
+            not self.reason,
+            self.reason,
+            self.via,
+            self.weight_bps,
         )
 
 
@@ -43,6 +55,8 @@ class Vote:
 class VenuePrice:
     price_wad: int
     direct: bool
+    confidence_wad: int = 0
+    """The widest of its markets'."""
 
 
 def drop_frozen(votes: Sequence[Vote], frozen_s: int) -> list[Vote]:
@@ -73,31 +87,34 @@ def prefer_direct(votes: Sequence[Vote]) -> list[Vote]:
 
 def venue_prices(votes: Sequence[Vote]) -> dict[str, VenuePrice]:
     """One price per venue, the median of its markets: no venue outvotes others by listing more of them."""
-    markets: dict[str, list[int]] = {}
+    markets: dict[str, list[Vote]] = {}
     for vote in votes:
-        markets.setdefault(vote.venue, []).append(vote.converted_wad)
-    direct = {vote.venue for vote in votes if vote.direct}
-    return {venue: VenuePrice(_middle(prices), venue in direct) for venue, prices in markets.items()}
+        markets.setdefault(vote.venue, []).append(vote)
+    return {venue: _venue_price(said) for venue, said in markets.items()}
 
 
-def drop_outliers(venues: Mapping[str, VenuePrice], out: set[str], agree_bps: int) -> dict[str, VenuePrice]:
-    """The venues near the median of all: out beyond `agree_bps`, back within half of it (BRTI: 5%, back at 2.5%).
+def _venue_price(said: Sequence[Vote]) -> VenuePrice:
+    if len(said) == 1:
+        return VenuePrice(said[0].converted_wad, said[0].direct, said[0].confidence_wad)
+    middle = weighted_median([vote.converted_wad for vote in said], [1] * len(said))
+    return VenuePrice(middle, any(vote.direct for vote in said), max(vote.confidence_wad for vote in said))
+
+
+def drop_outliers(
+    venues: Mapping[str, VenuePrice], out: set[str], agree_bps: int, back_bps: int
+) -> dict[str, VenuePrice]:
+    """The venues near the median of all: out beyond `agree_bps`, back within `back_bps` (BRTI: 5%, back at 2.5%).
 
     `out` names those that are out, before and after the call. The median is that of all venues, in or out, so that
     no minority can keep a majority out. Of two venues neither is the outlier: they agree or there is no price.
     """
     if len(venues) >= 3:
         prices = {venue: said.price_wad for venue, said in venues.items()}
-        now_out = outliers(prices, weighted_median(*_weighed(venues)), out, agree_bps, agree_bps // 2)
+        now_out = outliers(prices, _centre(venues), out, agree_bps, back_bps)
         out.difference_update(venues)
         out.update(now_out)
         return {venue: said for venue, said in venues.items() if venue not in out}
     return dict(venues)
-
-
-def combine(venues: Mapping[str, VenuePrice], method: str, clamp_bps: int) -> int:
-    """One price out of the venues', one vote each; a direct price decides where the votes are equal."""
-    return METHODS[method](*_weighed(venues), clamp_bps)
 
 
 def majority_agrees(venues: Mapping[str, VenuePrice], agree_bps: int) -> bool:
@@ -107,13 +124,26 @@ def majority_agrees(venues: Mapping[str, VenuePrice], agree_bps: int) -> bool:
     return any(not beyond(high, low, agree_bps) for low, high in zip(ordered, ordered[need - 1 :], strict=False))
 
 
-def _weighed(venues: Mapping[str, VenuePrice]) -> tuple[list[int], list[int]]:
-    """Prices and weights: n for a converted price, n + 1 for a direct one.
+def dispersion_centibps(venues: Mapping[str, VenuePrice]) -> int | None:
+    """How far apart the venues stand: the mean of |x_i - m| / m, m their median, in 1/100 bps, rounded down.
+
+    A market that holds together has a few bps; arbitrage that is out of order (withdrawals shut, a currency off its
+    peg) shows here before it shows in any price. None of fewer than two venues.
+    """
+    if len(venues) < 2:
+        return None
+    prices = [said.price_wad for said in venues.values()]
+    middle = weighted_median(prices, [1] * len(prices))
+    return sum([abs(price - middle) for price in prices]) * MAX_BPS * 100 // (middle * len(prices))
+
+
+def one_vote_each(venues: Mapping[str, VenuePrice]) -> list[int]:
+    """Weights: n for a converted price of n venues, n + 1 for a direct one.
 
     So little more only breaks ties: of n venues, a minority of direct ones never outweighs a majority of others.
     """
-    return [said.price_wad for said in venues.values()], [len(venues) + said.direct for said in venues.values()]
+    return [len(venues) + said.direct for said in venues.values()]
 
 
-def _middle(prices: Sequence[int]) -> int:
-    return prices[0] if len(prices) == 1 else weighted_median(prices, [1] * len(prices))
+def _centre(venues: Mapping[str, VenuePrice]) -> int:
+    return weighted_median([said.price_wad for said in venues.values()], one_vote_each(venues))

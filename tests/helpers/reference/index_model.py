@@ -3,14 +3,16 @@
 
 Prices are integers times 1e18 where they come in and go out; in between they are exact fractions, rounded half up
 where the rules say so. A rule is a dict with the keys of FeedRule; markets are (venue, symbol), crosses are
-(venue, numerator, denominator).
+(venue, numerator, denominator). A book arrives as its best bid and ask. Which feeds convert a quote is told from
+outside: quote -> [(feed, backwards)].
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain, pairwise
-from math import floor
+from math import ceil, floor
 
 WAD = 10**18
 
@@ -23,6 +25,37 @@ def median(prices: list[int], weights: list[int]) -> int:
     """Write every price down as often as it weighs, and take the middle of the list."""
     listed = sorted(chain.from_iterable([price] * weight for price, weight in zip(prices, weights, strict=True)))
     return half_up(Fraction(listed[(len(listed) - 1) // 2] + listed[len(listed) // 2], 2))
+
+
+def middle(prices: list[int], weights: list[int]) -> int:
+    """The same for weights too large to write down: between the prices that have half of the weight on each side."""
+    total, said = sum(weights), list(zip(prices, weights, strict=True))
+    low = min(p for p in prices if 2 * sum(w for x, w in said if x <= p) >= total)
+    high = max(p for p in prices if 2 * sum(w for x, w in said if x >= p) >= total)
+    return half_up(Fraction(low + high, 2))
+
+
+def capped(weights: list[int], most_bps: int) -> list[int]:
+    """Cut down to the highest level at which nobody has more than the cap, found by halving."""
+
+    def cut(level: int) -> list[int]:
+        return [min(weight, level) for weight in weights]
+
+    def holds(level: int) -> bool:
+        return max(cut(level)) * 10_000 <= most_bps * sum(cut(level))
+
+    low, high = min(weights), max(weights)
+    if holds(high) or not holds(low):
+        return cut(high if holds(high) else low)
+    while high - low > 1:
+        between = (low + high) // 2
+        low, high = (between, high) if holds(between) else (low, between)
+    return cut(low)
+
+
+def votes_of(quotes: list[tuple[int, int]]) -> int:
+    votes = [vote for price, confidence in quotes for vote in (price - confidence, price, price + confidence)]
+    return median(votes, [1] * len(votes))
 
 
 def balance(prices: list[int], weights: list[int], clamp_bps: int) -> int:
@@ -44,10 +77,12 @@ def balance(prices: list[int], weights: list[int], clamp_bps: int) -> int:
 def combined(method: str, prices: list[int], weights: list[int], clamp_bps: int) -> int:
     if method == "clamped_median":
         return balance(prices, weights, clamp_bps)
-    if method == "median":
-        return median(prices, weights)
-    middle = median(prices, [1] * len(prices))
-    low, high = Fraction(middle * (10_000 - clamp_bps), 10_000), Fraction(middle * (10_000 + clamp_bps), 10_000)
+    if method in ("median", "weighted_median"):
+        return middle(prices, weights)
+    if method == "weighted_mean":
+        return half_up(Fraction(sum(w * x for x, w in zip(prices, weights, strict=True)), sum(weights)))
+    centre = median(prices, [1] * len(prices))
+    low, high = Fraction(centre * (10_000 - clamp_bps), 10_000), Fraction(centre * (10_000 + clamp_bps), 10_000)
     total = sum((w * min(max(Fraction(x), low), high) for x, w in zip(prices, weights, strict=True)), Fraction(0))
     return half_up(total / sum(weights))
 
@@ -58,8 +93,11 @@ def apart(a: int, b: int) -> Fraction:
 
 
 class IndexModel:
-    def __init__(self, rules: list[dict]) -> None:
-        self.rules = rules
+    def __init__(self, rules: list[dict], routes: dict[str, list[tuple[str, bool]]]) -> None:
+        self.rules, self.routes = rules, routes
+        self.tape: set[tuple] = set()
+        self.spreads: dict[tuple, int] = {}  # (venue, symbol, at_ms, middle, size) -> ask - bid
+        self.left_out: set[tuple[str, str]] = set()  # (feed, venue)
         self.arrived: list[tuple] = []
         self.last: dict[tuple, tuple] = {}  # market -> (at_ms, price, size)
         self.since: dict[tuple, int] = {}
@@ -70,6 +108,12 @@ class IndexModel:
 
     def on_trade(self, venue: str, symbol: str, price: int, size: int, at_ms: int) -> None:
         self.arrived.append((venue, symbol, price, size, at_ms))
+
+    def on_book(self, venue: str, symbol: str, bid: int, ask: int, size: int, at_ms: int) -> None:
+        """`size`: of both together."""
+        if 0 < bid < ask and size > 0:
+            self.arrived.append((venue, symbol, (bid + ask) // 2, size, at_ms))
+            self.spreads[venue, symbol, at_ms, (bid + ask) // 2, size] = ask - bid
 
     def observe(self, at_ms: int) -> dict[str, tuple[int | None, set[tuple[str, str]]]]:
         """Feed -> price and what it was made of: (venue, symbol), a cross's symbol being its denominator."""
@@ -87,6 +131,8 @@ class IndexModel:
         for venue, symbol, price, size, traded_ms in self.arrived:
             if price > 0 and size > 0:
                 latest[venue, symbol] = max(latest.get((venue, symbol), (0, 0, 0)), (traded_ms, price, size))
+                if traded_ms <= at_ms + 1_000:
+                    self.tape.add((venue, symbol, price, size, traded_ms))
         self.arrived = []
         fresh = set()
         for market, trade in latest.items():
@@ -149,8 +195,24 @@ class IndexModel:
         used = {(v["venue"], v["legs"][-1][1]) for v in votes if v["venue"] in near}
         if len(near) < rule["min_venues"] or not self.agree(list(venues.values()), rule["agree_bps"]):
             return None, used
-        weights = [len(near) + (venue in direct) for venue in near]
+        if rule["method"] == "vote_median":
+            wide = {venue: max(v["confidence"] for v in votes if v["venue"] == venue) for venue in near}
+            return votes_of([(venues[venue], wide[venue]) for venue in near]), used
+        if rule["weights"]:
+            weights = [dict(rule["weights"])[venue] for venue in near]
+        elif rule["volume_window_s"]:
+            spoke = {venue: {v["legs"] for v in votes if v["venue"] == venue} for venue in near}
+            volumes = [max(1, self.volume(spoke[venue], rule, at_ms)) for venue in near]
+            weights = capped(volumes, rule["volume_cap_bps"])
+        else:
+            weights = [len(near) + (venue in direct) for venue in near]
         return combined(rule["method"], [venues[venue] for venue in near], weights, rule["clamp_bps"]), used
+
+    def volume(self, spoke: set[tuple], rule: dict, at_ms: int) -> int:
+        """Of the venue's markets that speak (a cross trades nothing of the feed's base), in minutes of the window."""
+        oldest = (at_ms - rule["volume_window_s"] * 1_000) // 60_000
+        markets = {legs[0] for legs in spoke if len(legs) == 1}
+        return sum(size for v, s, _, size, ms in self.tape if (v, s) in markets and ms // 60_000 >= oldest)
 
     def agree(self, prices: list[int], bps: int) -> bool:
         return any(2 * sum(p >= low and apart(p, low) <= bps for p in prices) > len(prices) for low in prices)
@@ -161,23 +223,48 @@ class IndexModel:
             market, its_quote = (venue, symbol), symbol.split("/")[1]
             aliased = any(self.same_book(market, m) and self.alias(market, m) for m in self.listened)
             if self.fresh([market], rule, at_ms) and (its_quote == quote or not aliased):
-                rate = WAD if its_quote == quote else self.rate(f"{its_quote}/{quote}", at_ms)
+                rate = Fraction(1) if its_quote == quote else self.rate(its_quote, at_ms)
                 if rate is not None:
-                    price = half_up(Fraction(self.last[market][1] * rate, WAD))
-                    votes.append({"venue": venue, "legs": [market], "price": price, "direct": its_quote == quote})
+                    votes.append(self.vote((market,), Fraction(self.last[market][1]), rate, its_quote == quote))
         for venue, numerator, denominator in rule["crosses"]:
-            legs = [(venue, numerator), (venue, denominator)]
+            legs = ((venue, numerator), (venue, denominator))
             if self.fresh(legs, rule, at_ms) and not self.alias(*legs):
                 price = half_up(Fraction(self.last[legs[0]][1] * WAD, self.last[legs[1]][1]))
-                votes.append({"venue": venue, "legs": legs, "price": price, "direct": False})
-        return [vote for vote in votes if vote["price"] > 0]
+                votes.append(self.vote(legs, Fraction(price), Fraction(1), False))
+        votes = [vote for vote in votes if vote["price"] > 0 and (rule["name"], vote["venue"]) not in self.left_out]
+        return [vote for vote in votes if rule["method"] != "vote_median" or vote["confidence"] < vote["price"]]
 
-    def fresh(self, legs: list[tuple], rule: dict, at_ms: int) -> bool:
+    def vote(self, legs: tuple, price: Fraction, rate: Fraction, direct: bool) -> dict:
+        return {
+            "venue": legs[0][0],
+            "legs": legs,
+            "price": half_up(price * rate),
+            "direct": direct,
+            "confidence": ceil(rate * self.half_spread(legs, price)),
+        }
+
+    def half_spread(self, legs: tuple, price: Fraction) -> int:
+        """Of one market in its own quote; of a cross what its legs may be off, added up."""
+        halves = []
+        for leg in legs:
+            at_ms, middle_wad, size = self.last[leg]
+            halves.append((ceil(Fraction(self.spreads.get((*leg, at_ms, middle_wad, size), 0), 2)), middle_wad))
+        if len(halves) == 1:
+            return halves[0][0]
+        return sum(ceil(price * half / middle_wad) for half, middle_wad in halves)
+
+    def fresh(self, legs: Iterable[tuple], rule: dict, at_ms: int) -> bool:
         return all(leg in self.last and at_ms - self.last[leg][0] <= rule["max_age_s"] * 1_000 for leg in legs)
 
-    def rate(self, name: str, at_ms: int) -> int | None:
-        rule = next((rule for rule in self.rules if rule["name"] == name), None)
-        if rule is None or name not in self.previous or name in self.off_peg:
-            return None
-        price, priced_ms = self.previous[name]
-        return price if at_ms - priced_ms <= rule["max_age_s"] * 1_000 else None
+    def rate(self, quote: str, at_ms: int) -> Fraction | None:
+        """Feed after feed along the quote's route; None when one of them has no price to go by."""
+        rate = Fraction(1)
+        for name, backwards in self.routes.get(quote, [("", False)]):
+            rule = next((rule for rule in self.rules if rule["name"] == name), None)
+            if rule is None or name not in self.previous or name in self.off_peg:
+                return None
+            price, priced_ms = self.previous[name]
+            if at_ms - priced_ms > rule["max_age_s"] * 1_000:
+                return None
+            rate *= Fraction(WAD, price) if backwards else Fraction(price, WAD)
+        return rate

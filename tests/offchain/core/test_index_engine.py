@@ -66,11 +66,16 @@ def test_observe__three_venues__prices_exactly_and_tells_each_say():
         # All within 2 bps: the mean of 20000, 20001 and 19999.5, the two direct ones weighing 4 against 3.
         parse_wad("20000.227272727272727273"),
         (
-            Contribution("kraken", "BTC/USD", 20_000 * WAD, 20_000 * WAD, 5_000, True, ""),
-            Contribution("coinbase", "BTC/USD", 20_001 * WAD, 20_001 * WAD, 6_500, True, ""),
-            Contribution("bybit", "BTC/USDT", 19_900 * WAD, parse_wad("19999.5"), 5_000, True, ""),
+            Contribution("kraken", "BTC/USD", 20_000 * WAD, 20_000 * WAD, 5_000, True, "", (), 3_636),
+            Contribution("coinbase", "BTC/USD", 20_001 * WAD, 20_001 * WAD, 6_500, True, "", (), 3_636),
+            Contribution(
+                "bybit", "BTC/USDT", 19_900 * WAD, parse_wad("19999.5"), 5_000, True, "", ("USDT/USD",), 2_727
+            ),
         ),
         "",
+        None,
+        # (1 + 0 + 0.5) / 3 of 20000.
+        25,
     )
 
 

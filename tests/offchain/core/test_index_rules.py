@@ -56,7 +56,10 @@ def test_parse_crosses__a_bitcoin_feed__cannot_go_through_bitcoin():
         ({"decimals": 19}, "decimals: expected 0 to 18, got 19"),
         ({"min_venues": 0}, "min_venues: expected 1 to the 2 venues listed, got 0"),
         ({"min_venues": 3}, "min_venues: expected 1 to the 2 venues listed, got 3"),
-        ({"method": "vwap"}, "method: expected one of clamped_median, clamped_mean, median, got 'vwap'"),
+        (
+            {"method": "vwap"},
+            "method: expected one of clamped_median, clamped_mean, median, .*depth_weighted_mid, got 'vwap'",
+        ),
         ({"method": "clamped_mean", "clamp_bps": 501}, "clamp_bps: expected 1 to 500, got 501"),
         ({"max_age_s": 0}, "max_age_s: expected a positive number of seconds, got 0"),
         ({"frozen_s": 0}, "frozen_s: expected a positive number of seconds, got 0"),
