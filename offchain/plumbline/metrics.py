@@ -57,6 +57,10 @@ class ReporterMetrics(Metrics):
         self.epoch = self.gauge("epoch", "The oracle's epoch")
         self.price = self.gauge("index_price", "Last index price, rounded: for charts, not for contracts", "feed")
         self.included = self.gauge("index_sources", "Markets and crosses in the last index price", "feed")
+        self.dispersion = self.gauge(
+            "index_dispersion_bps", "Mean distance of the venues from their median, outliers too", "feed"
+        )
+        self.fragmentation = self.gauge("index_fragmentation_bps", "The dispersion's mean over the last hour", "feed")
         self.excluded = self.counter(
             "index_excluded", "Observations a source was left out of", "feed", "source", "reason"
         )

@@ -22,13 +22,16 @@ import structlog
 
 from plumbline.chain.typed_data import domain_separator, row_digest
 from plumbline.core.engine import IndexEngine
+from plumbline.core.fragmentation import Fragmentation
 from plumbline.core.models import IndexPrice, Row, SignedRow
 from plumbline.core.rules import FeedRule
+from plumbline.core.selection import Selector, Verdict, left_out
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, JournalError
 from plumbline.metrics import ReporterMetrics
-from plumbline.ports import Clock, OracleClient, OracleConfig, RowSigner, TradeSource
+from plumbline.ports import BookSource, Clock, OracleClient, OracleConfig, RowSigner, TradeSource
 from plumbline.reporter.agreement import disagreement, make_row, reporter_index
+from plumbline.store.beside import Beside
 from plumbline.store.rows import RowJournal
 
 KEPT_ROWS: Final = 64
@@ -60,14 +63,21 @@ class Reporter:
         clock: Clock,
         timing: ReporterTiming = ReporterTiming(),
         *,
+        books: Sequence[BookSource] = (),
+        selector: Selector | None = None,
         dry_run: bool = False,
         kill_switch: Path | None = None,
     ) -> None:
-        """`kill_switch`: while this file exists nothing is signed."""
+        """`books`: asked for the books the feeds want. `selector`: None: every venue is listened to. `kill_switch`:
+        while this file exists nothing is signed.
+        """
         self.rules, self.sources, self.address = tuple(rules), tuple(sources), key.address
         self.dry_run = dry_run
         self.metrics = ReporterMetrics(self.sources)
         self._engine = IndexEngine(rules)
+        self._books = {source.venue: source for source in books}
+        self.selector = selector
+        self.fragmentation = {rule.name: Fragmentation() for rule in rules}
         self.timing, self.kill_switch = timing, kill_switch
         """May be changed while it runs."""
         self._was_killed = False
@@ -95,6 +105,8 @@ class Reporter:
         async for trade in source.trades():
             self._engine.on_trade(trade)
             self._journal.take(trade)
+            if self.selector is not None:
+                self.selector.on_trade(trade, self._clock.now_ms())
 
     async def _watch_chain(self) -> None:
         while True:
@@ -143,8 +155,7 @@ class Reporter:
 
     def _round(self, timestamp: int) -> None:
         woke = time.monotonic()
-        self.prices = self._engine.observe(timestamp * 1000)
-        self._journal.observe(timestamp * 1000, self.prices)
+        self._observe(timestamp * 1000)
         self._count_prices()
         try:
             withheld = self._report(timestamp)
@@ -157,6 +168,26 @@ class Reporter:
         if withheld:
             self.metrics.withheld.labels(withheld).inc()
         self.metrics.round_time.observe(time.monotonic() - woke)
+
+    def _observe(self, at_ms: int) -> None:
+        """Let the engine see the books as they are, and whom selection lets it hear; then make the prices."""
+        for venue, symbol in sorted(self._engine.books):
+            source = self._books.get(venue)
+            told = None if source is None else source.book(symbol)
+            if told is not None:
+                self._engine.on_book(told)
+        decisions = [] if self.selector is None else self.selector.review(at_ms)
+        for decision in decisions:
+            self._engine.select(decision.feed, decision.venue, left_out(decision))
+            if decision.verdict is not Verdict.INCLUDED:
+                where = {"feed": decision.feed, "venue": decision.venue}
+                log.info("source selection", verdict=str(decision.verdict), reason=decision.reason, **where)
+        self.prices = self._engine.observe(at_ms)
+        self._journal.observe(at_ms, self.prices, Beside(self._engine.settled_books, tuple(decisions)))
+        if self.selector is not None:
+            self.selector.on_observation(self.prices, self._engine.settled_books, at_ms)
+        for feed, price in self.prices.items():
+            self.fragmentation[feed].add(at_ms, price.dispersion_centibps)
 
     def _report(self, timestamp: int) -> str:
         """Sign a row of the last observation; else the reason why not, in a word or two."""
@@ -219,6 +250,10 @@ class Reporter:
             if price.price_wad is not None:
                 self.metrics.price.labels(feed).set(price.price_wad / WAD)
             self.metrics.included.labels(feed).set(sum(each.included for each in price.contributions))
+            if price.dispersion_centibps is not None:
+                self.metrics.dispersion.labels(feed).set(price.dispersion_centibps / 100)
+            if (fragmentation := self.fragmentation[feed].centibps) is not None:
+                self.metrics.fragmentation.labels(feed).set(fragmentation / 100)
             for each in price.contributions:
                 if not each.included:
                     self.metrics.excluded.labels(feed, f"{each.venue}:{each.symbol}", each.reason).inc()

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from plumbline.chain.signing import recover
 from plumbline.chain.typed_data import domain_separator, row_digest
 from plumbline.core.engine import IndexEngine
+from plumbline.core.selection import left_out
 from plumbline.core.units import format_wad
 from plumbline.errors import RowError
 from plumbline.reporter.agreement import lanes
-from plumbline.store.rows import KeptRow, RowJournal, Session
+from plumbline.store.rows import Entry, KeptRow, RowJournal, Session
 
 
 @dataclass(slots=True)
@@ -43,8 +44,7 @@ def _session(journal: RowJournal, session: Session, from_s: int, to_s: int, find
         if entry.lost:
             findings.differences.append(f"session {session.id}: inputs were lost; nothing after can be computed again")
             break
-        for trade in entry.trades:
-            engine.on_trade(trade)
+        replay(engine, entry)
         if entry.at_ms is None or entry.prices is None:
             continue
         at_s = entry.at_ms // 1000
@@ -63,6 +63,16 @@ def _session(journal: RowJournal, session: Session, from_s: int, to_s: int, find
         if from_s <= kept.signed.row.timestamp <= to_s:
             findings.rows += 1
             findings.differences += _row(kept, computed)
+
+
+def replay(engine: IndexEngine, entry: Entry) -> None:
+    """Everything an entry holds but its observation."""
+    for trade in entry.trades:
+        engine.on_trade(trade)
+    for told in entry.beside.books:
+        engine.on_book(told)
+    for decision in entry.beside.decisions:
+        engine.select(decision.feed, decision.venue, left_out(decision))
 
 
 def _row(kept: KeptRow, computed: dict[int, tuple[int, ...]]) -> list[str]:

@@ -22,7 +22,10 @@ import msgspec
 
 from plumbline.core.models import IndexPrice, Row, SignedRow, Trade
 from plumbline.core.rules import FeedRule
+from plumbline.core.selection import Decision
 from plumbline.errors import JournalError
+from plumbline.store import beside
+from plumbline.store.beside import Beside
 from plumbline.store.database import Database
 
 _VERSION: Final = 1
@@ -86,6 +89,7 @@ class Entry:
     """WAD, by feed."""
     lost: bool
     """Entries before this one were lost: from here on nothing can be computed again."""
+    beside: Beside = beside.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +106,12 @@ class RowJournal(Database):
     """Of one reporter's key (`address`; empty: for reading), for as many oracles as it reports to."""
 
     def __init__(self, path: Path, address: str = "") -> None:
-        super().__init__(path, "reporter", _VERSION, _SCHEMA, durable=True, indexes=[_ROUNDS])
+        super().__init__(path, "reporter", _VERSION, _SCHEMA, durable=True, indexes=[_ROUNDS, *beside.TABLES])
         self._address = address
         self._session: int | None = None
         self._seq = 0
         self._trades: list[Trade] = []
-        self._pending: list[tuple[bytes, int | None, str | None]] = []
+        self._pending: list[tuple[bytes, int | None, str | None, Beside]] = []
         self._lost = False
 
     def begin(self, rules: Sequence[FeedRule], version: str, now_ms: int) -> None:
@@ -124,10 +128,18 @@ class RowJournal(Database):
         if len(self._trades) >= _FLUSH_TRADES:
             self._pend(None, None)
 
-    def observe(self, at_ms: int, prices: Mapping[str, IndexPrice]) -> None:
-        """Keep what the engine made of the trades so far; written with the next claim, or `flush`."""
+    def observe(self, at_ms: int, prices: Mapping[str, IndexPrice], seen: Beside = beside.NOTHING) -> None:
+        """Keep what the engine made of the trades so far and of what was `seen`; written with the next claim."""
         if self._session is not None:
-            self._pend(at_ms, json.dumps({feed: _text(price.price_wad) for feed, price in prices.items()}))
+            self._pend(at_ms, json.dumps({feed: _text(price.price_wad) for feed, price in prices.items()}), seen)
+
+    def standing(self) -> list[Decision]:
+        """The last decision about each venue of each feed."""
+        return beside.standing(self)
+
+    def decisions(self, feed: str, until_ms: int) -> list[Decision]:
+        """Every decision about a feed's venues until then, in their order."""
+        return beside.history(self, feed, until_ms)
 
     def flush(self) -> None:
         """Write what no claim has written. Raises JournalError, and keeps it for the next time."""
@@ -135,20 +147,21 @@ class RowJournal(Database):
             written = self._write_pending()
         self._written(written)
 
-    def _pend(self, at_ms: int | None, prices: str | None) -> None:
-        self._pending.append((_pack(self._trades), at_ms, prices))
+    def _pend(self, at_ms: int | None, prices: str | None, seen: Beside = beside.NOTHING) -> None:
+        self._pending.append((_pack(self._trades), at_ms, prices, seen))
         self._trades = []
         if len(self._pending) > _MAX_PENDING:
             self._pending.clear()
             self._lost = True
 
     def _write_pending(self) -> int:
-        for place, (trades, at_ms, prices) in enumerate(self._pending):
+        for place, (trades, at_ms, prices, seen) in enumerate(self._pending):
             lost = self._lost and place == 0
             self.execute(
                 "INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?)",
                 *(self._session, self._seq + place, trades, at_ms, prices, lost),
             )
+            beside.write(self, self._session, self._seq + place, seen)
         return len(self._pending)
 
     def _written(self, count: int) -> None:
@@ -163,10 +176,14 @@ class RowJournal(Database):
         return [Session(id_, started_ms, version, decoder.decode(rules)) for id_, started_ms, version, rules in found]
 
     def entries(self, session: int) -> Iterator[Entry]:
-        found = self.execute("SELECT trades, at_ms, prices, lost FROM inputs WHERE session = ? ORDER BY seq", session)
-        for trades, at_ms, prices, lost in found:
+        found = self.execute(
+            "SELECT seq, trades, at_ms, prices, lost FROM inputs WHERE session = ? ORDER BY seq", session
+        )
+        after = -1
+        for seq, trades, at_ms, prices, lost in found:
             values = None if prices is None else {feed: _number(text) for feed, text in json.loads(prices).items()}
-            yield Entry(_unpack(trades), at_ms, values, bool(lost))
+            yield Entry(_unpack(trades), at_ms, values, bool(lost), beside.read(self, session, after, seq))
+            after = seq
 
     def rows_of(self, session: int) -> Iterator[KeptRow]:
         """Every row signed in a session, in the order of time."""
