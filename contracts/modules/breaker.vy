@@ -14,6 +14,7 @@
 MISSED: constant(uint256) = 0         # short of its quorum or out of bounds: the last answer stands and ages
 TRIPPED: constant(uint256) = 1        # moved beyond its step limit: reads revert until confirmed, returned or cleared
 CLEARED: constant(uint256) = 2        # the owner lets the next median inside the bounds through; reads still revert
+SERVED: constant(uint256) = 3         # a verdict, never stored: this round's median is the answer
 
 struct State:
     kind: uint256
@@ -63,30 +64,32 @@ def _unpack(slot: uint256) -> State:
 
 @internal
 @pure
-def _judge(state: State, median: uint256, timestamp: uint256, guards: uint256) -> (bool, State):
+def _judge(state: State, median: uint256, timestamp: uint256, guards: uint256) -> State:
     """
     @notice Judge a median that has its quorum and lies in the hard bounds.
     @param state the feed's before this round
     @param timestamp {s} of the round
     @param guards as feed_set packs them
-    @return Whether to serve it, and the state that holds if not.
+    @return The feed's state after it; of kind SERVED if the median may be served.
     """
-    if state.kind == CLEARED:
-        return True, state
-    if state.price == 0:
-        return guards >> 192 >= median and median >= (guards >> 128) & LANE_MASK, state
-    if self._near(median, state.price, self._step_limit_bps(guards, timestamp - state.timestamp)):
-        return True, state
     after: State = state
-    if state.kind == TRIPPED and self._near(median, state.candidate, guards & HALF):
+    if state.kind == CLEARED:
+        after.kind = SERVED
+    elif state.price == 0:
+        if guards >> 192 >= median and median >= (guards >> 128) & LANE_MASK:
+            after.kind = SERVED
+    elif self._near(median, state.price, self._step_limit_bps(guards, timestamp - state.timestamp)):
+        after.kind = SERVED
+    elif state.kind == TRIPPED and self._near(median, state.candidate, guards & HALF):
         after.count = min(state.count + 1, BYTE)
-        rounds: uint256 = (guards >> 48) & BYTE
-        return after.count >= rounds and timestamp - state.since >= (guards >> 64) & SECONDS, after
-    after.kind = TRIPPED
-    after.count = 1
-    after.since = timestamp
-    after.candidate = median
-    return False, after
+        if after.count >= (guards >> 48) & BYTE and timestamp - state.since >= (guards >> 64) & SECONDS:
+            after.kind = SERVED
+    else:
+        after.kind = TRIPPED
+        after.count = 1
+        after.since = timestamp
+        after.candidate = median
+    return after
 
 
 @internal

@@ -8,11 +8,11 @@
 @notice Publishes, for up to 32 feeds at once, the exact lower median of what up to 31 reporters signed.
 @dev Prices are integers in the feed's decimals. Anyone may submit a round: a bundle of rows signed by a quorum, with
      the medians claimed; the contract does not sort, it counts whether each claimed median is the median.
+     Feed sets are checked and written by the contract at `terms().writer` (FeedSetWriter.vy), and read here.
      Storage, one slot each unless said otherwise:
        meta    data contract 160 | stops and feed count 16 | last round id 40 | its timestamp 40 (lowest)
-       ring    HISTORY rounds of 16 words; word w of a round holds the feeds 4w .. 4w + 3 in 64-bit lanes. The top lane
-               of word feed_count // 4, which no feed uses, is the *header*: the round's timestamp. A lane is the price
-               served, or FLAG | the id of the round that the feed's last answer is from.
+       ring    the last rounds, 16 words each, a 64-bit lane a feed (history.vy)
+       sums    where TWAPs are kept: two running sums for each feed of each of these rounds (sums.vy)
        slow    one slot a feed, read only where the lane has its FLAG (breaker.vy)
 @custom:security Fewer than half of a quorum of bad reporters cannot move a median out of the honest range. Whoever
      submits chooses which rows to submit: see docs/oracle.md for what that is worth. Keys: see docs/security.md.
@@ -21,12 +21,17 @@
 """
 
 from contracts.interfaces import IAggregatorV3
+from contracts.interfaces import IFeedSetWriter
 from contracts.interfaces import IMedianOracle
 from contracts.modules import breaker
+from contracts.modules import bundle
 from contracts.modules import checks
 from contracts.modules import feed_set
+from contracts.modules import history
 from contracts.modules import lanes
 from contracts.modules import ownable
+from contracts.modules import sums
+from contracts.modules import typed_data
 
 implements: IMedianOracle
 initializes: ownable
@@ -48,20 +53,11 @@ MAX_HISTORY: constant(uint256) = 65_536
 MAX_MAX_LATENESS: constant(uint256) = 86_400      # {s}
 MAX_DELAY: constant(uint256) = 30 * 86_400        # {s}
 
-# EIP-712.
-_DOMAIN_TYPE: constant(String[82]) = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-_DOMAIN_TYPEHASH: constant(bytes32) = keccak256(_DOMAIN_TYPE)
-_ROW_TYPEHASH: constant(bytes32) = keccak256("Row(uint256 epoch,uint256 timestamp,uint256[] words)")
-_NAME_HASH: constant(bytes32) = keccak256("Plumbline")
-_VERSION_HASH: constant(bytes32) = keccak256("1")
+# EIP-712, and who may sign.
 _EIP191: constant(bytes2) = 0x1901
 _S_MASK: constant(uint256) = 2**255 - 1
 # Half of secp256k1's order: of the two signatures (r, s) and (r, n - s) only the lower is taken.
 _HALF_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
-# A byte each: a reporter's index is 1 .. 31, so the upper three bits of none are ever set.
-_BYTE_ONES: constant(uint256) = max_value(uint256) // 255
-_BYTE_FLAGS: constant(uint256) = _BYTE_ONES << 7
-_NOT_INDICES: constant(uint256) = _BYTE_ONES * 224
 
 _ONES: constant(uint256) = lanes.ONES
 _ONES_8: constant(uint256) = lanes.ONES << 8
@@ -69,7 +65,6 @@ _ONES_16: constant(uint256) = lanes.ONES << 16
 _FLAGS: constant(uint256) = lanes.FLAGS
 _FLAG: constant(uint256) = lanes.FLAG
 _LANE_MASK: constant(uint256) = lanes.LANE_MASK
-_HEADER_AT: constant(uint256) = 192               # the header lane's first bit
 _BELOW_HEADER: constant(uint256) = 2**192 - 1
 
 # meta
@@ -80,25 +75,27 @@ _COUNT_MASK: constant(uint256) = 2**6 - 1
 _PAUSED: constant(uint256) = 2**86
 _HOLDING: constant(uint256) = 2**87               # some feed is held: see _held
 _ON_L2: constant(uint256) = 2**88                 # there is a sequencer feed
+_TWAP: constant(uint256) = 2**89                  # sums are kept, for `twap`
 _STOPS: constant(uint256) = _PAUSED | _HOLDING | _ON_L2
+_FOR_GOOD: constant(uint256) = _STOPS | _TWAP     # what a change of epoch leaves as it is
+_EXTRAS: constant(uint256) = _HOLDING | _TWAP     # what makes every word of a round out of the ordinary
 _ROUND_BITS: constant(uint256) = 2**80 - 1        # round id and timestamp
 _CONFIG_AT: constant(uint256) = 96
-
-_STRIDE_BITS: constant(uint256) = 4               # 16 words a round: 8 of feeds, 1 of the header, room to shift
 
 _UNKNOWN: constant(String[32]) = "oracle: unknown feed"
 _STALE: constant(String[32]) = "oracle: stale"
 _TRIPPED: constant(String[32]) = "oracle: tripped"
 _NO_QUORUM_YET: constant(String[32]) = "oracle: no quorum yet"
 _PAUSED_REASON: constant(String[32]) = "oracle: paused"
-_NO_HISTORY: constant(String[32]) = "oracle: round not in history"
+_NO_HISTORY: constant(String[32]) = history.NO_HISTORY
+_NOT_REACHED: constant(String[32]) = "oracle: time not reached"
 _NO_ANSWER: constant(String[32]) = "oracle: no answer in round"
 
 PERIOD: immutable(uint256)                        # {s}
-HISTORY_MASK: immutable(uint256)                  # history - 1
 MAX_LATENESS: immutable(uint256)                  # {s}
 DELAY: immutable(uint256)                         # {s}
 SEQUENCER: immutable(address)
+WRITER: immutable(IFeedSetWriter)
 CHAIN_ID: immutable(uint256)
 DOMAIN: immutable(bytes32)
 
@@ -107,11 +104,11 @@ pending_config: public(address)
 pending_at: public(uint256)                       # {s} when the pending set may start; 0: there is none
 
 _meta: uint256
-_history_start: uint256                           # first round in the present word layout
 _held: uint256                                    # bit f: feed f was tripped by hand
 _clear: uint256[32]                               # a feed's proposed clear: {s} ready at << 40 | its last answer's round
 _slow: uint256[32]
-_ring: uint256[1048576]                           # MAX_HISTORY << _STRIDE_BITS; last, so its size does not matter
+# Last, so that the size of its arrays does not matter.
+initializes: history
 
 
 @deploy
@@ -136,18 +133,22 @@ def __init__(
     checks._that(terms.max_lateness >= terms.period, "terms: lateness below period")
     checks._that(terms.max_lateness <= MAX_MAX_LATENESS, "terms: lateness above a day")
     checks._that(terms.delay <= MAX_DELAY, "terms: delay above 30 days")
+    checks._that(terms.writer.is_contract, "terms: writer has no code")
     PERIOD = terms.period
-    HISTORY_MASK = terms.history - 1
+    history.__init__(terms.history)
     MAX_LATENESS = terms.max_lateness
     DELAY = terms.delay
     SEQUENCER = terms.sequencer
+    WRITER = IFeedSetWriter(terms.writer)
     CHAIN_ID = chain.id
-    DOMAIN = self._domain_separator_of(chain.id)
+    DOMAIN = typed_data._domain_separator(chain.id)
     ownable.__init__(owner)
     self.guardian = guardian
     if terms.sequencer != empty(address):
         self._meta = _ON_L2
-    self._start_epoch(feed_set._write(feeds, reporters, faulty, 1))
+    if terms.twap:
+        self._meta |= _TWAP
+    self._start_epoch(extcall WRITER.write(empty(address), feeds, reporters, faulty))
 
 
 # ------------------------------------------------------------------ rounds
@@ -180,8 +181,8 @@ def submit(
     self._check_time(timestamp, last_timestamp)
     words: uint256 = unsafe_add((meta >> _COUNT_AT) & _COUNT_MASK, 3) >> 2
     count: uint256 = len(signatures) >> 1
-    self._check_calldata(words, count, len(medians), len(rows), len(signatures))
-    self._check_signers(signers, count)
+    bundle._check_calldata(words, count, len(medians), len(rows), len(signatures))
+    bundle._check_signers(signers, count)
     config: address = convert(meta >> _CONFIG_AT, address)
     feeds: Bytes[feed_set.SET_BYTES] = slice(config.code, 1, feed_set.SET_BYTES)
 
@@ -198,7 +199,7 @@ def submit(
                 concat(
                     _EIP191,
                     domain,
-                    keccak256(abi_encode(_ROW_TYPEHASH, epoch, timestamp, self._hash_row(row_at, words))),
+                    keccak256(abi_encode(typed_data.ROW_TYPEHASH, epoch, timestamp, bundle._hash_row(row_at, words))),
                 )
             ),
             unsafe_add(27, vs >> 255),
@@ -211,8 +212,8 @@ def submit(
 
     # 2. Each claimed median is the lower median of its lane, and goes into the next round of the ring.
     round_id: uint256 = unsafe_add((meta >> _ROUND_AT) & _MASK_40, 1)
-    last_at: uint256 = (unsafe_sub(round_id, 1) & HISTORY_MASK) << _STRIDE_BITS
-    next_at: uint256 = (round_id & HISTORY_MASK) << _STRIDE_BITS
+    last_at: uint256 = (unsafe_sub(round_id, 1) & history.RING_MASK) << history.STRIDE_BITS
+    next_at: uint256 = (round_id & history.RING_MASK) << history.STRIDE_BITS
     header_word: uint256 = ((meta >> _COUNT_AT) & _COUNT_MASK) >> 2
     any_median: uint256 = 0
     stored: uint256 = 0
@@ -241,19 +242,22 @@ def submit(
             & unsafe_sub(median | _FLAGS, extract32(feeds, unsafe_add(limits, 64), output_type=uint256))
             & unsafe_sub(extract32(feeds, unsafe_add(limits, 96), output_type=uint256) | _FLAGS, median)
         )
-        last: uint256 = self._ring[last_at | word]
+        last: uint256 = history.ring[last_at | word]
         if word == header_word:
             last &= _BELOW_HEADER
         step_shift: uint256 = extract32(feeds, unsafe_add(limits, 128), output_type=uint256)
         stored = median
         # The ordinary word: all its feeds were served last time, have their quorum and moved little.
-        if accepted & ~last & lanes._near(median, last, step_shift) != _FLAGS or meta & _HOLDING != 0:
-            stored = self._settle(word, median, last, accepted, meta, timestamp)
+        if accepted & ~last & lanes._near(median, last, step_shift) != _FLAGS or meta & _EXTRAS != 0:
+            if meta & _TWAP != 0:
+                self._add_up(word, last, meta, timestamp)
+            if accepted & ~last & lanes._near(median, last, step_shift) != _FLAGS or meta & _HOLDING != 0:
+                stored = self._settle(word, median, last, accepted, meta, timestamp)
         if word != header_word:
-            self._ring[next_at | word] = stored
+            history.ring[next_at | word] = stored
             stored = 0
     assert any_median != 0, "oracle: no quorum"
-    self._ring[next_at | header_word] = stored | timestamp << _HEADER_AT
+    history.ring[next_at | header_word] = stored | timestamp << history.HEADER_AT
     self._meta = (meta & ~_ROUND_BITS) | round_id << _ROUND_AT | timestamp
     log IMedianOracle.RoundSubmitted(round_id=round_id, relayer=msg.sender, timestamp=timestamp, medians=medians)
 
@@ -265,68 +269,6 @@ def _check_time(timestamp: uint256, last_timestamp: uint256):
     assert timestamp <= block.timestamp + FUTURE_TOLERANCE, "oracle: round in the future"
     assert timestamp + MAX_LATENESS >= block.timestamp, "oracle: round too late"
     assert timestamp % PERIOD == 0, "oracle: off the grid"
-
-
-@internal
-@view
-def _check_calldata(words: uint256, count: uint256, medians: uint256, rows: uint256, signatures: uint256):
-    """
-    @notice Lengths fit each other, and the call is in the one encoding every ABI library writes: no gaps, no shared
-            or reordered arrays, no trailing bytes.
-    """
-    row_words: uint256 = unsafe_mul(words, count)
-    assert medians == words and rows == row_words and signatures == count << 1, "oracle: lengths"
-    offsets: Bytes[96] = slice(msg.data, 68, 96)
-    rows_at: uint256 = unsafe_add(192, words << 5)
-    signatures_at: uint256 = unsafe_add(unsafe_add(rows_at, 32), row_words << 5)
-    assert (
-        extract32(offsets, 0, output_type=uint256) == 160
-        and extract32(offsets, 32, output_type=uint256) == rows_at
-        and extract32(offsets, 64, output_type=uint256) == signatures_at
-        and len(msg.data) == unsafe_add(unsafe_add(signatures_at, 36), count << 6)
-    ), "oracle: calldata"
-
-
-@internal
-@pure
-def _check_signers(signers: uint256, count: uint256):
-    """
-    @notice `count` indices of 1 .. 31, strictly ascending, so that nobody counts twice; all compared at once.
-    @dev Index i + 1 is the larger one where (index i + 1, with the byte's top bit set) - (index i) - 1 keeps that bit.
-    """
-    ascends: uint256 = unsafe_sub(signers >> 8 | _BYTE_FLAGS, unsafe_add(signers, _BYTE_ONES))
-    in_order: bool = (~ascends & _BYTE_FLAGS) << unsafe_sub(264, count << 3) == 0
-    assert (
-        count != 0
-        and signers & 255 != 0
-        and signers >> (count << 3) == 0
-        and signers & _NOT_INDICES == 0
-        and in_order
-    ), "oracle: signers"
-
-
-@internal
-@view
-def _hash_row(at: uint256, words: uint256) -> bytes32:
-    """
-    @notice keccak256 of the row at byte `at` of the call.
-    @dev A slice of the call must have a literal length; reading `rows` word by word costs 50 gas a word more.
-    """
-    if words == 1:
-        return keccak256(slice(msg.data, at, 32))
-    if words == 2:
-        return keccak256(slice(msg.data, at, 64))
-    if words == 3:
-        return keccak256(slice(msg.data, at, 96))
-    if words == 4:
-        return keccak256(slice(msg.data, at, 128))
-    if words == 5:
-        return keccak256(slice(msg.data, at, 160))
-    if words == 6:
-        return keccak256(slice(msg.data, at, 192))
-    if words == 7:
-        return keccak256(slice(msg.data, at, 224))
-    return keccak256(slice(msg.data, at, 256))
 
 
 @internal
@@ -348,10 +290,9 @@ def _settle(
         bit: uint256 = 64 * k
         price: uint256 = (median >> bit) & lanes.PRICE_MASK
         state: breaker.State = self._state(feed, (last >> bit) & _LANE_MASK, meta)
-        served: bool = False
         if price != 0 and (accepted >> bit) & _FLAG != 0 and (held >> feed) & 1 == 0:
-            served, state = breaker._judge(state, price, timestamp, feed_set._packed_guards(config, feed))
-        if served:
+            state = breaker._judge(state, price, timestamp, feed_set._packed_guards(config, feed))
+        if state.kind == breaker.SERVED:
             stored |= price << bit
             continue
         if state.since == timestamp:
@@ -361,6 +302,42 @@ def _settle(
         stored |= (_FLAG | state.round_id) << bit
         self._slow[feed] = breaker._pack(state)
     return stored
+
+
+@internal
+def _add_up(word: uint256, last: uint256, meta: uint256, timestamp: uint256):
+    """
+    @notice For TWAPs: what each feed of a word answered from the last round to this one. Called before anything of this
+            round is stored.
+    """
+    feed_count: uint256 = (meta >> _COUNT_AT) & _COUNT_MASK
+    round_id: uint256 = (meta >> _ROUND_AT) & _MASK_40
+    last_at: uint256 = (round_id & history.RING_MASK) << history.STRIDE_BITS
+    next_at: uint256 = ((round_id + 1) & history.RING_MASK) << history.STRIDE_BITS
+    elapsed: uint256 = timestamp - (meta & _MASK_40)
+    for pair: uint256 in range(2 * word, 2 * word + 2, bound=2):
+        if 2 * pair >= feed_count:
+            break
+        old: uint256 = history.sums[last_at | pair]
+        new: uint256 = 0
+        for feed: uint256 in range(2 * pair, min(2 * pair + 2, feed_count), bound=2):
+            price: uint256 = (last >> ((feed & 3) << 6)) & _LANE_MASK
+            # Nearly always the feed was served in the last round, which is not long ago.
+            if price & _FLAG != 0 or meta & _HOLDING != 0 or elapsed > MAX_LATENESS:
+                price = self._standing(feed, price, meta, timestamp)
+            new |= sums._add(sums._lane(old, feed), price, elapsed) << sums._bit(feed)
+        history.sums[next_at | pair] = new
+
+
+@internal
+@view
+def _standing(feed: uint256, lane: uint256, meta: uint256, timestamp: uint256) -> uint256:
+    """
+    @return The price that `fresh_price` still served right before a round; 0: none.
+    """
+    state: breaker.State = self._state(feed, lane, meta)
+    fresh: bool = timestamp - state.timestamp <= self._default_age(feed, meta)
+    return state.price if fresh and state.kind == breaker.MISSED and (self._held >> feed) & 1 == 0 else 0
 
 
 @internal
@@ -410,14 +387,27 @@ def fresh_price(feed: uint256) -> uint256:
     @notice `price` at an age nobody has to think about: the longest silence of a healthy relayer, which is the feed's
             heartbeat, and the time a round may take to arrive.
     """
-    meta: uint256 = self._meta
+    return self._fresh_price(feed, self._meta)
+
+
+@internal
+@view
+def _fresh_price(feed: uint256, meta: uint256) -> uint256:
     answer: uint256 = 0
     timestamp: uint256 = 0
     answer, timestamp = self._guarded_answer(feed, self._lane(feed, meta), meta)
-    checks._that(answer != 0, _NO_QUORUM_YET)
-    max_age: uint256 = feed_set._heartbeat(convert(meta >> _CONFIG_AT, address), feed) + MAX_LATENESS
-    checks._that(unsafe_sub(max(block.timestamp, timestamp), timestamp) <= max_age, _STALE)
+    assert answer != 0, _NO_QUORUM_YET
+    assert unsafe_sub(max(block.timestamp, timestamp), timestamp) <= self._default_age(feed, meta), _STALE
     return answer
+
+
+@internal
+@view
+def _default_age(feed: uint256, meta: uint256) -> uint256:
+    """
+    @return {s} How old an answer of a healthy relayer may be.
+    """
+    return feed_set._heartbeat(convert(meta >> _CONFIG_AT, address), feed) + MAX_LATENESS
 
 
 @external
@@ -431,7 +421,7 @@ def prices(feeds: DynArray[uint256, 32], max_age: uint256) -> DynArray[uint256, 
     feed_count: uint256 = (meta >> _COUNT_AT) & _COUNT_MASK
     stopped: bool = meta & _STOPS != 0
     last_timestamp: uint256 = meta & _MASK_40
-    last_at: uint256 = ((meta >> _ROUND_AT) & HISTORY_MASK) << _STRIDE_BITS
+    last_at: uint256 = ((meta >> _ROUND_AT) & history.RING_MASK) << history.STRIDE_BITS
     # Neighbours share one storage read.
     word: uint256 = 0
     word_index: uint256 = max_value(uint256)
@@ -440,7 +430,7 @@ def prices(feeds: DynArray[uint256, 32], max_age: uint256) -> DynArray[uint256, 
         assert feed < feed_count, _UNKNOWN
         if feed >> 2 != word_index:
             word_index = feed >> 2
-            word = self._ring[last_at | word_index]
+            word = history.ring[last_at | word_index]
         answer: uint256 = (word >> ((feed & 3) << 6)) & _LANE_MASK
         timestamp: uint256 = last_timestamp
         if stopped or answer & _FLAG != 0:
@@ -491,10 +481,11 @@ def round_data(feed: uint256, round_id: uint256) -> (uint256, uint256):
     """
     meta: uint256 = self._meta
     self._check_history(feed, meta)
-    checks._that(self._oldest_round(meta) <= round_id and round_id <= (meta >> _ROUND_AT) & _MASK_40, _NO_HISTORY)
-    lane: uint256 = self._lane_of(feed, round_id)
+    last: uint256 = (meta >> _ROUND_AT) & _MASK_40
+    checks._that(history._oldest(last) <= round_id and round_id <= last, _NO_HISTORY)
+    lane: uint256 = history._lane(round_id, feed)
     checks._that(lane != 0 and lane & _FLAG == 0, _NO_ANSWER)
-    return lane, self._time_of(round_id, meta)
+    return lane, history._time(round_id, self._header_word(meta))
 
 
 @external
@@ -509,30 +500,49 @@ def round_at(feed: uint256, timestamp: uint256) -> (uint256, uint256, uint256):
     """
     meta: uint256 = self._meta
     self._check_history(feed, meta)
-    checks._that(timestamp <= meta & _MASK_40, "oracle: time not reached")
-    oldest: uint256 = self._oldest_round(meta)
-    low: uint256 = oldest
-    high: uint256 = (meta >> _ROUND_AT) & _MASK_40
-    checks._that(low <= high and self._time_of(low, meta) <= timestamp, _NO_HISTORY)
-    # The round sought lies in low .. high. The interval halves each time, and the ring has at most 2**16 rounds.
-    for i: uint256 in range(17):
-        if low == high:
-            break
-        middle: uint256 = (low + high + 1) // 2
-        if self._time_of(middle, meta) <= timestamp:
-            low = middle
-        else:
-            high = middle - 1
-    lane: uint256 = self._lane_of(feed, low)
+    checks._that(timestamp <= meta & _MASK_40, _NOT_REACHED)
+    last: uint256 = (meta >> _ROUND_AT) & _MASK_40
+    oldest: uint256 = history._oldest(last)
+    header_word: uint256 = self._header_word(meta)
+    checks._that(oldest <= last and history._time(oldest, header_word) <= timestamp, _NO_HISTORY)
+    round_id: uint256 = history._at_or_before(timestamp, oldest, last, header_word)
+    lane: uint256 = history._lane(round_id, feed)
     if lane & _FLAG != 0:
         # The feed had no answer in that round: its lane names the round of the one that stood.
-        low = lane & ~_FLAG
+        round_id = lane & ~_FLAG
         lane = 0
-        if low != 0:
-            checks._that(low >= oldest, _NO_HISTORY)
-            lane = self._lane_of(feed, low)
+        if round_id != 0:
+            checks._that(round_id >= oldest, _NO_HISTORY)
+            lane = history._lane(round_id, feed)
     checks._that(lane != 0, _NO_ANSWER)
-    return low, lane, self._time_of(low, meta)
+    return round_id, lane, history._time(round_id, header_word)
+
+
+@external
+@view
+@reentrant
+def twap(feed: uint256, start: uint256, end: uint256) -> uint256:
+    """
+    @notice The average over time of what `fresh_price` answered, for a feed set that keeps sums. Reverts where for a part of
+            the window, as far as the rounds tell, it answered nothing.
+    @param start {s} not before the oldest round of the history
+    @param end {s} after start; not in the future. Final once a round at or after it is there
+    @return The price, in the feed's decimals, rounded down.
+    """
+    meta: uint256 = self._meta
+    self._check_history(feed, meta)
+    checks._that(meta & _TWAP != 0, "oracle: keeps no TWAP")
+    checks._that(start < end, "oracle: empty window")
+    last_timestamp: uint256 = meta & _MASK_40
+    checks._that(end <= max(block.timestamp, last_timestamp), _NOT_REACHED)
+    total: uint256 = 0
+    if end > last_timestamp:
+        # Since the last round its answer stands, if it still can be served.
+        total = self._fresh_price(feed, meta) * (end - max(start, last_timestamp))
+    if start < last_timestamp:
+        last: uint256 = (meta >> _ROUND_AT) & _MASK_40
+        total += history._price_seconds(feed, start, min(end, last_timestamp), last, self._header_word(meta))
+    return total // (end - start)
 
 
 @external
@@ -557,28 +567,14 @@ def _lane(feed: uint256, meta: uint256) -> uint256:
     """
     assert feed < (meta >> _COUNT_AT) & _COUNT_MASK, _UNKNOWN
     # The mask takes what lies above the round id away, too.
-    at: uint256 = ((meta >> _ROUND_AT) & HISTORY_MASK) << _STRIDE_BITS | feed >> 2
-    return (self._ring[at] >> ((feed & 3) << 6)) & _LANE_MASK
+    at: uint256 = ((meta >> _ROUND_AT) & history.RING_MASK) << history.STRIDE_BITS | feed >> 2
+    return (history.ring[at] >> ((feed & 3) << 6)) & _LANE_MASK
 
 
 @internal
-@view
-def _lane_of(feed: uint256, round_id: uint256) -> uint256:
-    return (self._ring[(round_id & HISTORY_MASK) << _STRIDE_BITS | feed >> 2] >> ((feed & 3) << 6)) & _LANE_MASK
-
-
-@internal
-@view
-def _time_of(round_id: uint256, meta: uint256) -> uint256:
-    header_word: uint256 = ((meta >> _COUNT_AT) & _COUNT_MASK) >> 2
-    return self._ring[(round_id & HISTORY_MASK) << _STRIDE_BITS | header_word] >> _HEADER_AT
-
-
-@internal
-@view
-def _oldest_round(meta: uint256) -> uint256:
-    last: uint256 = (meta >> _ROUND_AT) & _MASK_40
-    return max(max(self._history_start, 1), last - min(last, HISTORY_MASK))
+@pure
+def _header_word(meta: uint256) -> uint256:
+    return ((meta >> _COUNT_AT) & _COUNT_MASK) >> 2
 
 
 @internal
@@ -750,14 +746,12 @@ def propose_epoch(feeds: DynArray[IMedianOracle.Feed, 32], reporters: DynArray[a
     @param faulty {1} bad reporters the quorums must withstand
     """
     ownable._check_owner()
-    meta: uint256 = self._meta
-    old_config: address = convert(meta >> _CONFIG_AT, address)
-    epoch: uint256 = feed_set._read(old_config).epoch + 1
-    config: address = feed_set._write(feeds, reporters, faulty, epoch)
-    feed_set._check_extends(old_config, (meta >> _COUNT_AT) & _COUNT_MASK, config, len(feeds))
+    config: address = extcall WRITER.write(self._config(), feeds, reporters, faulty)
     self.pending_config = config
     self.pending_at = block.timestamp + DELAY
-    log IMedianOracle.EpochProposed(epoch=epoch, config=config, ready_at=self.pending_at)
+    log IMedianOracle.EpochProposed(
+        epoch=feed_set._read(config).epoch, config=config, ready_at=block.timestamp + DELAY
+    )
 
 
 @external
@@ -790,18 +784,8 @@ def remove_reporter(reporter: address):
             a feed's quorum would be left. A proposal made for the old set is withdrawn.
     """
     self._check_stopper()
-    config: address = convert(self._meta >> _CONFIG_AT, address)
-    old: feed_set.FeedSet = feed_set._read(config)
-    feeds: DynArray[IMedianOracle.Feed, 32] = []
-    for i: uint256 in range(old.feed_count, bound=32):
-        feeds.append(feed_set._feed(config, i))
-    others: DynArray[address, 31] = []
-    for i: uint256 in range(old.reporter_count, bound=31):
-        if convert(old.reporters[i], address) != reporter:
-            others.append(convert(old.reporters[i], address))
-    checks._that(len(others) < old.reporter_count, "reporter: unknown")
     log IMedianOracle.ReporterRemoved(reporter=reporter, caller=msg.sender)
-    self._start_epoch(feed_set._write(feeds, others, old.faulty, old.epoch + 1))
+    self._start_epoch(extcall WRITER.write_without(self._config(), reporter))
 
 
 @external
@@ -835,7 +819,7 @@ def feed_index(name: String[32]) -> uint256:
 @external
 @view
 def reporters() -> DynArray[address, 31]:
-    feeds: feed_set.FeedSet = feed_set._read(convert(self._meta >> _CONFIG_AT, address))
+    feeds: feed_set.FeedSet = feed_set._read(self._config())
     found: DynArray[address, 31] = []
     for i: uint256 in range(feeds.reporter_count, bound=31):
         found.append(convert(feeds.reporters[i], address))
@@ -845,7 +829,7 @@ def reporters() -> DynArray[address, 31]:
 @external
 @view
 def epoch() -> uint256:
-    return feed_set._read(convert(self._meta >> _CONFIG_AT, address)).epoch
+    return feed_set._read(self._config()).epoch
 
 
 @external
@@ -859,10 +843,12 @@ def period() -> uint256:
 def terms() -> IMedianOracle.Terms:
     return IMedianOracle.Terms(
         period=PERIOD,
-        history=HISTORY_MASK + 1,
+        history=history.RING_MASK + 1,
         max_lateness=MAX_LATENESS,
         delay=DELAY,
         sequencer=SEQUENCER,
+        twap=self._meta & _TWAP != 0,
+        writer=WRITER.address,
     )
 
 
@@ -874,17 +860,17 @@ def DOMAIN_SEPARATOR() -> bytes32:
 
 @internal
 @view
-def _domain_separator() -> bytes32:
-    # After a fork of the chain the old chain's signatures must not be good here.
-    if chain.id == CHAIN_ID:
-        return DOMAIN
-    return self._domain_separator_of(chain.id)
+def _config() -> address:
+    return convert(self._meta >> _CONFIG_AT, address)
 
 
 @internal
 @view
-def _domain_separator_of(chain_id: uint256) -> bytes32:
-    return keccak256(abi_encode(_DOMAIN_TYPEHASH, _NAME_HASH, _VERSION_HASH, chain_id, self))
+def _domain_separator() -> bytes32:
+    # After a fork of the chain the old chain's signatures must not be good here.
+    if chain.id == CHAIN_ID:
+        return DOMAIN
+    return typed_data._domain_separator(chain.id)
 
 
 @internal
@@ -900,14 +886,14 @@ def _start_epoch(config: address):
     new_header: uint256 = feeds.feed_count >> 2
     round_id: uint256 = (meta >> _ROUND_AT) & _MASK_40
     if round_id != 0 and new_header != old_header:
-        at: uint256 = (round_id & HISTORY_MASK) << _STRIDE_BITS
-        self._ring[at | old_header] &= _BELOW_HEADER
-        self._ring[at | new_header] = (meta & _MASK_40) << _HEADER_AT
-        self._history_start = round_id
+        at: uint256 = (round_id & history.RING_MASK) << history.STRIDE_BITS
+        history.ring[at | old_header] &= _BELOW_HEADER
+        history.ring[at | new_header] = (meta & _MASK_40) << history.HEADER_AT
+        history.start = round_id
     self._meta = (
         convert(config, uint256) << _CONFIG_AT
         | feeds.feed_count << _COUNT_AT
-        | meta & (_STOPS | _ROUND_BITS)
+        | meta & (_FOR_GOOD | _ROUND_BITS)
     )
     self.pending_config = empty(address)
     self.pending_at = 0

@@ -6,9 +6,12 @@
 @license AGPL-3.0-only
 @notice One feed of a MedianOracle behind Chainlink's AggregatorV3Interface, and `latestAnswer` for older readers.
 @dev It has no state and no privileges, so nothing to lock, and refuses nothing by age: as with Chainlink, who reads
-     must compare `updatedAt` with a heartbeat. Where the oracle will not serve (paused, tripped, never answered) the
-     latest answer reverts with the oracle's reason. A round is stamped with its grid time. `answeredInRound` is always
-     the round itself: an answer is never carried into a later round, `latestRoundData` names the round it is from.
+     must compare `updatedAt` with a heartbeat. Nor does it ask an L2's sequencer, as Chainlink's feeds do not: markets
+     written for them look at the uptime feed themselves, and let their users repay and add collateral, at a price, in
+     the very grace period in which `price` of the oracle would revert. Where the oracle will not serve (paused,
+     tripped, never answered) the latest answer reverts with the oracle's reason. A round is stamped with its grid time.
+     `answeredInRound` is always the round itself: an answer is never carried into a later round, `latestRoundData`
+     names the round it is from.
 """
 
 from contracts.interfaces import IAggregatorV3
@@ -17,6 +20,7 @@ from contracts.interfaces import IMedianOracle
 implements: IAggregatorV3
 
 version: public(constant(uint256)) = 1
+MAX_ROUND: constant(uint80) = 2**40 - 1
 
 oracle: public(immutable(address))
 feed: public(immutable(uint256))
@@ -82,9 +86,12 @@ def latestAnswer() -> int256:
 @reentrant
 def getRoundData(round_id: uint80) -> (uint80, int256, uint256, uint256, uint80):
     """
-    @return The same of one round. A round that is not there, is no longer there, or in which the feed had no answer
-            is (round_id, 0, 0, 0, round_id), as OCR2's aggregator has it: a reader must look at `updatedAt`.
+    @return The same of one round. As OCR2's aggregator has it, a round that is not there, is no longer there, or in
+            which the feed had no answer is (round_id, 0, 0, 0, round_id), and an id too large for any round is all
+            zeros: a reader must look at `updatedAt`.
     """
+    if round_id > MAX_ROUND:
+        return 0, 0, 0, 0, 0
     success: bool = False
     output: Bytes[128] = b""
     success, output = raw_call(

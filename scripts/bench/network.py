@@ -30,7 +30,7 @@ REPORTERS = 3 * FAULTY + 1
 QUORUM = 2 * FAULTY + 1
 GUARDS = (1, 2**63 - 1, 1, 2**63 - 1, 2_000, 0, 2_000, 3, 60)
 """Wide: the oracle's breakers are not what is measured."""
-TERMS = (PERIOD_S, 4_096, 60, 3_600, "0x" + "00" * 20)
+TERMS = (PERIOD_S, 4_096, 60, 3_600, "0x" + "00" * 20, False)
 FAST_SCRYPT = 2
 
 
@@ -149,8 +149,11 @@ def _deploy(url: str, reporters: list[str], relayer: str) -> str:
     owner, artifact = web3.eth.accounts[0], compile_contract("MedianOracle")
     names = [str(feed["name"]) for feed in feeds.feeds(feeds.LIVE, max_age_s=180, peg_venues=2)]
     registered = [(name, feeds.DECIMALS, QUORUM, 60, 25, GUARDS) for name in names]
+    writer = compile_contract("FeedSetWriter")
+    sent = web3.eth.contract(abi=writer.abi, bytecode=writer.bytecode).constructor().transact({"from": owner})
+    terms = (*TERMS, web3.eth.wait_for_transaction_receipt(sent)["contractAddress"])
     contract = web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
-    sent = contract.constructor(registered, reporters, FAULTY, TERMS, owner, owner).transact({"from": owner})
+    sent = contract.constructor(registered, reporters, FAULTY, terms, owner, owner).transact({"from": owner})
     address = str(web3.eth.wait_for_transaction_receipt(sent)["contractAddress"])
     paid = web3.eth.send_transaction({"from": owner, "to": relayer, "value": 10**20})
     web3.eth.wait_for_transaction_receipt(paid)

@@ -89,7 +89,7 @@ class Stage:
 class FeedSet:
     """An oracle with `feeds` feeds and `reporters` reporters, and the rounds brought to it."""
 
-    def __init__(self, stage: Stage, feeds: int, reporters: int) -> None:
+    def __init__(self, stage: Stage, feeds: int, reporters: int, *, twap: bool = False) -> None:
         self.stage = stage
         self.random = random.Random(1_000 * feeds + reporters)
         self.keys = [LocalKey(keccak(text=f"bench reporter {index}")) for index in range(reporters)]
@@ -101,7 +101,7 @@ class FeedSet:
             [(f"F{index}/USD", 8, quorum, 60, 25, guards) for index in range(feeds)],
             [key.address for key in self.keys],
             faulty,
-            (PERIOD_S, HISTORY, 60, 3_600, ZERO),
+            (PERIOD_S, HISTORY, 60, 3_600, ZERO, twap, stage.deploy("FeedSetWriter").address),
             stage.caller,
             ZERO,
         )
@@ -144,11 +144,12 @@ class FeedSet:
 
     def use_ring(self) -> None:
         """Make the ring look gone round: the slots the next round writes hold an older one's words."""
-        first = compile_contract("MedianOracle").layout["storage_layout"]["_ring"]["slot"]
-        at = first + ((self.rounds + 1) % HISTORY << 4)
-        for word in range(len(self.centers) // 4 + 1):
-            old = self.random.getrandbits(252)
-            self.stage.rpc("anvil_setStorageAt", self.oracle.address, hex(at + word), f"0x{old:064x}")
+        layout = compile_contract("MedianOracle").layout["storage_layout"]["history"]
+        for array, words in (("ring", len(self.centers) // 4 + 1), ("sums", (len(self.centers) + 1) // 2)):
+            at = layout[array]["slot"] + ((self.rounds + 1) % HISTORY << 4)
+            for word in range(words):
+                old = self.random.getrandbits(252)
+                self.stage.rpc("anvil_setStorageAt", self.oracle.address, hex(at + word), f"0x{old:064x}")
 
     def read(self, contract: Contract, function: str, *arguments: Any) -> int:
         """Gas of one cold STATICCALL: the transaction's, less what only transactions pay, plus the call's own."""
@@ -157,9 +158,9 @@ class FeedSet:
         return int(used) - TRANSACTION_GAS - sum(16 if byte else 4 for byte in data) + COLD_ACCOUNT_GAS
 
 
-def measure(stage: Stage, feeds: int, reporters: int) -> tuple[FeedSet, int, int]:
+def measure(stage: Stage, feeds: int, reporters: int, *, twap: bool = False) -> tuple[FeedSet, int, int]:
     """(the feed set, gas of its third round, gas of a round in a ring that has gone round)."""
-    feed_set = FeedSet(stage, feeds, reporters)
+    feed_set = FeedSet(stage, feeds, reporters, twap=twap)
     first_lap = [feed_set.submit() for _ in range(3)][-1]
     feed_set.use_ring()
     return feed_set, first_lap, feed_set.submit()
@@ -179,6 +180,13 @@ def main() -> int:
                 bench.add(f"submit_first_lap/{name}", first_lap // feeds, "gas")
                 bench.add(f"submit/{name}", steady // feeds, "gas", f"<= {limit}", peers.get(reporters, ""))
         measure_rest(bench, stage)
+        for feeds in (1, 10):
+            for reporters in (5,):
+                bench.add(
+                    f"submit_twap/feeds={feeds}/reporters={reporters}",
+                    measure(stage, feeds, reporters, twap=True)[2] // feeds,
+                    "gas",
+                )
     return bench.finish()
 
 

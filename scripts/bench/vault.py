@@ -127,7 +127,7 @@ def deploy_oracle(stage: Stage, feeds: int) -> Contract:
         [(f"T{i}/USD", 8, 3, 60, 25, guards) for i in range(feeds)],
         stage.web3.eth.accounts[:5],
         1,
-        (5, 4_096, 60, 3_600, ZERO),
+        (5, 4_096, 60, 3_600, ZERO, False, stage.deploy("FeedSetWriter").address),
         stage.owner,
         ZERO,
     )

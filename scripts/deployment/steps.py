@@ -23,7 +23,7 @@ WAD = 10**18
 FOREVER = 2**256 - 1
 NOBODY = "0x" + "00" * 20
 CONTRACTS = (
-    *("MedianOracle", "AggregatorAdapter", "IndexVault", "IndexFactory", "ParityArbitrageur"),
+    *("FeedSetWriter", "MedianOracle", "AggregatorAdapter", "IndexVault", "IndexFactory", "ParityArbitrageur"),
     *("MockERC20", "MockNoReturnERC20", "MockWETH9"),
 )
 SOLC = "solc 0.7.6, as Uniswap's npm packages hold it"
@@ -86,6 +86,8 @@ def deploy_oracle(chain: Chain, parameters: Parameters) -> None:
         "max_lateness": parameters.max_lateness_s,
         "delay": parameters.owner_delay_s,
         "sequencer": NOBODY,
+        "twap": False,
+        "writer": chain.deploy("feed set writer", "FeedSetWriter", sender=owner).address,
     }
     reporters = [cast.address(role) for role in cast.REPORTERS]
     faulty = (parameters.quorum - 1) // 2

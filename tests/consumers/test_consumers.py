@@ -19,7 +19,7 @@ from web3 import HTTPProvider, Web3
 
 from tests.consumers.watch import Feed as WatchedFeed
 from tests.helpers import rows
-from tests.helpers.anvil import Anvil
+from tests.helpers.anvil import Anvil, deploy_oracle
 from tests.helpers.feeds import CAST, GUARDIAN, OWNER, Terms
 from tests.unit.oracle.conftest import PRICES, START_S, Rounds
 
@@ -182,10 +182,8 @@ def test_watch__reads_price_reason_and_history(anvil: Anvil):
     artifact = compile_contract("MedianOracle")
     signers = rows.signers(5)
     addresses = [signer.address for signer in signers]
-    factory = web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
     feeds = [(*feed[:5], tuple(feed.guards)) for feed in CAST]
-    deployed = factory.constructor(feeds, addresses, 1, tuple(Terms()), OWNER, GUARDIAN).transact({"from": sender})
-    address = web3.eth.wait_for_transaction_receipt(deployed)["contractAddress"]
+    address = deploy_oracle(web3, feeds, addresses, Terms(), OWNER, GUARDIAN)
     oracle = web3.eth.contract(address, abi=artifact.abi)
     feed = WatchedFeed(anvil.url, address, artifact.abi, "EUR/USD")
     assert (feed.index, feed.decimals) == (3, 8)

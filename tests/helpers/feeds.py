@@ -38,6 +38,9 @@ class Terms(NamedTuple):
     max_lateness: int = 60
     delay: int = 3_600
     sequencer: str = ZERO
+    twap: bool = False
+    writer: str = ZERO
+    """Put in by tests.helpers.oracles."""
 
 
 CAST = tuple(Feed(name) for name in ("BTC/USD", "USDC/USD", "USDT/USD", "EUR/USD"))

@@ -13,7 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.artifacts import compile_contract
+from tests.helpers.anvil import deploy_oracle as deploy
+from tests.helpers.feeds import Terms
 from tests.offchain.fakes import KEYS, FakeSource
 from web3 import Web3
 
@@ -63,12 +64,9 @@ def deploy_oracle(
     """
     w3 = Web3(Web3.HTTPProvider(url))
     owner = w3.eth.accounts[0]
-    artifact = compile_contract("MedianOracle")
     feeds = [(name, 8, quorum, heartbeat_s, bps, GUARDS) for name in names]
-    terms = (PERIOD_S, 4096, 60, 3600, "0x" + "00" * 20)
-    contract = w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
-    sent = contract.constructor(feeds, list(reporters), 1, terms, owner, owner).transact({"from": owner})
-    address = str(w3.eth.wait_for_transaction_receipt(sent)["contractAddress"])
+    terms = Terms(period=PERIOD_S)
+    address = deploy(w3, feeds, list(reporters), terms, owner, owner)
     paid = w3.eth.send_transaction({"from": owner, "to": relayer, "value": 10**18})
     w3.eth.wait_for_transaction_receipt(paid)
     return address
@@ -154,13 +152,8 @@ async def network(
             late_s=0.1,
         )
         rpc = await client()
-        relayer = Relayer(
-            ChainOracle(rpc, oracle, Sender(rpc, RELAYER_KEY, TxConfig(), poll_s=0.02)),
-            collector,
-            journal,
-            clock,
-            metrics,
-        )
+        sender = Sender(rpc, RELAYER_KEY, TxConfig(), poll_s=0.02)
+        relayer = Relayer(ChainOracle(rpc, oracle, sender), collector, journal, clock, metrics, sender)
         pages = await stack.enter_async_context(HttpServer(relayer_app(relayer), HttpConfig(port=0)))
         built = Network(nodes, relayer, f"http://127.0.0.1:{pages.port}", ChainOracle(await client(), oracle))
         services = [*(node.reporter.run() for node in nodes), relayer.run(), built.trade()]

@@ -10,10 +10,10 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from scripts.artifacts import compile_contract
 
 from tests.helpers import rows
-from tests.helpers.feeds import GUARDIAN, OWNER, Terms, feeds
+from tests.helpers.feeds import Terms, feeds
+from tests.helpers.oracles import on_revm
 from tests.helpers.revm import CALLER, CHAIN_ID, Chain, Contract
 
 START_S = 1_700_000_000
@@ -30,9 +30,7 @@ class Stage:
         self.chain = Chain(START_S)
         signers = rows.signers(3)
         addresses = [signer.address for signer in signers]
-        self.oracle: Contract = self.chain.deploy(
-            compile_contract("MedianOracle"), feeds(count), addresses, 1, Terms(), OWNER, GUARDIAN
-        )
+        self.oracle: Contract = on_revm(self.chain, feeds(count), addresses, 1, Terms())
         domain = rows.domain_separator(CHAIN_ID, self.oracle.address)
         vectors = {signer: [1_000 + signer.index + feed for feed in range(count)] for signer in signers}
         self.calldata = rows.bundle(domain, 1, AT, vectors, [3] * count).calldata

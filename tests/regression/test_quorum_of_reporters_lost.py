@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import boa
 import pytest
-from scripts.artifacts import compile_contract
 
 from tests.helpers import rows
-from tests.helpers.feeds import GUARDIAN, OWNER, Feed, Guards, Terms
+from tests.helpers.feeds import Feed, Guards, Terms
+from tests.helpers.oracles import on_revm
 from tests.helpers.revm import CHAIN_ID, Chain
 from tests.unit.oracle.conftest import PRICES, START_S, Rounds
 
@@ -74,7 +74,7 @@ def test_latest__of_a_feed_out_for_longer_than_the_history__still_is_its_last_an
     terms, signers = Terms(history=4_096), rows.signers(3)
     feeds = [Feed("OUT/USD"), Feed("IN/USD")]
     addresses = [signer.address for signer in signers]
-    oracle = chain.deploy(compile_contract("MedianOracle"), feeds, addresses, 1, terms, OWNER, GUARDIAN)
+    oracle = on_revm(chain, feeds, addresses, 1, terms)
     domain = rows.domain_separator(CHAIN_ID, oracle.address)
     rounds = terms.history + 10
     for place in range(rounds):

@@ -20,6 +20,7 @@ from scripts.artifacts import compile_contract
 
 from tests.helpers import rows
 from tests.helpers.feeds import GUARDIAN, OWNER, Feed, Guards, Terms
+from tests.helpers.oracles import on_revm
 from tests.helpers.reference.oracle import FeedModel, OracleModel, Refused
 from tests.helpers.revm import Chain, Contract, Reverted
 
@@ -61,7 +62,7 @@ def stage() -> tuple[Chain, Contract, bytes]:
     """(chain, oracle, domain), made once; every run starts from here and is rolled back."""
     chain = Chain(START_S)
     addresses = [signer.address for signer in rows.signers(REPORTERS)]
-    oracle = chain.deploy(compile_contract("MedianOracle"), FEEDS, addresses, 1, TERMS, OWNER, GUARDIAN)
+    oracle = on_revm(chain, FEEDS, addresses, 1, TERMS)
     return chain, oracle, oracle.call("DOMAIN_SEPARATOR")
 
 
@@ -82,7 +83,7 @@ class OracleMachine(RuleBasedStateMachine):
     def begin_anywhere_in_the_ring(self, rounds: int) -> None:
         """As if `rounds` had been: the ring goes round in mid-run, too."""
         layout = compile_contract("MedianOracle").layout["storage_layout"]
-        meta, history_start = layout["_meta"]["slot"], layout["_history_start"]["slot"]
+        meta, history_start = layout["_meta"]["slot"], layout["history"]["start"]["slot"]
         put = self.chain.evm.insert_account_storage
         put(self.oracle.address, meta, self.chain.evm.storage(self.oracle.address, meta) + (rounds << 40))
         put(self.oracle.address, history_start, rounds + 1)

@@ -21,6 +21,7 @@ from scripts.artifacts import compile_contract
 
 from tests.helpers import rows
 from tests.helpers.feeds import GUARDIAN, OWNER, Feed, Guards, Terms
+from tests.helpers.oracles import on_revm
 from tests.helpers.revm import CHAIN_ID, Chain, Contract, Reverted
 
 START_S = 1_700_000_000
@@ -40,9 +41,7 @@ class Life:
         self.chain = Chain(START_S)
         self.signers = rows.signers(self.dice.randint(5, 9))
         self.feeds = [self._feed(index) for index in range(self.dice.randint(1, 9))]
-        self.oracle = self.chain.deploy(
-            compile_contract("MedianOracle"), self.feeds, self._addresses(), 1, TERMS, OWNER, GUARDIAN
-        )
+        self.oracle = on_revm(self.chain, self.feeds, self._addresses(), 1, TERMS)
         self.domain = rows.domain_separator(CHAIN_ID, self.oracle.address)
         self.epoch, self.at, self.round_id, self.paused = 1, START_S, 0, False
         self.levels = [10_000 * 10 ** self.dice.randint(0, 9) for _ in self.feeds]

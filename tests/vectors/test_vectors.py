@@ -17,8 +17,8 @@ from eth_keys import keys
 from scripts import vectors
 
 from tests.helpers import rows
-from tests.helpers.contracts import deployer
-from tests.helpers.feeds import GUARDIAN, OWNER, Feed, Terms
+from tests.helpers.feeds import OWNER, Feed, Terms
+from tests.helpers.oracles import on_boa
 
 PUBLISHED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("rounds.json").read_text())
 TERMS = Terms()
@@ -131,9 +131,7 @@ def deploy(vector: dict[str, Any]) -> Any:
     """The oracle of the vector: on its chain, at its address, in its epoch."""
     boa.env.evm.patch.chain_id = vector["chainId"]
     feeds = [Feed(f"F{index}/USD", quorum=quorum) for index, quorum in enumerate(vector["quorums"])]
-    oracle = deployer("MedianOracle").deploy(
-        feeds, vector["reporters"], 1, TERMS, OWNER, GUARDIAN, override_address=vector["oracle"]
-    )
+    oracle = on_boa(feeds, vector["reporters"], 1, TERMS, override_address=vector["oracle"])
     for _ in range(1, vector["epoch"]):
         oracle.propose_epoch(feeds, vector["reporters"], 1, sender=OWNER)
         boa.env.evm.patch.timestamp = oracle.pending_at()

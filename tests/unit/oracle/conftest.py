@@ -11,8 +11,8 @@ import boa
 import pytest
 
 from tests.helpers import rows
-from tests.helpers.contracts import deployer
-from tests.helpers.feeds import CAST, GUARDIAN, OWNER, Feed, Terms
+from tests.helpers.feeds import CAST, OWNER, Feed, Terms
+from tests.helpers.oracles import on_boa
 
 START_S = 1_700_000_000
 TERMS = Terms()
@@ -35,7 +35,7 @@ class Rounds:
         self.terms = terms
         self.signers = list(signers or rows.signers(reporters))
         addresses = [signer.address for signer in self.signers]
-        self.oracle = deployer("MedianOracle").deploy(self.feeds, addresses, faulty, terms, owner, GUARDIAN)
+        self.oracle = on_boa(self.feeds, addresses, faulty, terms, owner)
         self.domain = rows.domain_separator(boa.env.evm.patch.chain_id, self.oracle.address)
         self.epoch = 1
         self.timestamp = START_S

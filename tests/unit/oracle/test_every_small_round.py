@@ -6,10 +6,10 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from scripts.artifacts import compile_contract
 
 from tests.helpers import rows
-from tests.helpers.feeds import GUARDIAN, OWNER, Feed, Terms
+from tests.helpers.feeds import Feed, Terms
+from tests.helpers.oracles import on_revm
 from tests.helpers.revm import CHAIN_ID, Chain, Contract, Reverted
 
 AT = 1_700_000_005
@@ -28,9 +28,7 @@ class Stage:
         self.signers = rows.signers(reporters)
         feeds = [Feed(f"F{lane}/USD", quorum=quorum) for lane in range(4)]
         addresses = [signer.address for signer in self.signers]
-        self.oracle: Contract = self.chain.deploy(
-            compile_contract("MedianOracle"), feeds, addresses, (quorum - 1) // 2, Terms(), OWNER, GUARDIAN
-        )
+        self.oracle: Contract = on_revm(self.chain, feeds, addresses, (quorum - 1) // 2, Terms())
         domain = rows.domain_separator(CHAIN_ID, self.oracle.address)
         self.words = {value: rows.pack([1, value, value and EDGE - value, EDGE])[0] for value in VALUES}
         self.signatures = {

@@ -17,10 +17,10 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from scripts.artifacts import compile_contract
 
 from tests.helpers import rows
-from tests.helpers.feeds import GUARDIAN, OWNER, Feed, Terms
+from tests.helpers.feeds import Feed, Terms
+from tests.helpers.oracles import on_revm
 from tests.helpers.revm import CHAIN_ID, Chain, Reverted
 
 START_S = 1_700_000_000
@@ -39,9 +39,7 @@ class Table:
         self.signers = rows.signers(reporters)
         feeds = [Feed(f"F{index}/USD", quorum=quorum) for index, quorum in enumerate(quorums)]
         addresses = [signer.address for signer in self.signers]
-        self.oracle = self.chain.deploy(
-            compile_contract("MedianOracle"), feeds, addresses, faulty, Terms(), OWNER, GUARDIAN
-        )
+        self.oracle = on_revm(self.chain, feeds, addresses, faulty, Terms())
         self.domain = rows.domain_separator(CHAIN_ID, self.oracle.address)
 
     def bundle(self, vectors: Sequence[Sequence[int]], chosen: Sequence[int]) -> rows.Bundle:
