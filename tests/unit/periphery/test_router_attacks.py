@@ -10,7 +10,7 @@ import boa
 import pytest
 
 from tests.helpers.contracts import deployer
-from tests.unit.periphery.conftest import FOREVER, HUB, USDC, WAD, Trade, make_index, route
+from tests.unit.periphery.market import FOREVER, HUB, USDC, WAD, Trade, make_index, route
 
 CALLBACK = "uniswapV3SwapCallback(int256,int256,bytes)"
 
@@ -72,7 +72,8 @@ def test_reentry__from_a_hub_token_in_the_middle_of_a_swap__is_not_paid(trade: T
     theft = trade.router.uniswapV3SwapCallback.prepare_calldata(10**9, 10**9, bytes.fromhex(trade.usdc.address[2:]))
     hooked.arm(trade.router.address, theft)
     assert trade.mint(order) == quoted
-    assert hooked.calls() > 0 and hooked.successes() == 0
+    assert hooked.calls() > 0
+    assert hooked.successes() == 0
 
 
 def test_mint__basket_changed_by_a_hook_in_between__reverts(trade: Trade):
@@ -132,4 +133,5 @@ def test_router__after_any_calls__holds_and_allows_nothing(held: Trade, seed: in
             refused += 1
         assert not any(held.left_in_router())
         boa.env.evm.patch.timestamp += rng.randrange(10**6)
-    assert done > 5 and refused > 5
+    assert done > 5
+    assert refused > 5

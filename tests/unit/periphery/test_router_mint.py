@@ -8,7 +8,7 @@ import random
 import boa
 import pytest
 
-from tests.unit.periphery.conftest import BASKET, EURC, USDC, USDT, WAD, WBTC, Trade, route
+from tests.unit.periphery.market import BASKET, EURC, USDC, USDT, WAD, WBTC, Trade, route
 from tests.unit.vault.conftest import events
 
 
@@ -208,7 +208,8 @@ def test_most_shares__for_a_budget__are_within_it_and_a_part_more_is_not(trade: 
     budget = 5_000 * 10**6
     order = trade.order(100 * WAD, minting=True).but(asset_limit=budget)
     shares, cost = trade.quoter.most_shares(order.args, 24)
-    assert cost <= budget and cost == trade.quoter.quote_mint(order.but(shares=shares).args)[0]
+    assert cost <= budget
+    assert cost == trade.quoter.quote_mint(order.but(shares=shares).args)[0]
     more = shares + 100 * WAD // 2**24 + 1
     assert trade.quoter.quote_mint(order.but(shares=more).args)[0] > budget
     assert trade.mint(order.but(shares=shares)) == cost

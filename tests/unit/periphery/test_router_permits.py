@@ -11,7 +11,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from tests.helpers.contracts import deployer
-from tests.unit.periphery.conftest import FOREVER, WAD, Order, Trade, make_index
+from tests.unit.periphery.market import FOREVER, WAD, Order, Trade, make_index
 from tests.unit.vault.test_permit import FIELDS
 
 SIGNER = Account.from_key(b"\x02" * 32)

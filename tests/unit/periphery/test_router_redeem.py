@@ -7,7 +7,7 @@ import boa
 import pytest
 
 from tests.helpers.contracts import deployer
-from tests.unit.periphery.conftest import EURC, FOREVER, USDC, WAD, WBTC, ZERO, Trade, make_index, route
+from tests.unit.periphery.market import EURC, FOREVER, USDC, WAD, WBTC, ZERO, Trade, make_index, route
 from tests.unit.vault.conftest import events
 
 

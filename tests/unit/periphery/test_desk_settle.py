@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""NavDesk.settle and expire: which round, at what price, and who could hold an option."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+
+from tests.helpers.feeds import GUARDIAN, OWNER
+from tests.unit.periphery.desk import DELAY_S, INVENTORY, LIFE_S, PRICES, Desk
+from tests.unit.periphery.market import EURC, FOREVER, USDC, WAD, WBTC
+from tests.unit.vault.conftest import events
+
+UP = (PRICES[0] * 103 // 100, *PRICES[1:])
+DOWN = (PRICES[0] * 97 // 100, *PRICES[1:])
+ASSETS, SHARES = INVENTORY * 120 * 10**6, INVENTORY * WAD
+
+
+@pytest.mark.parametrize("prices", [PRICES, UP, DOWN])
+def test_settle__a_buy__at_the_round_s_prices__leaves_the_rest_as_credit(desk: Desk, prices, attacker):
+    id_ = desk.buy(WAD, 150 * 10**6)
+    round_id = desk.first_round(*prices)
+    cost = desk.cost(WAD, prices)
+    desk.desk.settle(id_, round_id, 0, sender=attacker)
+    [settled] = events(desk.desk, "Settled")
+    assert settled[1:] == (id_, round_id, cost)
+    assert desk.credits(desk.requester) == (150 * 10**6 - cost, WAD)
+    assert desk.credits(desk.maker) == (ASSETS + cost, SHARES - WAD)
+    assert desk.held() == (ASSETS + 150 * 10**6, SHARES)
+    desk.desk.withdraw(desk.vault.address, WAD, desk.requester, sender=desk.requester)
+
+
+@pytest.mark.parametrize("prices", [PRICES, UP, DOWN])
+def test_settle__a_sell__at_the_round_s_prices__pays_out_of_what_was_set_aside(desk: Desk, prices, attacker):
+    id_ = desk.sell(WAD, 90 * 10**6, 120 * 10**6)
+    round_id = desk.first_round(*prices)
+    proceeds = desk.proceeds(WAD, prices)
+    desk.desk.settle(id_, round_id, 0, sender=attacker)
+    assert desk.credits(desk.requester) == (proceeds, 0)
+    assert desk.credits(desk.maker) == (ASSETS - proceeds, SHARES + WAD)
+    desk.desk.withdraw(desk.usdc.address, proceeds, desk.requester, sender=desk.requester)
+
+
+def test_settle__twice__reverts(desk: Desk):
+    id_ = desk.buy()
+    round_id = desk.first_round()
+    desk.desk.settle(id_, round_id, 0)
+    for call in (lambda: desk.desk.settle(id_, round_id, 0), lambda: desk.desk.expire(id_)):
+        with boa.reverts("desk: no such request"):
+            call()
+    assert tuple(desk.desk.request(id_)) == ("0x" + "00" * 20, False, 0, 0, 0, 0, 0, 0)
+
+
+def test_settle__above_a_buyer_s_limit__gives_both_sides_back(desk: Desk):
+    today, _ = desk.desk.quote(WAD)
+    id_ = desk.buy(WAD, today)
+    round_id = desk.first_round(PRICES[0] + 10**8, *PRICES[1:])
+    desk.desk.settle(id_, round_id, 0)
+    [unfilled] = events(desk.desk, "Unfilled")
+    assert unfilled[1:] == (id_, round_id, desk.cost(WAD, (PRICES[0] + 10**8, *PRICES[1:])))
+    assert desk.credits(desk.requester) == (today, 0)
+    assert desk.credits(desk.maker) == (ASSETS, SHARES)
+
+
+@pytest.mark.parametrize("move", [-(10**8), 10**8])
+def test_settle__outside_a_seller_s_limits__gives_both_sides_back(desk: Desk, move: int):
+    _, today = desk.desk.quote(WAD)
+    id_ = desk.sell(WAD, today, today)
+    desk.desk.settle(id_, desk.first_round(PRICES[0] + move, *PRICES[1:]), 0)
+    assert desk.credits(desk.requester) == (0, WAD)
+    assert desk.credits(desk.maker) == (ASSETS, SHARES)
+
+
+# ---- which round: a price that could be known at the request is never the price paid, and nobody chooses
+
+
+def test_settle__at_a_round_before_the_request__reverts(desk: Desk):
+    seen = desk.round(*DOWN)
+    id_ = desk.buy()
+    desk.first_round(*UP)
+    with boa.reverts("desk: round too early"):
+        desk.desk.settle(id_, seen, 0)
+
+
+def test_settle__at_a_round_on_chain_ahead_of_the_request_s_block__reverts(desk: Desk):
+    """The oracle lets a round lie 15 s ahead of its block: such a one is there when the request is made."""
+    bundle = desk.rounds.bundle(*[DOWN] * 3, at=desk.now() + 15)
+    desk.rounds.oracle.submit(*bundle.args)
+    desk.rounds.timestamp = bundle.timestamp
+    seen, stamped = desk.rounds.oracle.latest_round()
+    id_ = desk.buy()
+    assert stamped > desk.now()
+    desk.first_round(*UP)
+    with boa.reverts("desk: round too early"):
+        desk.desk.settle(id_, seen, 0)
+
+
+def test_settle__at_a_round_a_second_too_early__reverts_and_at_the_next_does_not(desk: Desk):
+    boa.env.evm.patch.timestamp += 1
+    id_ = desk.buy()
+    early = desk.round(*DOWN, after_s=DELAY_S)
+    due = desk.round(*UP)
+    with boa.reverts("desk: round too early"):
+        desk.desk.settle(id_, early, 0)
+    desk.desk.settle(id_, due, 0)
+    assert desk.credits(desk.maker)[0] == ASSETS + desk.cost(WAD, UP)
+
+
+@pytest.mark.parametrize("witness", range(5))
+def test_settle__at_a_later_round_that_suits_better__reverts(desk: Desk, witness: int):
+    id_ = desk.buy()
+    first = desk.first_round(*UP)
+    suits = desk.round(*DOWN)
+    with boa.reverts("desk: not the first round"):
+        desk.desk.settle(id_, suits, witness)
+    desk.desk.settle(id_, first, witness)
+    assert desk.credits(desk.maker)[0] == ASSETS + desk.cost(WAD, UP)
+
+
+def test_settle__when_a_feed_missed_the_first_round__is_at_the_first_complete_one(desk: Desk):
+    id_ = desk.buy()
+    incomplete = desk.first_round(*UP[:EURC], 0)
+    complete = desk.round(*DOWN)
+    with boa.reverts("oracle: no answer in round"):
+        desk.desk.settle(id_, incomplete, 0)
+    # A feed that did answer proves nothing; the one that missed does.
+    with boa.reverts("desk: not the first round"):
+        desk.desk.settle(id_, complete, WBTC)
+    desk.desk.settle(id_, complete, EURC)
+    assert desk.credits(desk.maker)[0] == ASSETS + desk.cost(WAD, DOWN)
+
+
+def test_settle__when_the_asset_missed_the_first_round__the_asset_is_witness(desk: Desk):
+    id_ = desk.buy()
+    prices = list(UP)
+    prices[USDC] = 0
+    desk.first_round(*prices)
+    complete = desk.round(*DOWN)
+    with boa.reverts("desk: unknown witness"):
+        desk.desk.settle(id_, complete, 5)
+    desk.desk.settle(id_, complete, 4)
+
+
+def test_settle__after_an_incomplete_and_a_complete_round__at_a_third__reverts(desk: Desk):
+    id_ = desk.buy()
+    desk.first_round(*UP[:EURC], 0)
+    desk.round(*UP)
+    third = desk.round(*DOWN)
+    for witness in range(5):
+        with boa.reverts("desk: not the first round"):
+            desk.desk.settle(id_, third, witness)
+
+
+# ---- nobody can leave, and nobody need wait for the other
+
+
+def test_maker__cannot_withdraw_what_a_request_set_aside(desk: Desk):
+    desk.buy(100 * WAD, 11_000 * 10**6)
+    desk.sell(100 * WAD, 0, 11_000 * 10**6)
+    for token, most in ((desk.usdc, ASSETS - 11_000 * 10**6), (desk.vault, SHARES - 100 * WAD)):
+        with boa.reverts("desk: insufficient credit"):
+            desk.desk.withdraw(token.address, most + 1, desk.maker, sender=desk.maker)
+        desk.desk.withdraw(token.address, most, desk.maker, sender=desk.maker)
+
+
+def test_either_side__settles_when_the_other_would_rather_not(desk: Desk):
+    """The price has run against the one who would have to act: the other one acts."""
+    buys, sells = desk.buy(), desk.sell()
+    round_id = desk.first_round(*UP)
+    desk.round(*DOWN)
+    desk.desk.settle(buys, round_id, 0, sender=desk.maker)
+    desk.desk.settle(sells, round_id, 0, sender=desk.requester)
+    assert desk.credits(desk.requester) == (200 * 10**6 - desk.cost(WAD, UP) + desk.proceeds(WAD, UP), WAD)
+
+
+def test_expire__before_the_time__reverts_for_everybody(desk: Desk):
+    """There is no cancel: who could leave after the round would hold an option."""
+    id_ = desk.buy()
+    for at in (desk.now(), desk.now() + DELAY_S - 1, desk.now() + DELAY_S + LIFE_S):
+        boa.env.evm.patch.timestamp = at
+        for who in (desk.requester, desk.maker):
+            with boa.reverts("desk: not expired yet"):
+                desk.desk.expire(id_, sender=who)
+
+
+def test_settle__to_the_last_second__and_not_after(desk: Desk):
+    ids = [desk.buy(), desk.buy()]
+    made = desk.now()
+    round_id = desk.first_round()
+    boa.env.evm.patch.timestamp = made + DELAY_S + LIFE_S
+    desk.desk.settle(ids[0], round_id, 0)
+    boa.env.evm.patch.timestamp += 1
+    with boa.reverts("desk: expired"):
+        desk.desk.settle(ids[1], round_id, 0)
+    desk.desk.expire(ids[1])
+    [expired] = events(desk.desk, "Expired")
+    assert expired[1:] == (ids[1],)
+
+
+def test_terms_changed_after_a_request__do_not_touch_it(desk: Desk):
+    id_ = desk.buy()
+    desk.desk.set_terms(500, 0, 0, sender=desk.maker)
+    desk.desk.settle(id_, desk.first_round(), 0)
+    assert desk.credits(desk.maker)[0] == ASSETS + desk.cost(WAD)
+
+
+def test_both_sides_at_once__with_tight_limits__pay_the_spread_and_win_nothing(desk: Desk):
+    """A straddle of requests is no straddle: one dies, the other trades at the fair price of its round."""
+    buy_limit, sell_limit = desk.desk.quote(10 * WAD)
+    for move in (UP, DOWN):
+        with boa.env.anchor():
+            buys = desk.buy(10 * WAD, buy_limit)
+            sells = desk.sell(10 * WAD, sell_limit, 1_200 * 10**6)
+            round_id = desk.first_round(*move)
+            for id_ in (buys, sells):
+                desk.desk.settle(id_, round_id, 0)
+            asset, shares = desk.credits(desk.requester)
+            worth_before = buy_limit + desk.fair(10 * WAD, move)
+            assert asset + desk.fair(shares, move) < worth_before
+
+
+# ---- stuck states and their exits
+
+
+def expire_gives_back(desk: Desk, id_: int) -> None:
+    boa.env.evm.patch.timestamp = max(desk.now(), desk.desk.request(id_)[-1] + 1)
+    desk.desk.expire(id_)
+    assert desk.credits(desk.maker) == (ASSETS, SHARES)
+    asset, shares = desk.credits(desk.requester)
+    assert (asset, shares) in ((200 * 10**6, 0), (0, WAD))
+    if asset:
+        desk.desk.withdraw(desk.usdc.address, asset, desk.requester, sender=desk.requester)
+    else:
+        desk.desk.withdraw(desk.vault.address, shares, desk.requester, sender=desk.requester)
+
+
+@pytest.mark.parametrize("selling", [False, True])
+def test_oracle_silent__no_settlement__expiry_gives_back(desk: Desk, selling: bool):
+    id_ = desk.sell() if selling else desk.buy()
+    with boa.reverts("oracle: round not in history"):
+        desk.desk.settle(id_, 2, 0)
+    expire_gives_back(desk, id_)
+
+
+@pytest.mark.parametrize("selling", [False, True])
+def test_oracle_paused__no_settlement__withdrawals_go_on(desk: Desk, selling: bool):
+    id_ = desk.sell() if selling else desk.buy()
+    round_id = desk.first_round()
+    desk.rounds.oracle.pause(sender=GUARDIAN)
+    with boa.reverts("oracle: paused"):
+        desk.desk.settle(id_, round_id, 0)
+    desk.desk.withdraw(desk.usdc.address, 1, desk.maker, sender=desk.maker)
+    desk.desk.deposit(desk.usdc.address, 1, sender=desk.maker)
+    expire_gives_back(desk, id_)
+
+
+def test_oracle_paused_and_back_in_time__settles_at_the_same_round(desk: Desk):
+    id_ = desk.buy()
+    round_id = desk.first_round(*UP)
+    desk.rounds.oracle.pause(sender=GUARDIAN)
+    boa.env.evm.patch.timestamp += LIFE_S - DELAY_S
+    desk.rounds.oracle.unpause(sender=OWNER)
+    desk.desk.settle(id_, round_id, 0)
+    assert desk.credits(desk.maker)[0] == ASSETS + desk.cost(WAD, UP)
+
+
+def test_feed_held_by_hand__no_settlement__expiry_gives_back(desk: Desk):
+    id_ = desk.buy()
+    round_id = desk.first_round()
+    desk.rounds.oracle.trip(WBTC, sender=GUARDIAN)
+    with boa.reverts("oracle: tripped"):
+        desk.desk.settle(id_, round_id, 0)
+    expire_gives_back(desk, id_)
+
+
+def test_feed_that_misses_every_round__no_settlement__expiry_gives_back(desk: Desk):
+    id_ = desk.buy()
+    for _ in range(3):
+        round_id = desk.first_round(0, *PRICES[1:])
+        with boa.reverts("oracle: no answer in round"):
+            desk.desk.settle(id_, round_id, 0)
+    expire_gives_back(desk, id_)
+
+
+def test_vault_paused_and_component_frozen__changes_nothing(desk: Desk):
+    id_ = desk.buy()
+    desk.vault.pause(sender=desk.owner)
+    desk.desk.settle(id_, desk.first_round(), 0)
+    assert desk.credits(desk.requester)[1] == WAD
+
+
+def test_loss_shared_in_between__the_share_that_changes_hands_is_paid_for_as_it_is(desk: Desk):
+    id_, before = desk.buy(), desk.cost(WAD)
+    round_id = desk.first_round()
+    eurc = desk.tokens[EURC]
+    eurc.slash(desk.vault.address, eurc.balanceOf(desk.vault.address) // 2)
+    desk.vault.sync(eurc.address)
+    desk.desk.settle(id_, round_id, 0)
+    assert desk.credits(desk.maker)[0] == ASSETS + desk.cost(WAD)
+    assert desk.cost(WAD) < before * 92 // 100
+
+
+def test_donation_and_mint_in_between__move_no_price(desk: Desk):
+    id_ = desk.buy()
+    round_id = desk.first_round()
+    for token in desk.tokens:
+        token.mint(desk.vault.address, 10**12)
+    desk.vault.mint(10 * WAD, desk.maker, [FOREVER] * 4, FOREVER, sender=desk.maker)
+    desk.desk.settle(id_, round_id, 0)
+    assert desk.credits(desk.maker)[0] == ASSETS + desk.cost(WAD)
+
+
+def test_credit__is_backed_to_the_wei_through_anything(desk: Desk):
+    """The books: credit and what is set aside are what the desk holds, after each of 120 random steps."""
+    import random
+
+    rng = random.Random(4)
+    open_ids: list[int] = []
+    rounds: list[int] = [1]
+    for _ in range(120):
+        step = rng.choice(["buy", "sell", "round", "settle", "settle", "expire", "time"])
+        try:
+            if step == "buy":
+                open_ids.append(desk.buy(rng.randrange(10**15, 20 * WAD), rng.randrange(10**6, 2_500 * 10**6)))
+            elif step == "sell":
+                shares = rng.randrange(10**15, 20 * WAD)
+                today = desk.desk.quote(shares)[1]
+                open_ids.append(desk.sell(shares, today * rng.randrange(90, 101) // 100, today * 11 // 10))
+            elif step == "round":
+                move = rng.randrange(98, 103)
+                rounds.append(desk.first_round(PRICES[0] * move // 100, *PRICES[1:]))
+            elif step == "settle" and open_ids:
+                desk.desk.settle(rng.choice(open_ids), rng.choice(rounds[-3:]), rng.randrange(5))
+            elif step == "expire" and open_ids:
+                desk.desk.expire(rng.choice(open_ids))
+            elif rng.random() < 0.1:
+                boa.env.evm.patch.timestamp += LIFE_S
+        except boa.BoaError:
+            pass
+        aside = [desk.desk.request(i) for i in range(desk.desk.request_count())]
+        credit = [sum(each) for each in zip(desk.credits(desk.maker), desk.credits(desk.requester), strict=True)]
+        assert (credit[0] + sum(r[3] for r in aside), credit[1] + sum(r[2] for r in aside)) == desk.held()
+    assert desk.credits(desk.requester) != (0, 0)
