@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from plumbline.core.models import Trade
 from plumbline.replay.tape import Print, Tape
@@ -31,7 +32,7 @@ class Lockstep:
         self._tape = tape
         self.rejected: Counter[str] = Counter()
         """Frames the codecs did not believe, by reason."""
-        self._lines: dict[str, tuple[Session, Codec]] = {}
+        self._lines: dict[str, tuple[Session, Codec[Any]]] = {}
         for venue, wanted in symbols.items():
             session, codec = SESSIONS[venue](wanted), codec_of(venue, wanted)
             for frame in codec.subscribe_frames():

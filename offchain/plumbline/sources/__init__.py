@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The exchanges: one file each, a pure codec of its public trade stream; `websocket` runs any of them."""
+"""The exchanges: one file each, a pure codec of its public trades and books; `websocket` runs any of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from plumbline.errors import SourceError
 from plumbline.sources.binance import BinanceCodec
 from plumbline.sources.bitfinex import BitfinexCodec
 from plumbline.sources.bitstamp import BitstampCodec
 from plumbline.sources.bybit import BybitCodec
-from plumbline.sources.codec import Codec
+from plumbline.sources.codec import Books, Codec
 from plumbline.sources.coinbase import CoinbaseCodec
 from plumbline.sources.cryptocom import CryptocomCodec
 from plumbline.sources.gate import GateCodec
@@ -19,7 +19,7 @@ from plumbline.sources.gemini import GeminiCodec
 from plumbline.sources.kraken import KrakenCodec
 from plumbline.sources.okx import OkxCodec
 
-CODECS: Final[dict[str, type[Codec]]] = {
+CODECS: Final[dict[str, type[Codec[Any]]]] = {
     codec.venue: codec
     for codec in (
         BinanceCodec,
@@ -36,13 +36,13 @@ CODECS: Final[dict[str, type[Codec]]] = {
 }
 
 
-def codec_of(venue: str, symbols: Sequence[str]) -> Codec:
-    """The codec of a venue for these canonical symbols.
+def codec_of(venue: str, symbols: Sequence[str], books: Books = "none") -> Codec[Any]:
+    """The codec of a venue for these canonical symbols, with their books if asked for.
 
     Raises:
-        SourceError: no adapter of that name, or a symbol the venue has no market for.
+        SourceError: no adapter of that name, a symbol the venue has no market for, or depth where only the top is read.
     """
     codec = CODECS.get(venue)
     if codec is None:
         raise SourceError(f"no adapter for venue {venue!r}; there are: {', '.join(sorted(CODECS))}")
-    return codec(symbols)
+    return codec(symbols, books)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Bitstamp, WebSocket API v2, channel `live_trades_<market>`.
+"""Bitstamp, WebSocket API v2, channels `live_trades_<market>` and `order_book_<market>`; REST v2.
 
-Checked against bitstamp.net/websocket/v2 (excerpts, November 2026) and the recording BITSTAMP of 2021, which is still
-of this generation and is read as it is.
+Checked against bitstamp.net/websocket/v2 and bitstamp.net/api (excerpts, November 2026) and the recording BITSTAMP of
+2021, trades and order book answers, which is still of this generation and is read as it is.
 
-Prices and sizes come twice, as JSON numbers and as text (`price_str`, `amount_str`); the text is read. Ids count the
-trades of all markets together, so a hole in one market means nothing. No snapshot. Before maintenance the venue asks
-its clients to reconnect.
+Prices and sizes of trades come twice, as JSON numbers and as text (`price_str`, `amount_str`); the text is read. Ids
+count the trades of all markets together, so a hole in one market means nothing. No snapshot of trades. The order book
+channel tells the best 100 levels a side, whole, with each change: nothing to get out of step. Before maintenance the
+venue asks its clients to reconnect. REST tells a trade's time in seconds.
 """
 
 from __future__ import annotations
@@ -16,44 +17,56 @@ from typing import ClassVar
 import msgspec
 
 from plumbline.core.models import Trade
-from plumbline.sources.codec import Codec, FrameError, VenueRefused, whole
+from plumbline.sources.codec import FrameError, NumberedCodec, VenueRefused
+from plumbline.sources.numbers import whole
 
 
-class _Trade(msgspec.Struct):
-    id: int
-    price_str: str
-    amount_str: str
-    microtimestamp: str
-
-
-class _Error(msgspec.Struct):
+class _Data(msgspec.Struct):
+    id: int = -1
+    price_str: str = ""
+    amount_str: str = ""
+    microtimestamp: str = ""
+    bids: list[list[str]] = []
+    asks: list[list[str]] = []
     message: str = ""
 
 
 class _Frame(msgspec.Struct):
     event: str = ""
     channel: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    data: _Data | str = ""
+
+
+class _Trade(msgspec.Struct):
+    date: str
+    tid: str
+    price: str
+    amount: str
 
 
 _frame = msgspec.json.Decoder(_Frame)
-_trade = msgspec.json.Decoder(_Trade)
-_error = msgspec.json.Decoder(_Error)
-_CHANNEL = "live_trades_"
+_rest_trades = msgspec.json.Decoder(list[_Trade])
+_rest_book = msgspec.json.Decoder(_Data)
+_TRADES = "live_trades_"
+_BOOK = "order_book_"
 
 
-class BitstampCodec(Codec):
+class BitstampCodec(NumberedCodec):
     venue: ClassVar[str] = "bitstamp"
     url: ClassVar[str] = "wss://ws.bitstamp.net"
     silence_s: ClassVar[float] = 60.0
     ping_s: ClassVar[float | None] = 20.0
+    depth: ClassVar[int] = 100
+    rest_url: ClassVar[str] = "https://www.bitstamp.net"
 
     def native(self, symbol: str) -> str:
         return symbol.replace("/", "").lower()
 
     def _subscribe(self, natives: list[str]) -> list[bytes]:
+        kinds = [_TRADES] if self.books == "none" else [_TRADES, _BOOK]
         return [
-            msgspec.json.encode({"event": "bts:subscribe", "data": {"channel": _CHANNEL + native}})
+            msgspec.json.encode({"event": "bts:subscribe", "data": {"channel": kind + native}})
+            for kind in kinds
             for native in natives
         ]
 
@@ -62,19 +75,23 @@ class BitstampCodec(Codec):
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         message = _frame.decode(frame)
-        native = message.channel.removeprefix(_CHANNEL)
+        data = message.data if isinstance(message.data, _Data) else _Data()
+        if message.event == "trade":
+            at_ms = whole(data.microtimestamp, "microtimestamp") // 1000
+            native = message.channel.removeprefix(_TRADES)
+            return self.taken([(native, data.id, data.price_str, data.amount_str, at_ms)], now_ms)
+        of_book = message.channel.startswith(_BOOK)
+        native = message.channel.removeprefix(_BOOK if of_book else _TRADES)
         match message.event:
-            case "trade":
-                t = _trade.decode(message.data)
-                at_ms = whole(t.microtimestamp, "microtimestamp") // 1000
-                return self.numbered([(native, t.id, t.price_str, t.amount_str, at_ms)], now_ms, gapless=False)
+            case "data" if of_book:
+                at_ms = whole(data.microtimestamp, "microtimestamp") // 1000
+                self.put_book(native, data.bids, data.asks, at_ms, now_ms)
             case "bts:subscription_succeeded":
-                self.confirmed.add(self.market(native).symbol)
+                self.confirm(native, book=of_book)
             case "bts:error":
-                why = _error.decode(message.data).message[:200]
                 if native not in self.markets:
-                    raise VenueRefused(f"bitstamp: {why}")
-                self.refused[self.markets[native].symbol] = why
+                    raise VenueRefused(f"bitstamp: {data.message[:200]}")
+                self.refuse(native, data.message, book=of_book)
             case "bts:request_reconnect":
                 raise VenueRefused("bitstamp: asks to reconnect")
             case "bts:heartbeat":
@@ -82,3 +99,17 @@ class BitstampCodec(Codec):
             case _:
                 raise FrameError("unknown message", repr(frame[:80]))
         return []
+
+    def trades_path(self, native: str) -> str:
+        return f"/api/v2/transactions/{native}/?time=minute"
+
+    def _trades_told(self, native: str, body: bytes) -> list[tuple[str, int, str, str, int]]:
+        trades = _rest_trades.decode(body)
+        return sorted((native, whole(t.tid, "tid"), t.price, t.amount, whole(t.date, "date") * 1000) for t in trades)
+
+    def book_path(self, native: str) -> str:
+        return f"/api/v2/order_book/{native}/"
+
+    def _book_told(self, native: str, body: bytes) -> tuple[list[list[str]], list[list[str]], int | None]:
+        book = _rest_book.decode(body)
+        return book.bids, book.asks, whole(book.microtimestamp, "microtimestamp") // 1000

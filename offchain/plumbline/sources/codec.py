@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""What every venue's codec has in common: bytes in, trades or a counted rejection out. No I/O, no clock.
+"""What every venue's codec has in common: bytes in, trades and books or a counted rejection out. No I/O, no clock.
 
 SourceError
 |-- FrameError      one frame could not be understood: it is counted by `reason` and gives no trade
 `-- VenueRefused    the venue said no (maintenance, a refused subscription): the connection is over, with its reason
 
-A frame is all or nothing: when one trade in it is malformed, nothing else in it is believed either. Prices and sizes
-go from the frame's own characters to integers; no float is ever made of them.
+A frame is all or nothing: when one trade or level in it is malformed, nothing else in it is believed either. Prices
+and sizes go from the frame's own characters to integers; no float is ever made of them.
 """
 
 from __future__ import annotations
@@ -14,43 +14,41 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar, Final, TypeVar
+from typing import ClassVar, Final, Generic, Literal, TypeVar
 
 import msgspec
 
-from plumbline.core.models import Trade
-from plumbline.core.units import WAD, parse_wad
+from plumbline.core.models import BookSnapshot, Trade
 from plumbline.errors import SourceError
+from plumbline.sources.book import LiveBook, Told
+from plumbline.sources.numbers import FrameError as FrameError
+from plumbline.sources.numbers import not_negative, positive
 
 MAX_FRAME_BYTES: Final = 1 << 20
 """The largest honest frame, a snapshot of 1,000 trades, is a quarter of this."""
-MAX_VALUE_WAD: Final = 10**15 * WAD
-"""No price and no size is larger; what is, is an exponent or unit gone wrong."""
 MAX_SKEW_MS: Final = 5_000
 """How far a venue's clock may run ahead of ours before its trades are not believed."""
 MAX_ID_LENGTH: Final = 64
 """An id is told by its first characters; none in use is longer than a UUID's 36."""
 REMEMBERED_IDS: Final = 4_096
 """How many ids of a market are remembered where the venue's ids have no order."""
+MAX_RESYNCS: Final = 5
+"""A book that went out of step so often on one connection is given up until the next."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
+_NOT_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError)
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{1,15}/[A-Z0-9]{1,15}")
 
+_new: Final = tuple.__new__
+"""Makes a Trade in half the time its own constructor takes."""
+
 Id = TypeVar("Id", int, str)
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-"""An RFC 3339 time; one without a zone is refused."""
-
-
-class FrameError(SourceError):
-    """`reason` is one of a few words, fit for a metric's label; the message has the details."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
+Books = Literal["none", "top", "depth"]
+Print = tuple[str, Id, str, str, int]
+"""(the venue's name of the market, trade id, price, size, at_ms)."""
+TextLevel = Sequence[str]
+"""(price, size, anything more)."""
 
 
 class VenueRefused(SourceError):
@@ -66,14 +64,16 @@ class Market:
     last_ms: int = 0
     seen: dict[str, None] = field(default_factory=dict)
     """The latest ids where ids have no order, oldest first."""
+    book: LiveBook | None = None
+    """None: not asked for."""
 
 
-class Codec(ABC):
-    """One venue's public trade stream.
+class Codec(ABC, Generic[Id]):
+    """One venue's public trades and books, over WebSocket and over REST.
 
     The owner of a connection calls `subscribe_frames` and sends what it returns, then `decode` for each frame, and
     sends (and clears) `replies` after each. What was seen of each market survives a reconnection, so the snapshot
-    that follows one gives only trades that were missed.
+    that follows one gives only trades that were missed. Books begin anew.
     """
 
     venue: ClassVar[str]
@@ -87,24 +87,50 @@ class Codec(ABC):
     """How long the venue wants to be left alone after the handshake."""
     pause_s: ClassVar[float] = 0.0
     """Time between two frames sent, from the venue's rate limit."""
+    depth: ClassVar[int] = 1
+    """Levels a side of the book it can be asked for; 1: the top only."""
 
-    def __init__(self, symbols: Sequence[str]) -> None:
-        """Raises SourceError when a symbol is not canonical or not a market of this venue."""
+    rest_url: ClassVar[str]
+    rest_pause_s: ClassVar[float] = 1.0
+    """Between two requests: well within what the venue allows one address."""
+    rest_used: ClassVar[tuple[str, int] | None] = None
+    """(header that tells the weight used up, how much may be), where the venue has one."""
+    rest_left: ClassVar[str | None] = None
+    """Header that tells how many requests are left, where the venue has one."""
+
+    def __init__(self, symbols: Sequence[str], books: Books = "none") -> None:
+        """`books`: what to subscribe to beside trades.
+
+        Raises:
+            SourceError: a symbol that is not canonical or not a market of this venue; depth where there is none.
+        """
         for symbol in symbols:
             if _SYMBOL.fullmatch(symbol) is None:
                 raise SourceError(f'{self.venue}: expected a symbol like "BTC/USD", got {symbol!r}')
+        if books == "depth" and self.depth == 1:
+            raise SourceError(
+                f"{self.venue}: expected books none or top, got depth; only its best bid and ask are read"
+            )
+        self.books: Books = books
         self.markets = {self.native(symbol): Market(symbol) for symbol in symbols}
         """By the venue's own name of the market."""
         if not self.markets:
             raise SourceError(f"{self.venue}: expected at least one market to subscribe to")
+        if books != "none":
+            for market in self.markets.values():
+                market.book = LiveBook(market.symbol, self.depth if books == "depth" else 1)
+        self.by_symbol = {market.symbol: market for market in self.markets.values()}
+        self.max_frame_bytes = MAX_FRAME_BYTES
         self.replies: list[bytes] = []
         """What the venue expects to be answered."""
         self.confirmed: set[str] = set()
-        """Symbols whose subscription the venue confirmed on this connection."""
+        """Subscriptions confirmed on this connection: "BTC/USD" for its trades, "BTC/USD book" for its book."""
         self.refused: dict[str, str] = {}
-        """Symbols it refused on this connection, with its words."""
+        """Those it refused on this connection, with its words."""
         self.dropped: Counter[str] = Counter()
-        """Trades not passed on, by reason: "duplicate", "out of order", "future"; "snapshot" when told again in one."""
+        """Trades not passed on, by reason: "duplicate", "out of order", "future"; "snapshot" when told again in one;
+        and books that went out of step: "book gap", "book checksum".
+        """
         self.missed = 0
         """Trades (or frames, where only those are numbered) the venue's own numbers say we never got."""
 
@@ -118,29 +144,77 @@ class Codec(ABC):
     @abstractmethod
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]: ...
 
+    @abstractmethod
+    def trades_path(self, native: str) -> str:
+        """Where below `rest_url` the latest trades of a market are."""
+
+    @abstractmethod
+    def _trades_told(self, native: str, body: bytes) -> list[Print[Id]]: ...
+
+    @abstractmethod
+    def book_path(self, native: str) -> str:
+        """Where below `rest_url` the book of a market is."""
+
+    @abstractmethod
+    def _book_told(self, native: str, body: bytes) -> tuple[Iterable[TextLevel], Iterable[TextLevel], int | None]:
+        """(bids, asks, the venue's time of them)."""
+
+    def _resubscribe(self, native: str) -> list[bytes]:
+        """What makes the venue send a book's snapshot again."""
+        raise NotImplementedError(f"{self.venue} has no book that can go out of step")
+
     def ping_frame(self) -> bytes:
         raise NotImplementedError(f"{self.venue} has no ping of its own")
+
+    def wanted(self) -> list[str]:
+        """All subscriptions, as `confirmed` and `refused` name them."""
+        return [*self.by_symbol, *(f"{symbol} book" for symbol in self.by_symbol if self.books != "none")]
 
     def subscribe_frames(self) -> list[bytes]:
         """What to send on a new connection; what belonged to the last one is forgotten."""
         self.replies.clear()
         self.confirmed.clear()
         self.refused.clear()
+        for market in self.markets.values():
+            if market.book is not None:
+                market.book.clear()
+                market.book.failures = 0
         return self._subscribe(list(self.markets))
 
     def decode(self, frame: bytes, now_ms: int) -> list[Trade]:
-        """The new trades in a frame, oldest first; empty for acknowledgements, heartbeats and repeats.
+        """The new trades in a frame, oldest first; empty for books, acknowledgements, heartbeats and repeats.
 
         Raises:
             FrameError: not a frame of this venue's format, or one no honest venue sends.
             VenueRefused: the venue says it will send no trades.
         """
-        if len(frame) > MAX_FRAME_BYTES:
-            raise FrameError("too big", f"{len(frame)} bytes, expected at most {MAX_FRAME_BYTES}")
+        if len(frame) > self.max_frame_bytes:
+            raise FrameError("too big", f"{len(frame)} bytes, expected at most {self.max_frame_bytes}")
         try:
             return self._decode(frame, now_ms)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
+        except _NOT_JSON as error:
             raise FrameError("malformed", f"{error}: {frame[:80]!r}") from None
+
+    def decode_trades(self, native: str, body: bytes, now_ms: int) -> list[Trade]:
+        """The new trades in a REST answer, oldest first; raises as `decode`."""
+        try:
+            prints = self._trades_told(native, body)
+        except _NOT_JSON as error:
+            raise FrameError("malformed", f"{error}: {body[:80]!r}") from None
+        return self.taken(prints, now_ms, snapshot=True)
+
+    def decode_book(self, native: str, body: bytes, now_ms: int) -> None:
+        """Take the book of a REST answer; raises as `decode`."""
+        try:
+            bids, asks, at_ms = self._book_told(native, body)
+        except _NOT_JSON as error:
+            raise FrameError("malformed", f"{error}: {body[:80]!r}") from None
+        self.put_book(native, bids, asks, now_ms if at_ms is None else at_ms, now_ms)
+
+    def book(self, symbol: str) -> BookSnapshot | None:
+        """The book as the last frame left it; None while it is not sure."""
+        market = self.by_symbol.get(symbol)
+        return None if market is None or market.book is None else market.book.snapshot(self.venue)
 
     def market(self, native: str) -> Market:
         market = self.markets.get(native)
@@ -148,87 +222,134 @@ class Codec(ABC):
             raise FrameError("unknown market", f"{native[:40]!r} was not subscribed to")
         return market
 
-    def numbered(
+    def confirm(self, native: str, *, book: bool = False) -> None:
+        symbol = self.market(native).symbol
+        self.confirmed.add(f"{symbol} book" if book else symbol)
+
+    def refuse(self, native: str, why: str, *, book: bool = False) -> None:
+        symbol = self.market(native).symbol
+        self.refused[f"{symbol} book" if book else symbol] = why[:200]
+
+    @abstractmethod
+    def taken(self, prints: Iterable[Print[Id]], now_ms: int, *, snapshot: bool = False) -> list[Trade]:
+        """The new ones of what was told, oldest first, all of it parsed before any is taken.
+
+        `snapshot`: the venue tells the past again, so what we know of it is no fault of the venue's.
+        """
+
+    def put_book(
         self,
-        prints: Iterable[tuple[str, int, str, str, int]],
+        native: str,
+        bids: Iterable[TextLevel],
+        asks: Iterable[TextLevel],
+        at_ms: int,
         now_ms: int,
         *,
-        gapless: bool = True,
-        snapshot: bool = False,
-    ) -> list[Trade]:
-        """The new ones of (market, id, price, size, at_ms), where ids grow with every trade of a market.
+        changes: bool = False,
+        text: Callable[[TextLevel], str] | None = None,
+        checksum: Callable[[LiveBook], bool] | None = None,
+    ) -> LiveBook | None:
+        """Take a whole book, or `changes` to one; returns it unless they were not taken.
 
-        `gapless`: they grow by one, so a hole is a trade we never got. `snapshot`: the venue tells the past again, so
-        what we know of it is no fault of the venue's.
+        `text` makes of a level what the venue's checksum is made of; `checksum` compares it.
         """
+        book = self.market(native).book
+        told_bids, told_asks = [
+            [
+                Told(positive(level[0], "price"), not_negative(level[1], "size"), text(level) if text else "")
+                for level in side
+            ]
+            for side in (bids, asks)
+        ]
+        if at_ms <= 0:
+            raise FrameError("time", f"{at_ms} ms")
+        if book is None or (changes and not book.synced):
+            return None
+        if at_ms > now_ms + MAX_SKEW_MS:
+            self.dropped["future"] += 1
+            if changes:
+                self.out_of_step(native, "future")
+            return None
+        (book.change if changes else book.replace)(told_bids, told_asks, at_ms)
+        if checksum is not None and not checksum(book):
+            self.out_of_step(native, "checksum")
+            return None
+        return book
+
+    def out_of_step(self, native: str, why: str) -> None:
+        """A book missed something: it is unknown until the next snapshot, which is asked for; not without end."""
+        market = self.market(native)
+        if market.book is None or not market.book.synced:
+            return
+        market.book.clear()
+        market.book.failures += 1
+        self.dropped[f"book {why}"] += 1
+        if market.book.failures > MAX_RESYNCS:
+            self.refuse(native, f"out of step {market.book.failures} times, last: {why}", book=True)
+        else:
+            self.replies += self._resubscribe(native)
+
+    def _parsed(self, prints: Iterable[Print[Id]]) -> list[tuple[Market, Id, Trade]]:
+        """All of them, before any is taken: a frame with one bad trade leaves no trace."""
+        parsed = []
+        for native, trade_id, price, size, at_ms in prints:
+            market = self.markets.get(native) or self.market(native)
+            if at_ms <= 0:
+                raise FrameError("time", f"{at_ms} ms")
+            trade = _new(Trade, (self.venue, market.symbol, positive(price, "price"), positive(size, "size"), at_ms))
+            parsed.append((market, trade_id, trade))
+        return parsed
+
+
+class NumberedCodec(Codec[int]):
+    """A venue whose trade ids grow with every trade of a market."""
+
+    gapless: ClassVar[bool] = False
+    """They grow by one, so a hole is a trade we never got."""
+
+    def taken(self, prints: Iterable[Print[int]], now_ms: int, *, snapshot: bool = False) -> list[Trade]:
         out: list[Trade] = []
-        # All of them are parsed before any is taken: a frame with one bad trade leaves no trace.
-        for market, trade_id, trade in [self._parsed(p) for p in prints]:
-            if trade.at_ms > now_ms + MAX_SKEW_MS:
+        for market, trade_id, trade in self._parsed(prints):
+            at_ms = trade[4]
+            if at_ms > now_ms + MAX_SKEW_MS:
                 self.dropped["future"] += 1
                 continue
             last = market.last_id
             if trade_id > last:
-                if gapless and last >= 0:
+                if self.gapless and last >= 0:
                     self.missed += trade_id - last - 1
-            elif trade.at_ms <= market.last_ms:
+            elif at_ms <= market.last_ms:
                 known = "duplicate" if trade_id == last else "out of order"
                 self.dropped["snapshot" if snapshot else known] += 1
                 continue
             # A lower id at a later time: the venue numbers anew. Refusing it would silence the market for good.
-            market.last_id, market.last_ms = trade_id, trade.at_ms
+            market.last_id, market.last_ms = trade_id, at_ms
             out.append(trade)
         return out
 
-    def unordered(self, prints: Iterable[tuple[str, str, str, str, int]], now_ms: int) -> list[Trade]:
-        """The same where an id only tells a trade from others; order is by time."""
+
+class UnorderedCodec(Codec[str]):
+    """A venue whose ids only tell a trade from others; order is by time."""
+
+    def taken(self, prints: Iterable[Print[str]], now_ms: int, *, snapshot: bool = False) -> list[Trade]:
         out: list[Trade] = []
-        for market, trade_id, trade in [self._parsed(p) for p in prints]:
-            if trade.at_ms > now_ms + MAX_SKEW_MS:
+        for market, trade_id, trade in self._parsed(prints):
+            at_ms, known = trade[4], trade_id[:MAX_ID_LENGTH]
+            if at_ms > now_ms + MAX_SKEW_MS:
                 self.dropped["future"] += 1
-            elif trade_id[:MAX_ID_LENGTH] in market.seen:
-                self.dropped["duplicate"] += 1
-            elif trade.at_ms < market.last_ms:
-                self.dropped["out of order"] += 1
+            elif known in market.seen:
+                self.dropped["snapshot" if snapshot else "duplicate"] += 1
+            elif at_ms < market.last_ms:
+                self.dropped["snapshot" if snapshot else "out of order"] += 1
             else:
-                market.last_ms = trade.at_ms
-                market.seen[trade_id[:MAX_ID_LENGTH]] = None
+                market.last_ms = at_ms
+                market.seen[known] = None
                 if len(market.seen) > REMEMBERED_IDS:
                     del market.seen[next(iter(market.seen))]
                 out.append(trade)
         return out
 
-    def _parsed(self, print_: tuple[str, Id, str, str, int]) -> tuple[Market, Id, Trade]:
-        native, trade_id, price, size, at_ms = print_
-        market = self.market(native)
-        if at_ms <= 0:
-            raise FrameError("time", f"{at_ms} ms")
-        price_wad, size_wad = _positive(price, "price"), _positive(size, "size")
-        return market, trade_id, Trade(self.venue, market.symbol, price_wad, size_wad, at_ms)
 
-
-def _positive(text: str, what: str) -> int:
-    try:
-        value_wad = parse_wad(text)
-    except ValueError as error:
-        raise FrameError(what, str(error)) from None
-    if not 0 < value_wad <= MAX_VALUE_WAD:
-        raise FrameError(what, f"expected more than 0 and at most {MAX_VALUE_WAD // WAD}, got {text[:40]!r}")
-    return value_wad
-
-
-def milliseconds(at: datetime) -> int:
-    """Milliseconds since the epoch, rounded down."""
-    return (at - _EPOCH) // _MILLISECOND
-
-
-def whole(text: str, what: str) -> int:
-    """A count, an id or a time that a venue sends as text. Raises FrameError unless it is a plain number."""
-    if len(text) > 20 or not (text.isascii() and text.isdigit()):
-        raise FrameError("malformed", f"{what} {text[:40]!r}, expected a number")
-    return int(text)
-
-
-def number_text(raw: msgspec.Raw) -> str:
-    """The characters of a JSON number as the venue wrote them: exact, where a float would not be."""
-    return bytes(raw).decode("ascii", "replace")
+def one_level(price: str, size: str) -> list[TextLevel]:
+    """A side of which only the best is told; empty when the venue says that nothing is there."""
+    return [(price, size)] if price and size else []

@@ -1,29 +1,43 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""OKX spot, API v5, public channel `trades`.
+"""OKX spot, API v5, public channels `trades`, `bbo-tbt` and `books`; REST v5.
 
-Checked against okx.com/docs-v5 (trades channel, connection, notification; excerpts, November 2026), the test fixture
-okx/ws_trades.json and the recording OKX of 2022, both of this generation and read as they are.
+Checked against okx.com/docs-v5 (trades, order book channels, connection, notification, market/trades and books;
+excerpts, November 2026), the recorded frames and answers of okx in the test fixtures and the recording OKX of 2022,
+all of this generation; the recording's books, which had a checksum but no sequence numbers yet, get numbers in the
+tests.
 
 One message may stand for several fills of one taker at one price (`count`), under the id of the last: ids grow, with
-holes. The venue hangs up after 30 silent seconds; its ping and pong are bare words, not JSON.
+holes. A change of a book names the message it follows (`prevSeqId`); a checksum is compared where one is told, which
+the venue is giving up. It hangs up after 30 silent seconds; its ping and pong are bare words, not JSON.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
 from plumbline.core.models import Trade
-from plumbline.sources.codec import Codec, FrameError, VenueRefused, whole
+from plumbline.sources.book import LiveBook, interleaved_checksum
+from plumbline.sources.codec import FrameError, NumberedCodec, TextLevel, VenueRefused
+from plumbline.sources.numbers import whole
+
+_CHANNELS: Final = {"none": "trades", "top": "bbo-tbt", "depth": "books"}
 
 
-class _Trade(msgspec.Struct):
-    symbol: str = msgspec.field(name="instId")
-    trade_id: str = msgspec.field(name="tradeId")
-    price: str = msgspec.field(name="px")
-    size: str = msgspec.field(name="sz")
+class _Item(msgspec.Struct):
+    """A trade, or a book or changes to one."""
+
     ts: str
+    symbol: str = msgspec.field(name="instId", default="")
+    trade_id: str = msgspec.field(name="tradeId", default="")
+    price: str = msgspec.field(name="px", default="")
+    size: str = msgspec.field(name="sz", default="")
+    bids: list[list[str]] = []
+    asks: list[list[str]] = []
+    checksum: int = 0
+    sequence: int = msgspec.field(name="seqId", default=-1)
+    follows: int = msgspec.field(name="prevSeqId", default=-1)
 
 
 class _Arg(msgspec.Struct, frozen=True):
@@ -35,36 +49,38 @@ class _Frame(msgspec.Struct):
     event: str = ""
     id: str = ""
     arg: _Arg = _Arg()
-    data: msgspec.Raw = msgspec.Raw(b"[]")
+    action: str = ""
+    data: list[_Item] = []
     code: str = ""
     msg: str = ""
 
 
 _frame = msgspec.json.Decoder(_Frame)
-_trades = msgspec.json.Decoder(list[_Trade])
 
 
-class OkxCodec(Codec):
+class OkxCodec(NumberedCodec):
     venue: ClassVar[str] = "okx"
     url: ClassVar[str] = "wss://ws.okx.com:8443/ws/v5/public"
     silence_s: ClassVar[float] = 45.0
     ping_s: ClassVar[float | None] = 20.0
+    depth: ClassVar[int] = 400
+    rest_url: ClassVar[str] = "https://www.okx.com"
 
     def native(self, symbol: str) -> str:
         return symbol.replace("/", "-")
 
     def _subscribe(self, natives: list[str]) -> list[bytes]:
-        # The request's id, letters and digits only, names the market, so that a refusal does too.
-        return [
-            msgspec.json.encode(
-                {
-                    "id": native.replace("-", ""),
-                    "op": "subscribe",
-                    "args": [{"channel": "trades", "instId": native}],
-                }
-            )
-            for native in natives
-        ]
+        frames = [self._request("subscribe", "trades", native) for native in natives]
+        books = [self._request("subscribe", _CHANNELS[self.books], native) for native in natives]
+        return frames if self.books == "none" else frames + books
+
+    def _request(self, op: str, channel: str, native: str) -> bytes:
+        # The request's id, letters and digits only, names market and channel, so that a refusal does too.
+        args = [{"channel": channel, "instId": native}]
+        return msgspec.json.encode({"id": _request_id(channel, native), "op": op, "args": args})
+
+    def _resubscribe(self, native: str) -> list[bytes]:
+        return [self._request(op, _CHANNELS[self.books], native) for op in ("unsubscribe", "subscribe")]
 
     def ping_frame(self) -> bytes:
         return b"ping"
@@ -75,12 +91,14 @@ class OkxCodec(Codec):
         message = _frame.decode(frame)
         match message.event:
             case "" if message.arg.channel == "trades":
-                trades = [(t.symbol, whole(t.trade_id, "tradeId"), t) for t in _trades.decode(message.data)]
-                trades.sort(key=lambda trade: trade[1])
-                prints = [(native, number, t.price, t.size, whole(t.ts, "ts")) for native, number, t in trades]
-                return self.numbered(prints, now_ms, gapless=False)
+                return self.taken(_prints(message.data), now_ms)
+            case "" if message.arg.channel in ("bbo-tbt", "books"):
+                for item in message.data:
+                    self._book(message.arg.symbol, item, now_ms, changes=message.action == "update")
             case "subscribe":
-                self.confirmed.add(self.market(message.arg.symbol).symbol)
+                self.confirm(message.arg.symbol, book=message.arg.channel != "trades")
+            case "unsubscribe":
+                pass
             case "error":
                 self._refusal(message)
             case "notice":
@@ -89,12 +107,64 @@ class OkxCodec(Codec):
                 raise FrameError("unknown message", repr(frame[:80]))
         return []
 
+    def _book(self, native: str, item: _Item, now_ms: int, *, changes: bool) -> None:
+        book = self.market(native).book
+        if changes and book is not None and book.synced and item.follows != book.sequence:
+            self.out_of_step(native, "gap")
+            return
+
+        def matches(taken: LiveBook) -> bool:
+            return item.checksum == 0 or interleaved_checksum(taken) == item.checksum
+
+        at_ms = whole(item.ts, "ts")
+        taken = self.put_book(
+            native, item.bids, item.asks, at_ms, now_ms, changes=changes, text=_checked, checksum=matches
+        )
+        if taken is not None:
+            taken.sequence = item.sequence
+
     def _refusal(self, message: _Frame) -> None:
-        named = [
-            native
-            for native in self.markets
-            if message.id == native.replace("-", "") or f"instId:{native} " in message.msg
-        ]
-        if not named:
-            raise VenueRefused(f"okx: error {message.code[:10]}: {message.msg[:200]}")
-        self.refused[self.markets[named[0]].symbol] = f"error {message.code[:10]}: {message.msg[:200]}"
+        why = f"error {message.code[:10]}: {message.msg[:200]}"
+        for native in self.markets:
+            for channel in dict.fromkeys(("trades", _CHANNELS[self.books])):
+                if message.id == _request_id(channel, native) or f"{channel},instId:{native} " in message.msg:
+                    self.refuse(native, why, book=channel != "trades")
+                    return
+        raise VenueRefused(f"okx: {why}")
+
+    def trades_path(self, native: str) -> str:
+        return f"/api/v5/market/trades?instId={native}&limit=100"
+
+    def _trades_told(self, native: str, body: bytes) -> list[tuple[str, int, str, str, int]]:
+        return _prints(_data(body))
+
+    def book_path(self, native: str) -> str:
+        return f"/api/v5/market/books?instId={native}&sz=100"
+
+    def _book_told(self, native: str, body: bytes) -> tuple[list[list[str]], list[list[str]], int | None]:
+        items = _data(body)
+        if not items:
+            raise FrameError("malformed", "expected a book, got none")
+        return items[0].bids, items[0].asks, whole(items[0].ts, "ts")
+
+
+def _prints(items: list[_Item]) -> list[tuple[str, int, str, str, int]]:
+    prints = [(t.symbol, whole(t.trade_id, "tradeId"), t.price, t.size, whole(t.ts, "ts")) for t in items]
+    if len(prints) > 1:
+        prints.sort(key=lambda print_: print_[1])
+    return prints
+
+
+def _data(body: bytes) -> list[_Item]:
+    answer = _frame.decode(body)
+    if answer.code != "0":
+        raise VenueRefused(f"okx: error {answer.code[:10]}: {answer.msg[:200]}")
+    return answer.data
+
+
+def _request_id(channel: str, native: str) -> str:
+    return f"{native}{channel}".replace("-", "")
+
+
+def _checked(level: TextLevel) -> str:
+    return f"{level[0]}:{level[1]}"

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
@@ -70,7 +70,7 @@ class WebSocketSource:
 
     def __init__(
         self,
-        codec: Codec,
+        codec: Codec[Any],
         clock: Clock,
         url: str | None = None,
         *,

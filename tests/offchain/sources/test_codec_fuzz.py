@@ -16,7 +16,8 @@ from plumbline.errors import SourceError
 from plumbline.replay.tape import Print, Tape
 from plumbline.replay.venues import SESSIONS
 from plumbline.sources import CODECS, codec_of
-from plumbline.sources.codec import MAX_SKEW_MS, MAX_VALUE_WAD
+from plumbline.sources.codec import MAX_SKEW_MS
+from plumbline.sources.numbers import MAX_VALUE_WAD
 
 VENUES = sorted(CODECS)
 DEPTH = 20 if os.environ.get("PLUMBLINE_FUZZ") == "long" else 1

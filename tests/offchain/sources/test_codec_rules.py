@@ -69,7 +69,7 @@ def test_bitfinex__channels_renumbered_without_end__memory_is_bounded():
     for number in range(100):
         event = {"event": "subscribed", "channel": "trades", "chanId": number, "symbol": "tBTCUSD"}
         codec.decode(json.dumps(event).encode(), LATER_MS)
-    assert codec._channels == {99: "tBTCUSD"}
+    assert codec._trade_channels == {99: "tBTCUSD"}
 
 
 def binance_trade(trade_id: int, at_ms: int, price: str = "100", size: str = "1", symbol: str = "BTCUSD") -> bytes:

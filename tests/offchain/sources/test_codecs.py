@@ -102,8 +102,8 @@ def test_coinbase__usdc_market__is_refused_as_an_alias():
         (
             "bybit",
             [
-                {"op": "subscribe", "args": ["publicTrade.BTCUSD"], "req_id": "BTCUSD"},
-                {"op": "subscribe", "args": ["publicTrade.BTCEUR"], "req_id": "BTCEUR"},
+                {"op": "subscribe", "args": ["publicTrade.BTCUSD"], "req_id": "publicTrade.BTCUSD"},
+                {"op": "subscribe", "args": ["publicTrade.BTCEUR"], "req_id": "publicTrade.BTCEUR"},
             ],
         ),
         (
@@ -138,15 +138,15 @@ def test_coinbase__usdc_market__is_refused_as_an_alias():
         (
             "gemini",
             [
-                {"id": "btcusd", "method": "subscribe", "params": ["btcusd@trade"]},
-                {"id": "btceur", "method": "subscribe", "params": ["btceur@trade"]},
+                {"id": "btcusd@trade", "method": "subscribe", "params": ["btcusd@trade"]},
+                {"id": "btceur@trade", "method": "subscribe", "params": ["btceur@trade"]},
             ],
         ),
         (
             "okx",
             [
-                {"id": "BTCUSD", "op": "subscribe", "args": [{"channel": "trades", "instId": "BTC-USD"}]},
-                {"id": "BTCEUR", "op": "subscribe", "args": [{"channel": "trades", "instId": "BTC-EUR"}]},
+                {"id": "BTCUSDtrades", "op": "subscribe", "args": [{"channel": "trades", "instId": "BTC-USD"}]},
+                {"id": "BTCEURtrades", "op": "subscribe", "args": [{"channel": "trades", "instId": "BTC-EUR"}]},
             ],
         ),
     ],
@@ -160,14 +160,14 @@ CONFIRMATIONS = {
     "bitstamp": b'{"event":"bts:subscription_succeeded","channel":"live_trades_btcusd","data":{}}',
     "gate": b"""{"time":1611541000,"time_ms":1611541000001,"id":1,"channel":"spot.trades","event":"subscribe",
         "payload":["BTC_USD"],"error":null,"result":{"status":"success"}}""",
-    "gemini": b'{"id":"btcusd","status":200}',
-    "okx": b'{"id":"BTCUSD","event":"subscribe","arg":{"channel":"trades","instId":"BTC-USD"},"connId":"a4d3ae55"}',
+    "gemini": b'{"id":"btcusd@trade","status":200}',
+    "okx": b'{"id":"BTCUSDtrades","event":"subscribe","arg":{"channel":"trades","instId":"BTC-USD"},"connId":"a4"}',
     "kraken": b"""{"method":"subscribe","req_id":1,"success":true,"time_in":"2023-09-25T09:04:31.742599Z",
         "time_out":"2023-09-25T09:04:31.742648Z","result":{"channel":"trade","snapshot":true,"symbol":"BTC/USD"}}""",
     "coinbase": b"""{"channel":"subscriptions","client_id":"","timestamp":"2023-02-09T20:33:57.609931463Z",
         "sequence_num":0,"events":[{"subscriptions":{"market_trades":["BTC-USD"],"heartbeats":["heartbeats"]}}]}""",
     "binance": b'{"result":null,"id":1}',
-    "bybit": b"""{"success":true,"ret_msg":"","conn_id":"d6ki1eae0cl5msgggj7g-1uoz2","req_id":"BTCUSD",
+    "bybit": b"""{"success":true,"ret_msg":"","conn_id":"d6ki1eae0cl5msgggj7g-1uoz2","req_id":"publicTrade.BTCUSD",
         "op":"subscribe"}""",
     "cryptocom": b'{"id":1,"code":0,"method":"subscribe"}',
 }
@@ -192,7 +192,7 @@ REFUSALS = {
         "data":{"code":null,"message":"Bad subscription string."}}""",
     "gate": b"""{"time":1611541000,"id":2,"channel":"spot.trades","event":"subscribe",
         "error":{"code":2,"message":"unknown currency pair BTC_XYZ"},"result":null}""",
-    "gemini": b'{"id":"btcxyz","status":400,"error":{"code":-1121,"msg":"Invalid symbol."}}',
+    "gemini": b'{"id":"btcxyz@trade","status":400,"error":{"code":-1121,"msg":"Invalid symbol."}}',
     "okx": b"""{"event":"error","code":"60018","connId":"b2b0944b",
         "msg":"Wrong URL or channel:trades,instId:BTC-XYZ doesn't exist. Please","x":"b2b0944b"}""",
     "kraken": b"""{"error":"Currency pair not supported BTC/XYZ","method":"subscribe","req_id":1,"success":false,

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""From a frame's own characters to exact integers; no float is ever made of a price or a size."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+
+from plumbline.core.units import WAD, WAD_DECIMALS, parse_wad
+from plumbline.errors import SourceError
+
+MAX_VALUE_WAD: Final = 10**15 * WAD
+"""No price and no size is larger; what is, is an exponent or unit gone wrong."""
+_UNIT: Final[tuple[int, ...]] = tuple(10 ** (WAD_DECIMALS - places) for places in range(WAD_DECIMALS + 1))
+"""By the number of decimals: what the last of them is worth, times 1e18."""
+_WHOLE_DIGITS: Final = 15
+"""With no more of them a value is below the largest."""
+_ZEROS: Final = frozenset({"0", *(f"0.{'0' * places}" for places in range(1, WAD_DECIMALS + 1))})
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS: Final = 86_400_000
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An RFC 3339 time; one without a zone is refused."""
+
+
+class FrameError(SourceError):
+    """`reason` is one of a few words, fit for a metric's label; the message has the details."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+def positive(text: str, what: str) -> int:
+    """A price or size, times 1e18: above 0 and at most 1e15. Raises FrameError(what)."""
+    # What venues send is a plain decimal, read here in a third of the time that the full grammar takes below.
+    whole, _, fraction = text.partition(".")
+    places = len(fraction)
+    if places <= WAD_DECIMALS and 0 < len(whole) <= _WHOLE_DIGITS:
+        digits = whole + fraction
+        if digits.isdigit() and digits.isascii() and (value_wad := int(digits) * _UNIT[places]):
+            return value_wad
+    try:
+        value_wad = parse_wad(text)
+    except ValueError as error:
+        raise FrameError(what, str(error)) from None
+    if not 0 < value_wad <= MAX_VALUE_WAD:
+        raise FrameError(what, f"expected more than 0 and at most {MAX_VALUE_WAD // WAD}, got {text[:40]!r}")
+    return value_wad
+
+
+def not_negative(text: str, what: str) -> int:
+    """The same where 0 means that nothing is there."""
+    return 0 if text in _ZEROS else positive(text, what)
+
+
+def milliseconds(at: datetime) -> int:
+    """Milliseconds since the epoch, rounded down."""
+    since = at - _EPOCH
+    return since.days * _DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000
+
+
+def whole(text: str, what: str) -> int:
+    """A count, an id or a time that a venue sends as text. Raises FrameError unless it is a plain number."""
+    if len(text) > 20 or not (text.isascii() and text.isdigit()):
+        raise FrameError("malformed", f"{what} {text[:40]!r}, expected a number")
+    return int(text)
+
+
+def number_text(raw: msgspec.Raw) -> str:
+    """The characters of a JSON number as the venue wrote them: exact, where a float would not be."""
+    return str(raw, "ascii", "replace")
+
+
+def seconds_text_ms(text: str, what: str) -> int:
+    """ "1762795433.9717445" seconds as milliseconds, rounded down."""
+    seconds, _, fraction = text.partition(".")
+    return whole(seconds, what) * 1_000 + whole(f"{fraction:0<3}"[:3], what)
