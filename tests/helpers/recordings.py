@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,11 +27,16 @@ class Told(NamedTuple):
 
 def received(recording: Path) -> Iterator[Any]:
     """Every JSON message a recording received."""
+    return map(json.loads, texts_received(recording))
+
+
+def texts_received(recording: Path) -> Iterator[str]:
+    """The same, unread."""
     with gzip.open(recording, "rt", encoding="utf-8") as lines:
         for line in lines:
             at, colon, body = line.partition(": ")
             if colon and at.replace(".", "", 1).isdigit() and body[0] in "[{":
-                yield json.loads(body)
+                yield body.strip()
 
 
 def binance(recording: Path) -> Iterator[tuple[bytes, list[Told]]]:
@@ -142,3 +148,143 @@ def _microseconds(seconds: str) -> timedelta:
 
 def _ms(at: datetime) -> int:
     return (at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+
+
+class Model:
+    """A book as plain dictionaries of text, kept by nothing of the package: what a codec's book is compared with."""
+
+    def __init__(self) -> None:
+        self.sides: dict[str, dict[Decimal, str]] = {"bids": {}, "asks": {}}
+
+    def put(self, side: str, price: str, size: str) -> None:
+        if Decimal(size) == 0:
+            self.sides[side].pop(Decimal(price), None)
+        else:
+            self.sides[side][Decimal(price)] = size
+
+    def best(self, side: str, count: int) -> list[tuple[int, int]]:
+        prices = sorted(self.sides[side], reverse=side == "bids")[:count]
+        return [(int(price * 10**18), int(Decimal(self.sides[side][price]) * 10**18)) for price in prices]
+
+
+Books = Iterator[tuple[bytes, str, Model]]
+"""A frame, the venue's name of its market, and that market's book after it."""
+
+
+def kraken_books(recording: Path) -> Books:
+    """v1 book arrays as v2 frames with the recorded checksums; a snapshot, which had none, gets one made here."""
+    models: dict[str, Model] = {}
+    texts: dict[str, dict[str, dict[Decimal, str]]] = {}
+    for message in received(recording):
+        if not isinstance(message, list):
+            continue
+        native, parts = message[-1].replace("XBT", "BTC"), message[1:-2]
+        snapshot = "as" in parts[0]
+        model = models[native] = Model() if snapshot else models[native]
+        if snapshot:
+            texts[native] = {"bids": {}, "asks": {}}
+        told: dict[str, list[str]] = {"bids": [], "asks": []}
+        for side, keys in (("asks", ("as", "a")), ("bids", ("bs", "b"))):
+            for price, size, *_ in (level for part in parts for key in keys for level in part.get(key, [])):
+                told[side].append(f'{{"price":{price},"qty":{size}}}')
+                model.put(side, price, size)
+                texts[native][side][Decimal(price)] = (price + " " + size).replace(".", "")
+        for side in model.sides:  # v1 was subscribed to 1,000 levels
+            for price in sorted(model.sides[side], reverse=side == "bids")[1000:]:
+                del model.sides[side][price]
+        checksum = next((int(part["c"]) for part in parts if "c" in part), None)
+        if checksum is None:
+            rows = [texts[native]["asks"][p] for p in sorted(model.sides["asks"])[:10]]
+            rows += [texts[native]["bids"][p] for p in sorted(model.sides["bids"], reverse=True)[:10]]
+            checksum = zlib.crc32("".join(word.lstrip("0") for row in rows for word in row.split()).encode())
+        frame = (
+            f'{{"channel":"book","type":"{"snapshot" if snapshot else "update"}","data":[{{"symbol":"{native}",'
+            f'"bids":[{",".join(told["bids"])}],"asks":[{",".join(told["asks"])}],"checksum":{checksum},'
+            f'"timestamp":"2021-04-17T16:48:52.000000Z"}}]}}'
+        )
+        yield frame.encode(), native, model
+
+
+def okx_books(recording: Path) -> Books:
+    """As recorded, with the sequence numbers that today's books have and those of 2022 had not."""
+    models: dict[str, Model] = {}
+    last: dict[str, int] = {}
+    for number, message in enumerate(received(recording)):
+        if message.get("arg", {}).get("channel") != "books" or "data" not in message:
+            continue
+        native = message["arg"]["instId"]
+        if message["action"] == "snapshot":
+            models[native] = Model()
+        (data,) = message["data"]
+        data["prevSeqId"] = -1 if message["action"] == "snapshot" else last[native]
+        data["seqId"] = last[native] = number
+        for side in ("bids", "asks"):
+            for price, size, *_ in data[side]:
+                models[native].put(side, price, size)
+        yield encoded(message), native, models[native]
+
+
+def bitfinex_books(recording: Path, natives: Iterable[str]) -> Books:
+    """As recorded, less the tickers, which we do not subscribe to, with the numbers of the rest closed up.
+
+    The books of these markets only; the first frames are the answers to their subscriptions.
+    """
+    channels: dict[int, str] = {}
+    models: dict[str, Model] = {}
+    number = 0
+    for text in texts_received(recording):
+        message = json.loads(text, parse_float=str)
+        if isinstance(message, dict):
+            if message["event"] == "subscribed" and message["channel"] == "book" and message["symbol"] in natives:
+                channels[message["chanId"]] = message["symbol"]
+                models[message["symbol"]] = Model()
+                yield text.encode(), message["symbol"], models[message["symbol"]]
+            continue
+        if message[0] not in channels:
+            continue
+        number += 1
+        model = models[channels[message[0]]]
+        if message[1] != "hb":
+            for price, count, amount in message[1] if message[1] and isinstance(message[1][0], list) else [message[1]]:
+                size, side = str(amount).lstrip("-"), "asks" if str(amount).startswith("-") else "bids"
+                model.put(side, str(price), size if count else "0")
+        begin, _, _ = text.rpartition(",")
+        yield f"{begin},{number}]".encode(), channels[message[0]], model
+
+
+def coinbase_books(recording: Path) -> Books:
+    """`snapshot` and `l2update` messages of the Pro feed as `l2_data` frames."""
+    models: dict[str, Model] = {}
+    sides = {"buy": ("bid", "bids"), "sell": ("offer", "asks")}
+    number = 0
+    for message in received(recording):
+        if message["type"] not in ("snapshot", "l2update"):
+            continue
+        native, snapshot = message["product_id"], message["type"] == "snapshot"
+        changes = message.get("changes", [])
+        if snapshot:
+            models[native] = Model()
+            changes = [["buy", *level] for level in message["bids"]] + [["sell", *level] for level in message["asks"]]
+        updates = []
+        for side, price, size in changes:
+            updates.append({"side": sides[side][0], "price_level": price, "new_quantity": size})
+            models[native].put(sides[side][1], price, size)
+        event = {"type": "snapshot" if snapshot else "update", "product_id": native, "updates": updates}
+        at = message.get("time", "2021-04-17T16:43:37.000000Z")
+        yield (
+            encoded(
+                {"channel": "l2_data", "client_id": "", "timestamp": at, "sequence_num": number, "events": [event]}
+            ),
+            native,
+            models[native],
+        )
+        number += 1
+
+
+def rest_answers(recording: Path) -> Iterator[tuple[str, bytes]]:
+    """(url, body) of every REST answer in a recording of them."""
+    with gzip.open(recording, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            url, arrow, rest = line.partition(" -> ")
+            if arrow:
+                yield url, rest.partition(": ")[2].strip().encode()

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Books out of frames and answers the exchanges really sent, against a model made of nothing of the package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from tests.helpers import recordings
+from tests.helpers.recordings import Model
+
+from plumbline.core.models import BookSnapshot
+from plumbline.core.units import WAD
+from plumbline.sources import codec_of
+from plumbline.sources.codec import Codec
+from plumbline.sources.kraken import KrakenCodec
+
+pytestmark = pytest.mark.data
+LATER_MS = 2_000_000_000_000
+FOLDER = "ws-raw-2021-04-17"
+LEVELS = 25
+
+
+class DeepKraken(KrakenCodec):
+    """The recording was subscribed to a thousand levels."""
+
+    depth: ClassVar[int] = 1000
+
+
+def assert_as_model(codec: Codec, native: str, model: Model) -> None:
+    book = codec.book(codec.markets[native].symbol)
+    if not (model.sides["bids"] and model.sides["asks"]):
+        assert book is None
+        return
+    assert isinstance(book, BookSnapshot)
+    assert list(book.bids[:LEVELS]) == model.best("bids", LEVELS)
+    assert list(book.asks[:LEVELS]) == model.best("asks", LEVELS)
+
+
+def follow(codec: Codec, frames: recordings.Books) -> tuple[int, int]:
+    """Every frame is taken; the book is the model's after every hundredth and at the end. (frames, books compared)"""
+    codec.subscribe_frames()
+    taken = compared = 0
+    models: dict[str, Model] = {}
+    for frame, native, model in frames:
+        assert codec.decode(frame, LATER_MS) == []
+        models[native], taken = model, taken + 1
+        if taken % 100 == 0:
+            assert_as_model(codec, native, model)
+            compared += 1
+    for native, model in models.items():
+        assert_as_model(codec, native, model)
+    assert not codec.dropped
+    assert not codec.replies
+    return taken, compared + len(models)
+
+
+def test_kraken__recorded_books__every_checksum_of_the_venue_is_ours(market_data: Path):
+    frames = list(recordings.kraken_books(market_data / FOLDER / "KRAKEN.ws.50.0.gz"))
+    codec = DeepKraken(sorted({native for _, native, _ in frames}), "depth")
+    assert follow(codec, recordings.kraken_books(market_data / FOLDER / "KRAKEN.ws.50.0.gz")) >= (4_000, 50)
+
+
+def test_kraken__one_level_of_a_recorded_book_altered__the_checksum_finds_it_and_the_book_is_asked_for(
+    market_data: Path,
+):
+    frames = recordings.kraken_books(market_data / FOLDER / "KRAKEN.ws.50.0.gz")
+    snapshot, native, _ = next(frames)
+    changed = snapshot.replace(b'"qty":', b'"qty":1', 1)
+    codec = DeepKraken([native], "depth")
+    codec.subscribe_frames()
+
+    assert codec.decode(changed, LATER_MS) == []
+
+    assert codec.book(native) is None
+    assert codec.dropped == {"book checksum": 1}
+    asked = [json.loads(reply) for reply in codec.replies]
+    assert [(request["method"], request["params"]["symbol"]) for request in asked] == [
+        ("unsubscribe", [native]),
+        ("subscribe", [native]),
+    ]
+    codec.decode(snapshot, LATER_MS)
+    assert codec.book(native) is not None
+
+
+def test_okx__recorded_books__every_checksum_of_the_venue_is_ours(market_data: Path):
+    recording = market_data / FOLDER / "OKX_2022-05-13.ws.1.0.gz"
+    frames = [told for told in recordings.okx_books(recording) if told[1] == "BTC-USDT"]
+    assert all(json.loads(frame)["data"][0]["checksum"] for frame, _, _ in frames)
+    told = (told for told in recordings.okx_books(recording) if told[1] == "BTC-USDT")
+    taken, compared = follow(codec_of("okx", ["BTC/USDT"], "depth"), told)
+    assert taken == len(frames) > 50
+    assert compared >= 1
+
+
+def test_okx__recorded_change_left_out__the_book_is_unknown_until_a_snapshot(market_data: Path):
+    recording = market_data / FOLDER / "OKX_2022-05-13.ws.1.0.gz"
+    snapshot, _, second, third = [f for f, native, _ in recordings.okx_books(recording) if native == "BTC-USDT"][:4]
+    codec = codec_of("okx", ["BTC/USDT"], "depth")
+    codec.subscribe_frames()
+    for frame in (snapshot, second, third):
+        codec.decode(frame, LATER_MS)
+    assert codec.book("BTC/USDT") is None
+    assert codec.dropped == {"book gap": 1}
+    codec.decode(snapshot, LATER_MS)
+    assert codec.book("BTC/USDT") is not None
+
+
+def test_bitfinex__recorded_books__are_the_models(market_data: Path):
+    natives = ["tBFTUSD", "tDOGUSD", "tIOTETH", "tMNABTC", "tODEUSD", "tSNGUSD"]
+    codec = codec_of("bitfinex", ["BFT/USD", "DOG/USD", "IOT/ETH", "MNA/BTC", "ODE/USD", "SNG/USD"], "depth")
+    taken, compared = follow(codec, recordings.bitfinex_books(market_data / FOLDER / "BITFINEX.ws.11.0.gz", natives))
+    assert taken > 1_000
+    assert compared > 10
+    assert codec.missed == 0
+
+
+def test_coinbase__recorded_books__are_the_models(market_data: Path):
+    recording = market_data / FOLDER / "COINBASE.ws.28.0.gz"
+    symbols = sorted({native.replace("-", "/") for _, native, _ in recordings.coinbase_books(recording)})
+    taken, compared = follow(codec_of("coinbase", symbols, "depth"), recordings.coinbase_books(recording))
+    assert taken == 9_719 + 10
+    assert compared > 100
+
+
+def test_coinbase__recorded_frame_lost__no_book_is_believed(market_data: Path):
+    frames = [frame for frame, _, _ in recordings.coinbase_books(market_data / FOLDER / "COINBASE.ws.28.0.gz")]
+    natives = ["BAND-GBP", "SKL-GBP"]
+    codec = codec_of("coinbase", [native.replace("-", "/") for native in natives], "depth")
+    codec.subscribe_frames()
+    for frame in frames[:2]:
+        codec.decode(frame, LATER_MS)
+    assert codec.book("BAND/GBP") is not None
+    beat = {"channel": "heartbeats", "sequence_num": 3, "events": [{"heartbeat_counter": "1"}]}
+    codec.decode(recordings.encoded(beat), LATER_MS)
+    assert codec.book("BAND/GBP") is None
+    assert codec.book("SKL/GBP") is None
+    assert codec.missed == 1
+    assert [json.loads(reply)["type"] for reply in codec.replies] == ["unsubscribe", "subscribe"] * 2
+
+
+@pytest.mark.parametrize("recording", ["BINANCE.ws.1.0.gz", "BINANCE_US.ws.3.0.gz"])
+def test_binance__recorded_book_tickers_as_they_are__exact(market_data: Path, recording: str):
+    told = [m for m in recordings.received(market_data / FOLDER / recording) if "bookTicker" in m.get("stream", "")]
+    symbols = {m["data"]["s"]: f"{m['data']['s'][:-3]}/{m['data']['s'][-3:]}" for m in told}
+    codec = codec_of("binance", list(symbols.values()), "top")
+    for message in told:
+        codec.decode(recordings.encoded(message), LATER_MS)
+        event, book = message["data"], codec.book(symbols[message["data"]["s"]])
+        assert book is not None
+        assert book.bids == ((int(recordings.Decimal(event["b"]) * WAD), int(recordings.Decimal(event["B"]) * WAD)),)
+        assert book.asks == ((int(recordings.Decimal(event["a"]) * WAD), int(recordings.Decimal(event["A"]) * WAD)),)
+    assert len(told) > 20 or recording.startswith("BINANCE_US")
+
+
+@pytest.mark.parametrize(
+    ("venue", "recording", "native_of"),
+    [
+        ("bitstamp", "BITSTAMP.http.18.0.gz", lambda url: url.rpartition("/")[2]),
+        ("binance", "BINANCE.http.0.0.gz", lambda url: url.partition("symbol=")[2].partition("&")[0]),
+        ("binance", "BINANCE_US.http.2.0.gz", lambda url: url.partition("symbol=")[2].partition("&")[0]),
+    ],
+)
+def test_rest__recorded_books_as_they_are__exact(market_data: Path, venue: str, recording: str, native_of):
+    answers = [(native_of(url), body) for url, body in recordings.rest_answers(market_data / FOLDER / recording)]
+    symbols = {native: f"{native[:-3]}/{native[-3:]}".upper() for native, _ in answers}
+    codec = codec_of(venue, list(symbols.values()), "top")
+    for native, body in answers:
+        told = json.loads(body)
+        if not told["bids"] or not told["asks"]:
+            continue
+        codec.decode_book(native, body, LATER_MS)
+        book = codec.book(symbols[native])
+        assert book is not None
+        model = Model()
+        for side in model.sides:
+            for price, size in told[side]:
+                model.put(side, price, size)
+        assert list(book.bids) == model.best("bids", 1)
+        assert list(book.asks) == model.best("asks", 1)
+    assert len(answers) >= 8
