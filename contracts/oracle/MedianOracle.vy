@@ -20,7 +20,6 @@
      for one feed. Only the owner takes it back.
 """
 
-from contracts.interfaces import IAggregatorV3
 from contracts.interfaces import IFeedSetWriter
 from contracts.interfaces import IMedianOracle
 from contracts.modules import breaker
@@ -30,6 +29,7 @@ from contracts.modules import feed_set
 from contracts.modules import history
 from contracts.modules import lanes
 from contracts.modules import ownable
+from contracts.modules import sequencer
 from contracts.modules import sums
 from contracts.modules import typed_data
 
@@ -166,7 +166,8 @@ def submit(
     """
     @notice Store the round of `timestamp`. Submitting the round that is already the last one does nothing.
     @dev Needs no lock: it calls nothing but the data contract's code and the signature precompile. Arithmetic is
-         unchecked where the lengths checked before bound it.
+         unchecked where the lengths checked before bound it. The two loops are not functions of their own because an
+         internal call copies what it is given: 130 gas more a signature, and all rows once more.
     @param timestamp {s} the grid time the rows were signed for
     @param signers the reporters' indices, one byte each, lowest byte first, strictly ascending
     @param medians packed lanes; 0 where a feed is short of its quorum
@@ -603,26 +604,10 @@ def _guarded_answer(feed: uint256, lane: uint256, meta: uint256) -> (uint256, ui
     """
     self._check_stops(feed, meta)
     if meta & _ON_L2 != 0:
-        self._check_sequencer()
+        sequencer._check(SEQUENCER, SEQUENCER_GRACE)
     state: breaker.State = self._state(feed, lane, meta)
     checks._that(state.kind == breaker.MISSED, _TRIPPED)
     return state.price, state.timestamp
-
-
-@internal
-@view
-def _check_sequencer():
-    """
-    @notice Chainlink's uptime feed: answer 0 is up, and its round started when that changed.
-    """
-    round_id: uint80 = 0
-    down: int256 = 0
-    since: uint256 = 0
-    updated_at: uint256 = 0
-    answered_in: uint80 = 0
-    round_id, down, since, updated_at, answered_in = staticcall IAggregatorV3(SEQUENCER).latestRoundData()
-    checks._that(down == 0 and since != 0, "oracle: sequencer down")
-    checks._that(block.timestamp > since + SEQUENCER_GRACE, "oracle: sequencer grace")
 
 
 # -------------------------------------------------------------------- stops
