@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Mutation testing of MedianOracle and the modules it is made of; docs/mutation.md has the score and the survivors.
+"""Mutation testing of the oracle and the modules it is made of; docs/mutation.md has the score and the survivors.
 
 universalmutator proposes one-line changes; a seeded sample of them is compiled in this process, and those that compile
 to other bytecode are put before the tests (`killers`). A mutant is killed when one of them fails, or when they take
@@ -44,7 +44,7 @@ from vyper.ir.compile_ir import assembly_to_evm
 from scripts import artifacts
 from scripts.artifacts import CONTRACTS, EVM_VERSION, ROOT
 
-CONTRACT = "MedianOracle"
+ORACLE = ("MedianOracle", "FeedSetWriter")
 RULES = ["universal.rules", "vyper.rules", "python.rules", "solidity.rules"]
 """What universalmutator itself takes for Vyper."""
 TOOL = ROOT / ".cache" / "mutation"
@@ -94,15 +94,15 @@ class MutatedBundle(FilesystemInputBundle):
         return loaded
 
 
-def targets() -> list[Path]:
+def made_of(contract: str) -> set[Path]:
     """The contract and every module it is made of, by following the imports."""
-    found, rest = set(), [artifacts.sources()[CONTRACT]]
+    found, rest = set(), [artifacts.sources()[contract]]
     while rest:
         path = rest.pop()
         found.add(path)
         imported = re.findall(r"^from contracts\.modules import (\w+)", path.read_text(), re.MULTILINE)
         rest += [module for name in imported if (module := CONTRACTS / "modules" / f"{name}.vy") not in found]
-    return sorted(found)
+    return found
 
 
 def mutants() -> list[Mutant]:
@@ -113,7 +113,7 @@ def mutants() -> list[Mutant]:
     except ModuleNotFoundError:
         raise SystemExit(f"universalmutator is not there: scripts/run {INSTALL}") from None
     found = []
-    for path in targets():
+    for path in sorted(set.union(*map(made_of, ORACLE))):
         lines = path.read_text().splitlines(keepends=True)
         code = set(code_lines(lines))
         with contextlib.redirect_stdout(io.StringIO()):
@@ -143,34 +143,41 @@ def code_lines(lines: list[str]) -> Iterator[int]:
         inside ^= marks % 2 == 1
 
 
-def compiled(path: Path | None = None, source: str = "") -> CompilerData:
-    bundle = MutatedBundle(path, source)
-    file = bundle.load_file(artifacts.sources()[CONTRACT])
-    return CompilerData(file, bundle, settings=Settings(evm_version=EVM_VERSION), no_bytecode_metadata=True)
+def compiled(path: Path, source: str) -> dict[str, CompilerData]:
+    """The contracts of the oracle that have code of this file, with another source of it."""
+    bundle, found = MutatedBundle(path, source), {}
+    for name in ORACLE:
+        if path in made_of(name):
+            file = bundle.load_file(artifacts.sources()[name])
+            settings = Settings(evm_version=EVM_VERSION)
+            found[name] = CompilerData(file, bundle, settings=settings, no_bytecode_metadata=True)
+    return found
 
 
-def put_in_place(data: CompilerData) -> None:
-    """From here on both test engines of this process deploy `data`: titanoboa by load_partial, pyrevm by Artifact."""
+def put_in_place(mutated: dict[str, CompilerData]) -> None:
+    """From here on both test engines of this process deploy these: titanoboa by load_partial, pyrevm by Artifact."""
     from tests.helpers import contracts
 
-    # titanoboa tells reverts apart by it, and asks for it by this name.
-    data.source_map = assembly_to_evm(data.assembly_runtime)[1]
+    files = {str(artifacts.sources()[name]): data for name, data in mutated.items()}
+    built = {}
+    for name, data in mutated.items():
+        # titanoboa tells reverts apart by it, and asks for it by this name.
+        data.source_map = assembly_to_evm(data.assembly_runtime)[1]
+        built[name] = artifacts.Artifact(
+            name=name,
+            abi=build_abi_output(data),
+            bytecode="0x" + data.bytecode.hex(),
+            runtime_size=len(data.bytecode_runtime),
+            layout=build_layout_output(data),
+        )
     genuine, original = boa.load_partial, artifacts.compile_contract
-    target = str(artifacts.sources()[CONTRACT])
     boa.load_partial = lambda name, **rest: (
-        VyperDeployer(data, filename=name) if name == target else genuine(name, **rest)
+        VyperDeployer(files[name], filename=name) if name in files else genuine(name, **rest)
     )
     contracts.deployer.cache_clear()
-    mutated = artifacts.Artifact(
-        name=CONTRACT,
-        abi=build_abi_output(data),
-        bytecode="0x" + data.bytecode.hex(),
-        runtime_size=len(data.bytecode_runtime),
-        layout=build_layout_output(data),
-    )
 
     def compile_contract(name: str) -> artifacts.Artifact:
-        return mutated if name == CONTRACT else original(name)
+        return built[name] if name in built else original(name)
 
     for module in list(sys.modules.values()):
         if getattr(module, "compile_contract", None) is original:
@@ -182,7 +189,7 @@ def killers(marks: Iterable[str] = ()) -> list[str]:
 
     The long state machine is not among them: a mutant only it can kill is one that a unit test is missing for.
     """
-    played = "from tests.unit.oracle.conftest import", f'compile_contract("{CONTRACT}")', "rounds.json"
+    played = "from tests.unit.oracle.conftest import", "from tests.helpers.oracles import", "rounds.json"
     found = {path: path.read_text() for path in sorted((ROOT / "tests").rglob("test_*.py"))}
     texts = {path: text for path, text in found.items() if any(mark in text for mark in played)}
     own = [path for path in texts if path.name == "test_served_prices.py"]
@@ -204,22 +211,22 @@ def run_killers(marks: Iterable[str] = ()) -> int:
     return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *killers(marks)]))
 
 
-def judge(mutant: Mutant, original: bytes) -> str:
+def judge(mutant: Mutant, original: dict[str, bytes]) -> str:
     """In a process of its own: compile, compare, test."""
     try:
-        data = compiled(ROOT / mutant.path, mutant.source())
-        changed = bytes(data.bytecode) != original
+        mutated = compiled(ROOT / mutant.path, mutant.source())
+        changed = any(bytes(data.bytecode) != original[name] for name, data in mutated.items())
     except (VyperException, SyntaxError, RecursionError):
         return INVALID
     except Exception:  # noqa: BLE001  the compiler fell over: not a mutant either
         return INVALID
     if not changed and mutant != NONE:
         return SAME
-    put_in_place(data)
+    put_in_place(mutated)
     return KILLED if run_killers(marks_of(mutant)) else SURVIVED
 
 
-def in_child(mutant: Mutant, original: bytes, limit_s: int) -> str:
+def in_child(mutant: Mutant, original: dict[str, bytes], limit_s: int) -> str:
     child = os.fork()
     if child == 0:
         silence = os.open(os.devnull, os.O_WRONLY)
@@ -277,7 +284,8 @@ def main() -> None:
         random.Random(options.seed).shuffle(drawn)
 
     started = time.monotonic()
-    original = bytes(compiled().bytecode)
+    unchanged = ((path := artifacts.sources()[name], path.read_text()) for name in ORACLE)
+    original = {name: bytes(data.bytecode) for each in unchanged for name, data in compiled(*each).items()}
     if run_killers() or in_child(NONE, original, limit_s=3_600) != SURVIVED:
         raise SystemExit("the tests fail on the sources as they are")
     baseline_s = time.monotonic() - started
