@@ -91,7 +91,7 @@ class Codec(ABC, Generic[Id]):
     """Levels a side of the book it can be asked for; 1: the top only."""
 
     rest_url: ClassVar[str]
-    rest_pause_s: ClassVar[float] = 1.0
+    rest_pause_s: ClassVar[float] = 0.3
     """Between two requests: well within what the venue allows one address."""
     rest_used: ClassVar[tuple[str, int] | None] = None
     """(header that tells the weight used up, how much may be), where the venue has one."""

@@ -75,6 +75,8 @@ class GeminiCodec(NumberedCodec):
     silence_s: ClassVar[float] = 60.0
     ping_s: ClassVar[float | None] = 20.0
     rest_url: ClassVar[str] = "https://api.gemini.com"
+    # 120 a minute.
+    rest_pause_s: ClassVar[float] = 0.6
 
     def native(self, symbol: str) -> str:
         return symbol.replace("/", "").lower()

@@ -92,6 +92,7 @@ class KrakenCodec(NumberedCodec):
     gapless: ClassVar[bool] = True
     depth: ClassVar[int] = 100
     rest_url: ClassVar[str] = "https://api.kraken.com"
+    rest_pause_s: ClassVar[float] = 1.0
 
     def native(self, symbol: str) -> str:
         return symbol
