@@ -62,6 +62,8 @@ class ChainConfig(Section, frozen=True):
     oracle: Address
     fallback_rpc_urls: tuple[str, ...] = ()
     """Asked in this order while `rpc_url` does not answer."""
+    chain_id: Positive | None = None
+    """The only chain an endpoint may show; None: any."""
     timeout_s: Seconds = 5.0
 
     def __post_init__(self) -> None:
@@ -101,6 +103,20 @@ class KeyConfig(Section, frozen=True):
         return password
 
 
+class SignerConfig(Section, frozen=True):
+    """A remote signer that holds the reporter's key: Web3Signer's eth1 API, or any that speaks it."""
+
+    url: str
+    address: Address
+    """Whose signatures it must give; anything else is refused."""
+    identifier: Annotated[str, Meta(pattern=r"^(0x)?[0-9a-fA-F]{1,128}\Z")] | None = None
+    """What the signer knows the key by. None: it is asked for its public keys, and one must be the address's."""
+    timeout_s: Seconds = 2.0
+
+    def __post_init__(self) -> None:
+        check_url("url", self.url, ("http", "https"))
+
+
 class HttpConfig(Section, frozen=True):
     """Where a node listens. Port 0 takes a free one."""
 
@@ -118,6 +134,26 @@ class TxConfig(Section, frozen=True):
     """Not mined after so many blocks, it is sent again with fees raised by an eighth, up to the cap."""
     deadline_blocks: Positive = 12
     """Not mined after so many blocks, it has failed; the next one outbids it."""
+
+
+class PolicyConfig(Section, frozen=True):
+    """When a relayer pays; nothing here holds back a heartbeat, a first answer or a round that confirms a level."""
+
+    relayers: tuple[Address, ...] = ()
+    """All who take turns by round, this one included, in the same order in everybody's config; empty: no others."""
+    min_interval_s: NonNegative = 0
+    """A round that only a move calls for comes no sooner than this after the last one."""
+    dear_gwei: Positive | None = None
+    """From this price of gas on a move must be larger to be worth a round ..."""
+    dear_percent: Annotated[int, Meta(ge=100)] = 200
+    """... namely this much of the feed's deviation threshold."""
+    confirmations: Positive = 12
+    """Blocks after which a round is settled."""
+    low_balance: Decimal = "0.01"
+    """Not ready with less of the chain's coin."""
+
+    def __post_init__(self) -> None:
+        check_unique("relayers", [address.lower() for address in self.relayers])
 
 
 class VenueConfig(Section, frozen=True):
@@ -175,13 +211,31 @@ class FeedConfig(Section, frozen=True):
         return FeedRule(**given)
 
 
+class PeerConfig(Section, frozen=True):
+    """A reporter whose rows are fetched."""
+
+    name: Name
+    url: str
+
+    def __post_init__(self) -> None:
+        check_url("url", self.url, ("http", "https"))
+
+
 class ReporterConfig(Section, frozen=True):
     chain: ChainConfig
-    key: KeyConfig
     http: HttpConfig
     journal: Path
     venues: Annotated[tuple[VenueConfig, ...], Meta(min_length=1)]
     feeds: Annotated[tuple[FeedConfig, ...], Meta(min_length=1, max_length=32)]
+    key: KeyConfig | None = None
+    signer: SignerConfig | None = None
+    """Exactly one of the two holds the key."""
+    peers: Annotated[tuple[PeerConfig, ...], Meta(max_length=31)] = ()
+    """Other reporters, whose rows this one's are compared with."""
+    off_median_bps: Positive = 100
+    """So far off the median of its peers a price is an alarm."""
+    retention_days: Positive = 30
+    """How long the journal keeps trades, observations and rows; nothing older than that is signed."""
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
     delay_ms: NonNegative = 100
@@ -192,6 +246,9 @@ class ReporterConfig(Section, frozen=True):
     """While this file exists nothing is signed."""
 
     def __post_init__(self) -> None:
+        if (self.key is None) == (self.signer is None):
+            raise ValueError("key: expected exactly one of key and signer")
+        check_unique("peers", [peer.name for peer in self.peers])
         known = [venue.name for venue in self.venues]
         check_unique("venues", known)
         check_unique("feeds", [feed.name for feed in self.feeds])
@@ -213,16 +270,6 @@ class ReporterConfig(Section, frozen=True):
                     raise ValueError(f"feeds[{i}].markets[{j}]: expected {expected}, got none")
 
 
-class PeerConfig(Section, frozen=True):
-    """A reporter whose rows the relayer fetches."""
-
-    name: Name
-    url: str
-
-    def __post_init__(self) -> None:
-        check_url("url", self.url, ("http", "https"))
-
-
 class RelayerConfig(Section, frozen=True):
     chain: ChainConfig
     key: KeyConfig
@@ -232,6 +279,9 @@ class RelayerConfig(Section, frozen=True):
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
     tx: TxConfig = TxConfig()
+    policy: PolicyConfig = PolicyConfig()
+    retention_days: Positive = 30
+    """How long the journal keeps rows and submissions; evidence against a reporter stays."""
     poll_ms: Positive = 50
     """Wall time between two questions to a peer that has not served the round yet."""
     late_ms: NonNegative = 500

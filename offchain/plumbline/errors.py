@@ -8,6 +8,7 @@ PlumblineError
 |   |-- ChainUnreachable   the RPC endpoint did not answer
 |   `-- MinedRevert        (chain/tx.py) a transaction failed on chain, and its gas is paid
 |-- JournalError       the journal refused (a second row for one round, a damaged file)
+|-- SignerError        a remote signer did not answer, or not with a signature of the key it should hold
 |-- PeerError          a peer did not answer, or not with a row; `kind` is one word for counters
 `-- RowError           a signed row is malformed, foreign or wrongly signed; `kind` is one word for counters
 """
@@ -38,6 +39,10 @@ class ChainUnreachable(ChainError):
 
 
 class JournalError(PlumblineError):
+    pass
+
+
+class SignerError(PlumblineError):
     pass
 
 

@@ -53,6 +53,7 @@ class ReporterMetrics(Metrics):
         self.withheld = self.counter("rows_withheld", "Rounds without a row of ours, by reason", "reason")
         self.chain_errors = self.counter("chain_errors", "Questions the chain did not answer")
         self.last_row = self.gauge("last_row_timestamp_seconds", "Grid time of the last row signed")
+        self.endpoints_agree = self.gauge("endpoints_agree", "1 while the RPC endpoints can all be right")
         self.agrees = self.gauge("agrees_with_chain", "1 while feeds, decimals and key are the chain's")
         self.epoch = self.gauge("epoch", "The oracle's epoch")
         self.price = self.gauge("index_price", "Last index price, rounded: for charts, not for contracts", "feed")
@@ -64,6 +65,8 @@ class ReporterMetrics(Metrics):
         self.excluded = self.counter(
             "index_excluded", "Observations a source was left out of", "feed", "source", "reason"
         )
+        self.off_median = self.gauge("off_median_bps", "How far our last price is off our peers' median", "feed")
+        self.peer_errors = self.counter("peer_errors", "Answers of a peer that were no row for us", "peer", "reason")
         self.round_time = self.histogram(
             "round_seconds",
             "From waking for a round to its row being served",
@@ -92,15 +95,18 @@ class RelayerMetrics(Metrics):
     def __init__(self) -> None:
         super().__init__()
         self.rows = self.counter("rows_collected", "Rows of a peer that were verified and kept", "peer")
-        self.refused = self.counter("rows_refused", "Answers of a peer that were no row we can use", "peer", "reason")
+        self.refused = self.counter("rows_refused", "Answers of a peer that were no row for us", "peer", "reason")
         self.equivocations = self.counter("equivocations", "Second, different rows for one round", "reporter")
         self.journal_errors = self.counter("journal_errors", "What the journal could not keep")
         self.rounds = self.counter("rounds", "Rounds by what became of them", "outcome")
+        self.reorganised = self.counter("rounds_reorganised", "Rounds of ours that a reorganisation took back")
         self.chain_errors = self.counter("chain_errors", "Questions the chain did not answer")
+        self.endpoints_agree = self.gauge("endpoints_agree", "1 while the RPC endpoints can all be right")
+        self.balance = self.gauge("balance_coins", "What the paying key has left, in the chain's coin, rounded")
         self.last_round = self.gauge("last_round_timestamp_seconds", "Grid time of the chain's last round")
         self.epoch = self.gauge("epoch", "The oracle's epoch")
         self.quorum_time = self.histogram(
-            "quorum_seconds", "Wall time from a round's grid time to its quorum", (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5)
+            "quorum_seconds", "Clock time from a round's grid time to its quorum", (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5)
         )
 
 

@@ -129,6 +129,14 @@ class OracleClient(Protocol):
         """(round id, timestamp)."""
         ...
 
+    async def in_flight(self) -> int:
+        """Timestamp of the latest round in the block to come: transactions that wait to be mined count too."""
+        ...
+
+    async def disagreement(self) -> str:
+        """Why the chain's endpoints cannot all be right, in words; empty when they can."""
+        ...
+
     async def answers(self) -> tuple[Answer | NoAnswer, ...]:
         """One per feed, or why there is none."""
         ...
@@ -142,13 +150,27 @@ class OracleClient(Protocol):
         ...
 
 
+class Payer(Protocol):
+    """Whoever pays for a relayer's rounds. Every method raises ChainError."""
+
+    async def balance_wei(self) -> int: ...
+
+    async def gas_price_wei(self) -> int:
+        """What a unit of gas costs in the next block, the configured tip included."""
+        ...
+
+    async def confirmations(self, tx_hash: str) -> int | None:
+        """Blocks from a transaction's own to the last one, both included; None while it is in no block."""
+        ...
+
+
 class RowSigner(Protocol):
-    """Holds one reporter's key and signs digests."""
+    """Holds one reporter's key, here or elsewhere."""
 
     address: str
 
-    def sign(self, digest: bytes) -> tuple[int, int]:
-        """(r, vs) in EIP-2098 form, low s."""
+    async def sign_message(self, message: bytes) -> tuple[int, int]:
+        """(r, vs) in EIP-2098 form, low s, of the message's keccak256. Raises SignerError."""
         ...
 
 

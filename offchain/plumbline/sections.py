@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -147,11 +147,12 @@ def _steps(where: str) -> list[str]:
 
 
 def _known_keys(kind: type[Section], where: str) -> list[str]:
-    """The keys of the section at `where`: each of its sections is a Struct, or a tuple of one."""
+    """The keys of the section at `where`: each of its sections is a Struct, a tuple of one, or an optional one."""
     for step in _steps(where):
         if not step.isdigit():
             held = get_type_hints(kind)[step]
-            kind = get_args(held)[0] if get_origin(held) is tuple else held
+            # A section, an optional section, or a list of sections.
+            kind = held if isinstance(held, type) else get_args(held)[0]
     return list(kind.__struct_fields__)
 
 

@@ -116,6 +116,8 @@ class FakeOracle:
     def __init__(self, config: OracleConfig | None = None) -> None:
         self.current = config or oracle_config()
         self.trouble: ChainError | None = None
+        self.waiting = 0
+        """Timestamp of a round that somebody has sent and nobody has mined."""
         self.rounds: list[tuple[int, tuple[int, ...], tuple[SignedRow, ...]]] = []
         """(timestamp, medians, rows) of each round submitted."""
         self._answers: list[Answer | NoAnswer] = [NoAnswer.NONE_YET] * len(self.current.feeds)
@@ -135,6 +137,13 @@ class FakeOracle:
         self._ask()
         return len(self.rounds), self.rounds[-1][0] if self.rounds else 0
 
+    async def in_flight(self) -> int:
+        self._ask()
+        return max(self.waiting, (await self.latest_round())[1])
+
+    async def disagreement(self) -> str:
+        return ""
+
     async def answers(self) -> tuple[Answer | NoAnswer, ...]:
         self._ask()
         return tuple(self._answers)
@@ -152,6 +161,25 @@ class FakeOracle:
             if price:
                 self._answers[index] = Answer(len(self.rounds), price, timestamp)
         return f"0x{len(self.rounds):064x}"
+
+
+@dataclass
+class FakePayer:
+    """A key with money; the test says what became of its transactions."""
+
+    balance: int = 10**18
+    gas_price: int = 10**9
+    depths: dict[str, int | None] = field(default_factory=dict)
+    """By transaction; one that is not here is one block deep."""
+
+    async def balance_wei(self) -> int:
+        return self.balance
+
+    async def gas_price_wei(self) -> int:
+        return self.gas_price
+
+    async def confirmations(self, tx_hash: str) -> int | None:
+        return self.depths.get(tx_hash, 1)
 
 
 class FakePeer:

@@ -72,13 +72,20 @@ class ChainOracle:
 
     async def _identity(self, block: int | Literal["latest"]) -> _Identity:
         chain_id, epoch, header = await asyncio.gather(
-            self._rpc.number(self._rpc.w3.eth.chain_id), self._read("epoch"), self._rpc.header(block)
+            self._rpc.chain_id(), self._read("epoch"), self._rpc.header(block)
         )
         return _Identity(chain_id, int(epoch), header.number, header.hash)
 
     async def latest_round(self) -> tuple[int, int]:
         round_id, timestamp = await self._read("latest_round")
         return int(round_id), int(timestamp)
+
+    async def in_flight(self) -> int:
+        pending = await self._rpc.ask(self._contract.functions["latest_round"]().call(block_identifier="pending"))
+        return int(pending[1])
+
+    async def disagreement(self) -> str:
+        return await self._rpc.disagreement()
 
     async def answers(self) -> tuple[Answer | NoAnswer, ...]:
         config = await self.config()

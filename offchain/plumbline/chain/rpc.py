@@ -7,34 +7,28 @@ said nonsense. Nothing is kept between requests but idle connections, so a resta
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, Self, TypeVar, cast
 
-import httpx
-import msgspec
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from web3 import AsyncWeb3
 from web3.contract import AsyncContract
 from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
-from web3.providers.async_base import AsyncJSONBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 from plumbline.chain.abi import load_abi
-from plumbline.errors import ChainError, ChainUnreachable
-from plumbline.http_client import FAILURES, OversizedError, no_cookies, read_bounded
-from plumbline.log import redacted
+from plumbline.chain.endpoints import Endpoints, HttpProvider
+from plumbline.config import ChainConfig
+from plumbline.errors import ChainError
 
 T = TypeVar("T")
 
 _ERROR_SELECTOR: Final = "0x08c379a0"
 """Error(string)"""
 _REVERTED: Final = "execution reverted"
-_MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +46,17 @@ class Rpc:
     urls: endpoints of one chain, best first; the next one is asked when one does not answer.
     """
 
-    def __init__(self, urls: Sequence[str], *, timeout_s: float) -> None:
-        self._provider = _HttpProvider(urls, timeout_s)
+    def __init__(self, urls: Sequence[str], *, timeout_s: float, chain_id: int | None = None) -> None:
+        """chain_id: the only one that is accepted; None accepts any."""
+        self._provider, self._pinned = HttpProvider(urls, timeout_s), chain_id
+        self._endpoints = Endpoints(self._provider, urls, chain_id)
         self.w3: AsyncWeb3[Any] = AsyncWeb3(self._provider)
         # It asks for the chain's id before every call, to check a key that ours never have: half of all requests.
         self.w3.middleware_onion.remove("validation")
+
+    @classmethod
+    def of(cls, chain: ChainConfig) -> Self:
+        return cls(chain.rpc_urls, timeout_s=chain.timeout_s, chain_id=chain.chain_id)
 
     async def ask(self, question: Awaitable[T]) -> T:
         """Await any web3 question. Raises ChainError, or ChainUnreachable, and nothing else."""
@@ -80,6 +80,17 @@ class Rpc:
             raise ChainError(f"the node's answer makes no sense: expected a number, got {str(number)[:100]}")
         return number
 
+    async def chain_id(self) -> int:
+        """Raises ChainError when it is not the configured one."""
+        found = await self.number(self.w3.eth.chain_id)
+        if self._pinned is not None and found != self._pinned:
+            raise ChainError(f"the endpoint is on chain {found}, the config expects {self._pinned}")
+        return found
+
+    async def disagreement(self) -> str:
+        """Why the endpoints cannot all be right; looked at now and then, see `Endpoints`."""
+        return await self._endpoints.look()
+
     async def header(self, block: int | Literal["latest"] = "latest") -> Header:
         """Raises ChainError when there is no such block."""
         return await self.ask(self._header(block))
@@ -102,58 +113,6 @@ class Rpc:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-class _HttpProvider(AsyncJSONBaseProvider):
-    """Posts requests to the first endpoint that answers, beginning with the one that answered last."""
-
-    def __init__(self, urls: Sequence[str], timeout_s: float) -> None:
-        super().__init__()
-        if not urls:
-            raise ValueError("expected at least one RPC endpoint")
-        self._urls = list(urls)
-        self._timeout_s = timeout_s
-        self._client = httpx.AsyncClient(
-            timeout=timeout_s,
-            cookies=no_cookies(),
-            headers={"content-type": "application/json", "accept-encoding": "identity"},
-        )
-
-    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        body = self.encode_rpc_request(method, params)
-        failures = []
-        for url in list(self._urls):
-            try:
-                answer = await self._post(url, body)
-            except ChainUnreachable as error:
-                failures.append(str(error))
-            else:
-                self._urls.remove(url)
-                self._urls.insert(0, url)
-                return answer
-        raise ChainUnreachable(f"{method}: {'; '.join(failures)}")
-
-    async def _post(self, url: str, body: bytes) -> RPCResponse:
-        where = redacted(url)
-        try:
-            # httpx bounds each read; only a bound on the whole passes on from an endpoint that sends a byte a second.
-            async with (
-                asyncio.timeout(self._timeout_s),
-                self._client.stream("POST", url, content=body) as response,
-            ):
-                content = await read_bounded(response, _MAX_ANSWER_BYTES)
-        except (*FAILURES, OversizedError) as error:
-            raise ChainUnreachable(f"{where}: {type(error).__name__}") from None
-        try:
-            answer = msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
-            raise ChainUnreachable(f"{where}: HTTP {response.status_code}, and no JSON-RPC answer")
-        return cast(RPCResponse, answer)
-
-    async def disconnect(self) -> None:
-        await self._client.aclose()
 
 
 def revert_reason(message: str, data: Any) -> str:

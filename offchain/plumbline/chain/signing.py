@@ -32,6 +32,10 @@ class LocalKey:
         r, s, parity = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64]), signature[64]
         return r, parity << 255 | s
 
+    async def sign_message(self, message: bytes) -> tuple[int, int]:
+        """(r, vs) of the message's keccak256: the `RowSigner` of a key that is here."""
+        return self.sign(keccak(message))
+
     def sign_transaction(self, transaction: Mapping[str, Any]) -> tuple[bytes, str]:
         """(raw bytes, hash) of a complete EIP-1559 transaction."""
         from eth_account import Account

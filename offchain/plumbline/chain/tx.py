@@ -69,6 +69,19 @@ class Sender:
     def address(self) -> str:
         return self._from
 
+    async def balance_wei(self) -> int:
+        return await self._rpc.number(self._rpc.w3.eth.get_balance(self._from))
+
+    async def gas_price_wei(self) -> int:
+        return (await self._rpc.header()).base_fee_wei + self.config.priority_fee_gwei * GWEI
+
+    async def confirmations(self, tx_hash: str) -> int | None:
+        """Asked for by the transaction's hash: after a reorganisation it may be in another block, or in none."""
+        receipt = await self._receipt(tx_hash)
+        if receipt is None:
+            return None
+        return await self._rpc.number(self._rpc.w3.eth.block_number) - int(receipt["blockNumber"]) + 1
+
     async def send(self, to: str, data: str, *, value_wei: int = 0, gas: int | None = None) -> TxReceipt:
         """Simulate, send, and wait until it is mined; returns the receipt of a success.
 
@@ -97,7 +110,7 @@ class Sender:
 
     async def _same_chain(self) -> int:
         """The chain's id, which must stay what it was: nothing is signed for a chain an endpoint strayed to."""
-        chain_id = await self._rpc.number(self._rpc.w3.eth.chain_id)
+        chain_id = await self._rpc.chain_id()
         if self._chain_id is None:
             self._chain_id = chain_id
         if chain_id != self._chain_id:

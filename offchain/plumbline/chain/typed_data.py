@@ -61,10 +61,15 @@ def domain_separator(chain_id: int, oracle: str) -> bytes:
     )
 
 
-def row_digest(domain: bytes, row: Row) -> bytes:
-    """The 32 bytes a reporter signs for a row; `domain` from `domain_separator`."""
+def row_message(domain: bytes, row: Row) -> bytes:
+    """The 66 bytes whose hash a reporter signs for a row; `domain` from `domain_separator`."""
     words = keccak(b"".join(_word(word) for word in pack(row.prices)))
-    return keccak(b"\x19\x01" + domain + keccak(_ROW_TYPE + _word(row.epoch) + _word(row.timestamp) + words))
+    return b"\x19\x01" + domain + keccak(_ROW_TYPE + _word(row.epoch) + _word(row.timestamp) + words)
+
+
+def row_digest(domain: bytes, row: Row) -> bytes:
+    """The 32 bytes a reporter signs for a row."""
+    return keccak(row_message(domain, row))
 
 
 def _word(value: int) -> bytes:

@@ -11,10 +11,12 @@ import typer
 
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
+from plumbline.chain.tx import Sender
 from plumbline.config import ChainConfig
+from plumbline.core.units import format_wad
 from plumbline.errors import ChainError, PeerError, PlumblineError, RowError
 from plumbline.log import redacted
-from plumbline.ports import Clock, OracleConfig, RowPeer, TradeSource
+from plumbline.ports import Clock, OracleConfig, RowPeer, RowSigner, TradeSource
 
 _CONNECT_S: Final = 5.0
 _TRADE_S: Final = 15.0
@@ -29,10 +31,13 @@ class Checks:
     def __init__(self) -> None:
         self.failed = 0
 
+    def passed(self, what: str, answer: str) -> None:
+        typer.echo(f"ok    {what}: {answer}")
+
     async def ask(self, what: str, question: Awaitable[str]) -> None:
         """`question` gives what is worth knowing, or raises PlumblineError with what is wrong."""
         try:
-            typer.echo(f"ok    {what}: {await question}")
+            self.passed(what, await question)
         except PlumblineError as error:
             self.failed += 1
             typer.echo(f"FAIL  {what}: {error}")
@@ -47,8 +52,8 @@ async def endpoints(checks: Checks, chain: ChainConfig) -> None:
     seen: dict[str, tuple[int, bytes]] = {}
 
     async def one(url: str) -> str:
-        async with Rpc([url], timeout_s=chain.timeout_s) as rpc:
-            chain_id, head = await rpc.number(rpc.w3.eth.chain_id), await rpc.header()
+        async with Rpc([url], timeout_s=chain.timeout_s, chain_id=chain.chain_id) as rpc:
+            chain_id, head = await rpc.chain_id(), await rpc.header()
             first = await rpc.header(0)
         seen[url] = chain_id, first.hash
         if len(set(seen.values())) > 1:
@@ -59,6 +64,12 @@ async def endpoints(checks: Checks, chain: ChainConfig) -> None:
 
     for url in chain.rpc_urls:
         await checks.ask(f"rpc {redacted(url)}", one(url))
+
+
+async def signer(key: RowSigner) -> str:
+    """That it signs, and as whom it should: a remote signer may be away, or hold another key."""
+    await key.sign_message(b"plumbline: is this key there?")
+    return key.address
 
 
 async def oracle(client: ChainOracle) -> str:
@@ -108,13 +119,12 @@ async def peer(row_peer: RowPeer, config: OracleConfig, clock: Clock) -> str:
     return f"has the row of round {timestamp}, signed as reporter {signed.reporter}"
 
 
-async def balance(rpc: Rpc, address: str) -> str:
-    from eth_utils.address import to_checksum_address
-
-    wei = await rpc.number(rpc.w3.eth.get_balance(to_checksum_address(address)))
-    if not wei:
-        raise PlumblineError(f"{address} has nothing to pay gas with")
-    return f"{address} has {wei // 10**14 / 10**4} of the chain's coin"
+async def balance(payer: Sender, low_wei: int) -> str:
+    wei = await payer.balance_wei()
+    has = f"{payer.address} has {format_wad(wei, 4)} of the chain's coin"
+    if wei < max(low_wei, 1):
+        raise PlumblineError(f"{has}, expected at least {format_wad(low_wei, 4)}")
+    return has
 
 
 async def venues(checks: Checks, sources: Sequence[TradeSource]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`plumbline journal`: ask a reporter's journal whether it is true."""
+"""`plumbline journal`: ask a reporter's journal whether it is true, and a relayer's who was not."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Ask a reporter's journal whether it is true.", no_args_is_help=True)
+app = typer.Typer(
+    help="Ask a reporter's journal whether it is true, and a relayer's who was not.", no_args_is_help=True
+)
 
 _SHOWN = 20
 _FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
-
-
-@app.callback()
-def group() -> None:
-    """Keeps `verify` a subcommand while it is the only one."""
 
 
 @app.command()
@@ -43,8 +40,35 @@ def verify(
         typer.echo(difference)
     if len(found.differences) > _SHOWN:
         typer.echo(f"... and {len(found.differences) - _SHOWN} more")
+    if found.warming:
+        typer.echo(f"{found.warming} not compared: what they were made of was pruned")
     typer.echo(
         f"{found.observations} observations and {found.rows} rows computed again, {len(found.differences)} differences"
     )
     if found.differences:
+        raise typer.Exit(1)
+
+
+@app.command()
+def evidence(
+    journal: Annotated[Path, typer.Argument(help="The relayer's journal file.", exists=True, dir_okay=False)],
+) -> None:
+    """Everybody who signed two rows for one round: one JSON object a line, with both; status 1 when there is any.
+
+    `signed_by` is who the signatures say it was: computed from the rows, not taken from the journal.
+    """
+    import json
+
+    from plumbline.chain.signing import recover
+    from plumbline.chain.typed_data import domain_separator, row_digest
+    from plumbline.relayer.pages import evidence_json
+    from plumbline.store.relays import RelayJournal
+
+    with RelayJournal(journal) as kept:
+        found = kept.evidence()
+    for each in found:
+        domain = domain_separator(each.chain_id, each.oracle)
+        signers = {recover(row_digest(domain, signed.row), signed.r, signed.vs) for signed in each.rows}
+        typer.echo(json.dumps(evidence_json(each) | {"signed_by": sorted(signers)}))
+    if found:
         raise typer.Exit(1)

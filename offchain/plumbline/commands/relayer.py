@@ -4,48 +4,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from plumbline.commands.options import LOCAL_RPC, ConfigPath, DryRun, Folder, OracleAddress, RpcUrl
+from plumbline.errors import ConfigError
+
 if TYPE_CHECKING:
+    from plumbline.commands.checks import Checks
     from plumbline.config import RelayerConfig
+    from plumbline.relayer.service import Terms
 
 app = typer.Typer(help="Collect the reporters' rows and submit rounds.", no_args_is_help=True)
-
-ConfigPath = Annotated[Path, typer.Option("--config", help="The relayer's TOML file.")]
-OracleAddress = Annotated[str, typer.Option("--oracle", help="The oracle's address.")]
-RpcUrl = Annotated[str, typer.Option("--rpc-url", help="The chain's JSON-RPC endpoint.")]
-Folder = Annotated[Path, typer.Option("--dir", help="Where to write it.")]
-LOCAL_RPC = "http://127.0.0.1:8545"
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Simulate each submission and log it; send nothing.")]
 
 
 @app.command()
 def run(config: ConfigPath, dry_run: DryRun = False) -> None:
     """Run until stopped."""
-    from plumbline import log
-    from plumbline.commands.service import run_service
-    from plumbline.config import RelayerConfig, load
+    from plumbline.commands.service import run_node
+    from plumbline.config import RelayerConfig
 
-    settings = load(config, RelayerConfig)
-    log.setup(settings.log, service="relayer")
-    run_service(_run(settings, config, dry_run))
+    run_node("relayer", config, RelayerConfig, lambda settings: _run(settings, config, dry_run))
 
 
 @app.command()
 def check(config: ConfigPath) -> None:
     """Try everything it needs: config, key, balance, journal, chain, clock, peers. Starts nothing."""
-    import asyncio
+    from plumbline.commands.service import check_node
+    from plumbline.config import RelayerConfig
 
-    from plumbline import log
-    from plumbline.config import LogConfig, RelayerConfig, load
-
-    settings = load(config, RelayerConfig)
-    # What fails is said once, by the check itself.
-    log.setup(LogConfig(level="error"))
-    typer.echo(f"ok    config: {config}")
-    asyncio.run(_check(settings))
+    check_node(config, RelayerConfig, _check)
 
 
 @app.command()
@@ -64,7 +53,7 @@ async def _run(config: RelayerConfig, path: Path, dry_run: bool) -> None:
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.tx import Sender
     from plumbline.clock import make_clock
-    from plumbline.commands.service import on_hangup
+    from plumbline.commands.service import DAY_S, on_hangup
     from plumbline.metrics import RelayerMetrics
     from plumbline.relayer.collect import Collector
     from plumbline.relayer.pages import relayer_app
@@ -74,8 +63,9 @@ async def _run(config: RelayerConfig, path: Path, dry_run: bool) -> None:
     from plumbline.transport.server import HttpServer
 
     key, clock, metrics = open_key(config.key), make_clock(config.clock), RelayerMetrics()
+    terms = _terms(config, path, key.address)
     with RelayJournal(config.journal) as journal:
-        async with peer_client() as client, Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+        async with peer_client() as client, Rpc.of(config.chain) as rpc:
 
             def peers(of: RelayerConfig) -> list[HttpRowPeer]:
                 return [HttpRowPeer(each.name, each.url, client, timeout_s=of.request_timeout_s) for each in of.peers]
@@ -89,38 +79,65 @@ async def _run(config: RelayerConfig, path: Path, dry_run: bool) -> None:
                 journal,
                 clock,
                 metrics,
+                sender,
+                terms,
                 address=key.address,
                 dry_run=dry_run,
-                kill_switch=config.kill_switch,
+                retention_s=config.retention_days * DAY_S,
             )
 
             def apply(fresh: RelayerConfig) -> None:
                 log.setup(fresh.log, service="relayer")
-                sender.config, relayer.kill_switch = fresh.tx, fresh.kill_switch
+                sender.config, relayer.terms = fresh.tx, _terms(fresh, path, key.address)
                 collector.poll_s, collector.late_s = fresh.poll_ms / 1000, fresh.late_ms / 1000
                 collector.ask_these(peers(fresh))
 
-            reloadable = ("log", "tx", "kill_switch", "poll_ms", "late_ms", "peers", "request_timeout_s")
+            reloadable = ("log", "tx", "policy", "kill_switch", "poll_ms", "late_ms", "peers", "request_timeout_s")
             on_hangup(path, config, reloadable, apply)
             async with HttpServer(relayer_app(relayer), config.http):
                 await relayer.run()
 
 
-async def _check(config: RelayerConfig) -> None:
+def _terms(config: RelayerConfig, path: Path, address: str) -> Terms:
+    """Raises ConfigError when others take turns, and this relayer is not among them."""
+    from eth_utils.address import to_checksum_address
+
+    from plumbline.chain.tx import GWEI
+    from plumbline.core.units import parse_wad
+    from plumbline.relayer.pace import Policy
+    from plumbline.relayer.service import Terms
+
+    chosen = config.policy
+    relayers = tuple(str(to_checksum_address(each)) for each in chosen.relayers)
+    if relayers and address not in relayers:
+        raise ConfigError(f"{path}: policy.relayers: expected this key's address, {address}, among them")
+    dear_wei = None if chosen.dear_gwei is None else chosen.dear_gwei * GWEI
+    return Terms(
+        Policy(chosen.min_interval_s, dear_wei, chosen.dear_percent),
+        relayers,
+        chosen.confirmations,
+        parse_wad(chosen.low_balance),
+        config.kill_switch,
+    )
+
+
+async def _check(config: RelayerConfig, checks: Checks) -> None:
     from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
+    from plumbline.chain.tx import Sender
     from plumbline.clock import make_clock
     from plumbline.commands import checks as try_
+    from plumbline.core.units import parse_wad
     from plumbline.store.relays import RelayJournal
     from plumbline.transport.peer import HttpRowPeer, peer_client
 
-    checks, clock, key = try_.Checks(), make_clock(config.clock), open_key(config.key)
-    typer.echo(f"ok    key: {key.address}")
+    clock, key = make_clock(config.clock), open_key(config.key)
+    checks.passed("key", key.address)
     with RelayJournal(config.journal) as journal:
-        typer.echo(f"ok    journal: {journal.path}")
+        checks.passed("journal", str(journal.path))
     await try_.endpoints(checks, config.chain)
-    async with peer_client() as client, Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+    async with peer_client() as client, Rpc.of(config.chain) as rpc:
         oracle = ChainOracle(rpc, config.chain.oracle)
 
         async def peer(name: str, url: str) -> str:
@@ -129,7 +146,6 @@ async def _check(config: RelayerConfig) -> None:
 
         await checks.ask("oracle", try_.oracle(oracle))
         await checks.ask("clock", try_.time_of(clock, rpc))
-        await checks.ask("balance", try_.balance(rpc, key.address))
+        await checks.ask("balance", try_.balance(Sender(rpc, key, config.tx), parse_wad(config.policy.low_balance)))
         for each in config.peers:
             await checks.ask(f"peer {each.name}", peer(each.name, each.url))
-    checks.finish()

@@ -5,51 +5,39 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from plumbline.commands.options import LOCAL_RPC, ConfigPath, DryRun, Folder, OracleAddress, RpcUrl
 from plumbline.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
+    import httpx
+
+    from plumbline.commands.checks import Checks
     from plumbline.config import ReporterConfig
-    from plumbline.ports import Clock, TradeSource
+    from plumbline.ports import Clock, RowSigner, TradeSource
 
 app = typer.Typer(help="Watch the venues, sign a row each round, serve it.", no_args_is_help=True)
-
-ConfigPath = Annotated[Path, typer.Option("--config", help="The reporter's TOML file.")]
-OracleAddress = Annotated[str, typer.Option("--oracle", help="The oracle's address.")]
-RpcUrl = Annotated[str, typer.Option("--rpc-url", help="The chain's JSON-RPC endpoint.")]
-Folder = Annotated[Path, typer.Option("--dir", help="Where to write it.")]
-LOCAL_RPC = "http://127.0.0.1:8545"
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Observe and log what would be signed; sign nothing.")]
 
 
 @app.command()
 def run(config: ConfigPath, dry_run: DryRun = False) -> None:
     """Run until stopped."""
-    from plumbline import log
-    from plumbline.commands.service import run_service
-    from plumbline.config import ReporterConfig, load
+    from plumbline.commands.service import run_node
+    from plumbline.config import ReporterConfig
 
-    settings = load(config, ReporterConfig)
-    log.setup(settings.log, service="reporter")
-    run_service(_run(settings, config, dry_run))
+    run_node("reporter", config, ReporterConfig, lambda settings: _run(settings, config, dry_run))
 
 
 @app.command()
 def check(config: ConfigPath) -> None:
     """Try everything it needs: config, key, journal, chain, clock, agreement, venues. Starts nothing."""
-    import asyncio
+    from plumbline.commands.service import check_node
+    from plumbline.config import ReporterConfig
 
-    from plumbline import log
-    from plumbline.config import LogConfig, ReporterConfig, load
-
-    settings = load(config, ReporterConfig)
-    # What fails is said once, by the check itself.
-    log.setup(LogConfig(level="error"))
-    typer.echo(f"ok    config: {config}")
-    asyncio.run(_check(settings, str(config)))
+    check_node(config, ReporterConfig, lambda settings, checks: _check(settings, checks, str(config)))
 
 
 @app.command()
@@ -63,24 +51,37 @@ def init(oracle: OracleAddress, rpc_url: RpcUrl = LOCAL_RPC, folder: Folder = Pa
 
 async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
     from plumbline import log
-    from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.clock import make_clock
-    from plumbline.commands.service import on_hangup
+    from plumbline.commands.service import DAY_S, on_hangup
     from plumbline.reporter.pages import reporter_app
     from plumbline.reporter.service import Reporter, ReporterTiming
     from plumbline.store.rows import RowJournal
+    from plumbline.transport.peer import HttpRowPeer, peer_client
     from plumbline.transport.server import HttpServer
 
-    key, clock = open_key(config.key), make_clock(config.clock)
+    clock = make_clock(config.clock)
     rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, str(path), clock)
     timing = ReporterTiming(config.delay_ms, config.chain_poll_s)
-    with RowJournal(config.journal, key.address) as journal:
-        async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+    async with peer_client() as client, Rpc.of(config.chain) as rpc:
+        key = signer_of(config, client)
+        peers = [HttpRowPeer(each.name, each.url, client, timeout_s=1) for each in config.peers]
+        with RowJournal(config.journal, key.address) as journal:
             oracle = ChainOracle(rpc, config.chain.oracle)
             reporter = Reporter(
-                rules, sources, oracle, key, journal, clock, timing, dry_run=dry_run, kill_switch=config.kill_switch
+                rules,
+                sources,
+                oracle,
+                key,
+                journal,
+                clock,
+                timing,
+                peers=peers,
+                off_median_bps=config.off_median_bps,
+                retention_s=config.retention_days * DAY_S,
+                dry_run=dry_run,
+                kill_switch=config.kill_switch,
             )
 
             def apply(fresh: ReporterConfig) -> None:
@@ -93,8 +94,18 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
                 await reporter.run()
 
 
-async def _check(config: ReporterConfig, file: str) -> None:
+def signer_of(config: ReporterConfig, client: httpx.AsyncClient) -> RowSigner:
+    """The key in its file, or the remote signer that holds it."""
     from plumbline.chain.keystore import open_key
+    from plumbline.chain.remote_signer import RemoteSigner
+
+    if config.signer is not None:
+        return RemoteSigner(config.signer, client)
+    assert config.key is not None  # checked when the config was read
+    return open_key(config.key)
+
+
+async def _check(config: ReporterConfig, checks: Checks, file: str) -> None:
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.clock import make_clock
@@ -102,14 +113,16 @@ async def _check(config: ReporterConfig, file: str) -> None:
     from plumbline.errors import PlumblineError
     from plumbline.reporter.agreement import disagreement, reporter_index
     from plumbline.store.rows import RowJournal
+    from plumbline.transport.peer import peer_client
 
-    checks, clock = try_.Checks(), make_clock(config.clock)
-    sources, key = make_sources(config, file, clock), open_key(config.key)
-    typer.echo(f"ok    key: {key.address}")
-    with RowJournal(config.journal, key.address) as journal:
-        typer.echo(f"ok    journal: {journal.path}")
-    await try_.endpoints(checks, config.chain)
-    async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+    clock = make_clock(config.clock)
+    sources = make_sources(config, file, clock)
+    async with peer_client() as client, Rpc.of(config.chain) as rpc:
+        key = signer_of(config, client)
+        await checks.ask("key", try_.signer(key))
+        with RowJournal(config.journal, key.address) as journal:
+            checks.passed("journal", str(journal.path))
+        await try_.endpoints(checks, config.chain)
         oracle = ChainOracle(rpc, config.chain.oracle)
 
         async def agreement() -> str:
@@ -122,7 +135,6 @@ async def _check(config: ReporterConfig, file: str) -> None:
         await checks.ask("agreement", agreement())
         await checks.ask("clock", try_.time_of(clock, rpc))
     await try_.venues(checks, sources)
-    checks.finish()
 
 
 def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[TradeSource]:

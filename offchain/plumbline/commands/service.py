@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A service as a process: until SIGTERM or Ctrl-C, then a clean stop with status 0; SIGHUP reads its config anew."""
+"""A service as a process: until SIGTERM or Ctrl-C, then a clean stop with status 0; SIGHUP reads its config anew.
+
+`run_node` and `check_node` are the frame of every node's `run` and `check`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,42 @@ import asyncio
 import signal
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import structlog
 
-from plumbline.config import Section, load
+from plumbline.commands.checks import Checks
+from plumbline.config import LogConfig, Section, load
 from plumbline.errors import ConfigError
+from plumbline.log import setup as log_setup
 
+DAY_S: Final = 86_400
 T = TypeVar("T", bound=Section)
+
+
+class NodeConfig(Protocol):
+    @property
+    def log(self) -> LogConfig: ...
+
+
+C = TypeVar("C", bound=Section)
+
+
+def run_node(service: str, path: Path, kind: type[C], main: Callable[[C], Coroutine[Any, Any, None]]) -> None:
+    """Read the config, begin to log as it says, and run until stopped."""
+    config = load(path, kind)
+    log_setup(cast(NodeConfig, config).log, service=service)
+    run_service(main(config))
+
+
+def check_node(path: Path, kind: type[C], check: Callable[[C, Checks], Coroutine[Any, Any, None]]) -> None:
+    """Try everything, one line each. Raises PlumblineError when something failed."""
+    config, checks = load(path, kind), Checks()
+    # What fails is said once, by the check itself.
+    log_setup(LogConfig(level="error"))
+    checks.passed("config", str(path))
+    asyncio.run(check(config, checks))
+    checks.finish()
 
 
 def run_service(main: Coroutine[Any, Any, None]) -> None:

@@ -6,7 +6,7 @@ Every price and size is an integer scaled by WAD (1e18) from the first parse on;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -103,3 +103,5 @@ class SignedRow:
     row: Row
     r: int
     vs: int
+    method: str = field(default="", compare=False)
+    """What the reporter says it runs: 16 hex digits, a hash of version and rules. Not signed."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,12 +11,12 @@ from typing import Final
 
 import structlog
 
+from plumbline.chain.admission import admit
 from plumbline.chain.typed_data import domain_separator
 from plumbline.core.models import SignedRow
 from plumbline.errors import JournalError, PeerError, RowError
 from plumbline.metrics import RelayerMetrics
 from plumbline.ports import Clock, OracleConfig, RowPeer
-from plumbline.relayer.admission import admit
 from plumbline.store.relays import RelayJournal
 
 _MAX_PAUSE_S: Final = 2.0
@@ -112,10 +111,9 @@ class Collector:
         return round_
 
     async def _late(self, round_: Gathering, quorum: int) -> None:
-        start = time.monotonic()
         while len(round_.usable) < quorum:
             await round_.changed()
-        self._metrics.quorum_time.observe(time.monotonic() - start)
+        self._metrics.quorum_time.observe(self._clock.now_ms() / 1000 - round_.timestamp)
         with suppress(TimeoutError):
             async with asyncio.timeout(self.late_s):
                 while round_.awaited:

@@ -9,6 +9,7 @@ from plumbline.core.median import lane_medians
 from plumbline.core.models import SignedRow
 from plumbline.core.units import MAX_BPS, WAD
 from plumbline.ports import Answer, ChainFeed, NoAnswer
+from plumbline.relayer.pace import USUAL_PERCENT, Pace
 
 
 def reference(answer: Answer | NoAnswer, tried: Answer | None, last_timestamp: int) -> Answer | None:
@@ -30,12 +31,14 @@ def why_due(
     references: Sequence[Answer | None],
     medians: Sequence[int],
     timestamp: int,
+    pace: Pace,
 ) -> list[str]:
     """What calls for a round at `timestamp`, in words; empty when nothing does.
 
     A feed does when it has a median (in its decimals) that is `deviation_bps` or more away from its reference, or when
-    that is `heartbeat_s` or older. One without an answer does in every round while its breaker is tripped, for rounds
-    end that; else only once a heartbeat: what the oracle did not take the last time, it hardly takes now.
+    that would become older than `heartbeat_s` before a later round could renew it. One without an answer does in every
+    round while its breaker is tripped, for rounds end that; else only once a heartbeat: what the oracle did not take
+    the last time, it hardly takes now.
     """
     reasons = []
     for feed, answer, known, median in zip(feeds, answers, references, medians, strict=True):
@@ -43,12 +46,17 @@ def why_due(
             continue
         if known is None or answer is NoAnswer.TRIPPED:
             reasons.append(f"{feed.name} {answer}")
-        elif isinstance(answer, Answer) and abs(median - known.price) * MAX_BPS >= feed.deviation_bps * known.price:
+        elif isinstance(answer, Answer) and _moved(median, known.price, feed.deviation_bps, pace):
             reasons.append(f"{feed.name} moved {abs(median - known.price) * MAX_BPS // known.price} bps")
-        elif timestamp - known.timestamp >= feed.heartbeat_s:
+        elif timestamp + pace.early_s > known.timestamp + feed.heartbeat_s:
             old = "is" if isinstance(answer, Answer) else f"{answer}, and what was tried is"
             reasons.append(f"{feed.name} {old} {timestamp - known.timestamp} s old")
     return reasons
+
+
+def _moved(median: int, price: int, deviation_bps: int, pace: Pace) -> bool:
+    threshold = deviation_bps * pace.deviation_percent
+    return pace.moves and abs(median - price) * MAX_BPS * USUAL_PERCENT >= threshold * price
 
 
 def choose_rows(rows: Sequence[SignedRow], quorums: Sequence[int]) -> list[SignedRow]:

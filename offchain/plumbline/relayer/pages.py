@@ -6,21 +6,48 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
+import msgspec
+import structlog
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
+from plumbline.errors import JournalError
 from plumbline.ports import Answer
 from plumbline.relayer.service import Relayer
-from plumbline.transport.pages import node_routes
+from plumbline.store.relays import Evidence
+from plumbline.transport.pages import json_response, node_routes
+from plumbline.transport.rows import encode_row
+
+log = structlog.get_logger(__name__)
 
 
 def relayer_app(relayer: Relayer) -> Starlette:
-    return Starlette(routes=node_routes(relayer.metrics, relayer.unready, lambda: relayer_status(relayer)))
+    """The pages of every node, and `GET /evidence`: who signed two rows for one round, with both signatures."""
+
+    async def evidence(request: Request) -> Response:
+        try:
+            return json_response([evidence_json(each) for each in relayer.journal.evidence()])
+        except JournalError as error:
+            log.error("journal not readable", reason=str(error))
+            return PlainTextResponse("journal not readable\n", 503)
+
+    routes = node_routes(relayer.metrics, relayer.unready, lambda: relayer_status(relayer))
+    return Starlette(routes=[Route("/evidence", evidence), *routes])
+
+
+def evidence_json(found: Evidence) -> dict[str, Any]:
+    """Everything needed to check it without us: rows as they go over the wire, and what they were signed for."""
+    rows = [msgspec.json.decode(encode_row(signed)) for signed in found.rows]
+    return {"chain_id": found.chain_id, "oracle": found.oracle, "rows": rows, "served_by": list(found.peers)}
 
 
 def relayer_status(relayer: Relayer) -> dict[str, Any]:
     """The whole state as plain JSON values; prices are decimal text in the feed's decimals.
 
-    {"service", "address", "dry_run", "chain_trouble", "unready", "chain": {...} | null, "last": {...} | null,
+    {"service", "address", "dry_run", "chain_trouble", "unready", "balance_wei", "unsettled", "chain": {...} | null,
+     "last": {...} | null,
      "peers": [{"name", "timestamp", "trouble"}],
      "feeds": [{"name", "decimals", "quorum", "heartbeat_s", "deviation_bps", "median", "answer": {...} | null}]}
     """
@@ -31,6 +58,8 @@ def relayer_status(relayer: Relayer) -> dict[str, Any]:
         "dry_run": relayer.dry_run,
         "chain_trouble": relayer.chain_trouble,
         "unready": relayer.unready(),
+        "balance_wei": None if relayer.balance_wei is None else str(relayer.balance_wei),
+        "unsettled": relayer.unsettled,
         "chain": chain
         and {
             "chain_id": chain.config.chain_id,

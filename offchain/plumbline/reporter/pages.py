@@ -45,7 +45,8 @@ def reporter_app(reporter: Reporter) -> Starlette:
 def reporter_status(reporter: Reporter) -> dict[str, Any]:
     """The whole state as plain JSON values; every price is decimal text: WAD for the index, feed decimals in the row.
 
-    {"service", "address", "refusal", "chain_trouble", "unready", "chain": {...} | null, "row": {...} | null,
+    {"service", "address", "method", "refusal", "chain_trouble", "unready", "off_median_bps",
+     "chain": {...} | null, "row": {...} | null,
      "venues": [{"name", "connected", "reason", "trades", "connections", "rejected", "dropped"}],
      "feeds": [{"name", "decimals", "at_ms", "price_wad", "reason", "contributions": [...]}]}
     """
@@ -54,7 +55,9 @@ def reporter_status(reporter: Reporter) -> dict[str, Any]:
         "service": "reporter",
         "address": reporter.address,
         "refusal": reporter.refusal,
-        "chain_trouble": reporter.chain_trouble,
+        "method": reporter.method,
+        "chain_trouble": reporter.chain.trouble,
+        "off_median_bps": reporter.watch.off,
         "unready": reporter.unready(),
         "chain": config
         and {

@@ -10,7 +10,6 @@ last agreement standing, a chain that says something else than the config stops 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,22 +19,23 @@ from typing import Final
 
 import structlog
 
-from plumbline.chain.typed_data import domain_separator, row_digest
 from plumbline.core.engine import IndexEngine
 from plumbline.core.fragmentation import Fragmentation
 from plumbline.core.models import IndexPrice, Row, SignedRow
 from plumbline.core.rules import FeedRule
 from plumbline.core.selection import Selector, Verdict, left_out
 from plumbline.core.units import WAD
-from plumbline.errors import ChainError, JournalError
+from plumbline.errors import JournalError, SignerError
 from plumbline.metrics import ReporterMetrics
-from plumbline.ports import BookSource, Clock, OracleClient, OracleConfig, RowSigner, TradeSource
-from plumbline.reporter.agreement import disagreement, make_row, reporter_index
+from plumbline.ports import BookSource, Clock, OracleClient, OracleConfig, RowPeer, RowSigner, TradeSource
+from plumbline.reporter.agreement import make_row
+from plumbline.reporter.chain_watch import ChainWatch
+from plumbline.reporter.peers import PeerWatch
+from plumbline.reporter.signing import SigningDesk, method_of
 from plumbline.store.beside import Beside
+from plumbline.store.pruning import prune_for_ever
 from plumbline.store.rows import RowJournal
 
-KEPT_ROWS: Final = 64
-"""Rounds served from memory; older ones come from the journal."""
 READY_PERIODS: Final = 3
 """A reporter without a row for so many periods is not ready."""
 
@@ -65,11 +65,19 @@ class Reporter:
         *,
         books: Sequence[BookSource] = (),
         selector: Selector | None = None,
+        peers: Sequence[RowPeer] = (),
+        off_median_bps: int = 100,
+        retention_s: int | None = None,
         dry_run: bool = False,
         kill_switch: Path | None = None,
     ) -> None:
-        """`books`: asked for the books the feeds want. `selector`: None: every venue is listened to. `kill_switch`:
-        while this file exists nothing is signed.
+        """
+        Args:
+            books: asked for the books the feeds want.
+            selector: None: every venue is listened to.
+            peers: whose rows ours are held against; `off_median_bps` off their median is an alarm.
+            retention_s: how long the journal remembers; None: for ever.
+            kill_switch: while this file exists nothing is signed.
         """
         self.rules, self.sources, self.address = tuple(rules), tuple(sources), key.address
         self.dry_run = dry_run
@@ -81,17 +89,12 @@ class Reporter:
         self.timing, self.kill_switch = timing, kill_switch
         """May be changed while it runs."""
         self._was_killed = False
-        self._oracle, self._key, self._journal, self._clock = oracle, key, journal, clock
-        self._known = asyncio.Event()
-        self._rows: dict[int, SignedRow] = {}
-        self.config: OracleConfig | None = None
-        """The chain's, as last read."""
-        self.refusal = "the chain was not read yet"
-        """Why nothing is signed; empty while rows are."""
-        self.chain_trouble = ""
-        """Why the chain could not be read the last time; empty when it could."""
+        self._journal, self._clock, self._retention_s = journal, clock, retention_s
+        self._desk = SigningDesk(key, journal, clock, method_of(rules))
+        self.chain = ChainWatch(oracle, self.rules, key.address, self.metrics)
+        self.watch = PeerWatch(peers, self.metrics, off_median_bps)
+        self._comparing: asyncio.Task[None] | None = None
         self.prices: Mapping[str, IndexPrice] = {}
-        self.last: SignedRow | None = None
 
     async def run(self) -> None:
         self._journal.begin(self.rules, version("plumbline"), self._clock.now_ms())
@@ -100,6 +103,8 @@ class Reporter:
                 tasks.create_task(self._listen(source), name=source.venue)
             tasks.create_task(self._watch_chain(), name="chain")
             tasks.create_task(self._observe_rounds(), name="rounds")
+            if self._retention_s is not None:
+                tasks.create_task(prune_for_ever(self._journal, self._clock, self._retention_s), name="pruning")
 
     async def _listen(self, source: TradeSource) -> None:
         async for trade in source.trades():
@@ -110,34 +115,12 @@ class Reporter:
 
     async def _watch_chain(self) -> None:
         while True:
-            try:
-                self._agree(await self._oracle.config())
-            except ChainError as error:
-                self.metrics.chain_errors.inc()
-                if not self.chain_trouble:
-                    log.warning("chain not readable", reason=str(error))
-                self.chain_trouble = str(error)
+            await self.chain.look()
             await asyncio.sleep(self.timing.chain_poll_s)
-
-    def _agree(self, config: OracleConfig) -> None:
-        refusal = disagreement(config, self.rules, self.address)
-        if self.chain_trouble or config != self.config or refusal != self.refusal:
-            log.log(
-                logging.WARNING if refusal else logging.INFO,
-                "will not sign" if refusal else "agrees with the chain",
-                epoch=config.epoch,
-                feeds=len(config.feeds),
-                reporters=len(config.reporters),
-                reason=refusal,
-            )
-        self.config, self.refusal, self.chain_trouble = config, refusal, ""
-        self.metrics.epoch.set(config.epoch)
-        self.metrics.agrees.set(not refusal)
-        self._known.set()
 
     async def _observe_rounds(self) -> None:
         """Observe at every grid time, signing or not: conversions live on the previous observation."""
-        await self._known.wait()
+        await self.chain.known.wait()
         last = 0
         while True:
             assert self.config is not None
@@ -151,19 +134,22 @@ class Reporter:
                 self.metrics.withheld.labels("late").inc()
                 log.warning("no row", round=last, reason="woke after the next round began")
                 continue
-            self._round(last)
+            await self._round(last)
 
-    def _round(self, timestamp: int) -> None:
+    async def _round(self, timestamp: int) -> None:
         woke = time.monotonic()
         self._observe(timestamp * 1000)
         self._count_prices()
         try:
-            withheld = self._report(timestamp)
+            withheld = await self._report(timestamp)
             if withheld:
                 self._journal.flush()
         except JournalError as error:
             # What is not durable must not be signed; the next round tries again.
             withheld = "journal"
+            log.error("no row", round=timestamp, reason=str(error))
+        except SignerError as error:
+            withheld = "signer"
             log.error("no row", round=timestamp, reason=str(error))
         if withheld:
             self.metrics.withheld.labels(withheld).inc()
@@ -189,7 +175,7 @@ class Reporter:
         for feed, price in self.prices.items():
             self.fragmentation[feed].add(at_ms, price.dispersion_centibps)
 
-    def _report(self, timestamp: int) -> str:
+    async def _report(self, timestamp: int) -> str:
         """Sign a row of the last observation; else the reason why not, in a word or two."""
         if self._killed():
             return "kill switch"
@@ -202,7 +188,8 @@ class Reporter:
         if self.dry_run:
             log.info("would sign", round=timestamp, epoch=row.epoch, prices=row.prices)
             return "dry run"
-        self._sign(self.config, row)
+        self._compare(self.config)
+        await self._sign(self.config, row)
         return ""
 
     def _killed(self) -> bool:
@@ -212,26 +199,40 @@ class Reporter:
             self._was_killed = killed
         return killed
 
-    def _sign(self, config: OracleConfig, observed: Row) -> None:
-        index, timestamp = reporter_index(config, self.address), observed.timestamp
-        row = self._journal.claim(config.chain_id, config.address, index, observed, self._clock.now_ms())
-        if row != observed:
-            log.warning("round was claimed before", round=timestamp, claimed=row.prices, observed=observed.prices)
-        r, vs = self._key.sign(row_digest(domain_separator(config.chain_id, config.address), row))
-        signed = SignedRow(index, row, r, vs)
-        self._journal.sign(config.chain_id, config.address, signed)
-        self.last = self._rows[timestamp] = signed
-        while len(self._rows) > KEPT_ROWS:
-            del self._rows[next(iter(self._rows))]
+    async def _sign(self, config: OracleConfig, observed: Row) -> None:
+        signed = await self._desk.sign(config, observed)
         self.metrics.signed.inc()
-        self.metrics.last_row.set(timestamp)
-        log.info("row signed", round=timestamp, epoch=row.epoch, prices=row.prices)
+        self.metrics.last_row.set(observed.timestamp)
+        log.info("row signed", round=observed.timestamp, epoch=signed.row.epoch, prices=signed.row.prices)
+
+    def _compare(self, config: OracleConfig) -> None:
+        """Hold the row before this one against the peers': by now all have theirs. One comparison at a time."""
+        if self.watch.peers and self.last is not None and (self._comparing is None or self._comparing.done()):
+            self._comparing = asyncio.create_task(self.watch.look(config, self.last))
+
+    @property
+    def config(self) -> OracleConfig | None:
+        """The chain's, as last read."""
+        return self.chain.config
+
+    @property
+    def method(self) -> str:
+        """On every row we serve, beside what is signed."""
+        return self._desk.method
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing is signed; empty while rows are."""
+        return self.chain.refusal
+
+    @property
+    def last(self) -> SignedRow | None:
+        """The last row signed."""
+        return self._desk.last
 
     def row(self, timestamp: int) -> SignedRow | None:
         """The row this reporter signed for a round, if any. Raises JournalError."""
-        if timestamp in self._rows or self.config is None:
-            return self._rows.get(timestamp)
-        return self._journal.signed(self.config.chain_id, self.config.address, timestamp)
+        return None if self.config is None else self._desk.row(self.config, timestamp)
 
     def unready(self) -> str:
         """Why nobody should count on this reporter now; empty when it is ready."""
@@ -243,7 +244,9 @@ class Reporter:
             return "dry run: signs nothing" if self.dry_run else "no row signed yet"
         age_s = self._clock.now_ms() // 1000 - self.last.row.timestamp
         limit_s = READY_PERIODS * self.config.period_s
-        return f"last row is {age_s} s old, expected at most {limit_s} s" if age_s > limit_s else ""
+        if age_s > limit_s:
+            return f"last row is {age_s} s old, expected at most {limit_s} s"
+        return self.chain.disagreement or self.chain.late(self._clock.now_ms() // 1000, READY_PERIODS)
 
     def _count_prices(self) -> None:
         for feed, price in self.prices.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from plumbline.chain.signing import recover
 from plumbline.chain.typed_data import domain_separator, row_digest
@@ -15,10 +16,15 @@ from plumbline.errors import RowError
 from plumbline.reporter.agreement import lanes
 from plumbline.store.rows import Entry, KeptRow, RowJournal, Session
 
+_SETTLE_S: Final = 3_600
+
 
 @dataclass(slots=True)
 class Findings:
     """What was computed again, and where it differs from what was kept, in words."""
+
+    warming: int = 0
+    """Observations and rows of a session whose beginning was pruned, too early in what is left to be compared."""
 
     observations: int = 0
     rows: int = 0
@@ -40,6 +46,7 @@ def verify(journal: RowJournal, from_s: int = 0, to_s: int = 2**40) -> Findings:
 def _session(journal: RowJournal, session: Session, from_s: int, to_s: int, findings: Findings) -> None:
     engine = IndexEngine(session.rules)
     computed: dict[int, tuple[int, ...]] = {}
+    warm_s = None if session.pruned else 0
     for entry in journal.entries(session.id):
         if entry.lost:
             findings.differences.append(f"session {session.id}: inputs were lost; nothing after can be computed again")
@@ -51,6 +58,10 @@ def _session(journal: RowJournal, session: Session, from_s: int, to_s: int, find
         if at_s > to_s:
             break
         prices = {feed: price.price_wad for feed, price in engine.observe(entry.at_ms).items()}
+        warm_s = at_s + _warm_up_s(session) if warm_s is None else warm_s
+        if at_s < warm_s:
+            findings.warming += at_s >= from_s
+            continue
         computed[at_s] = lanes(session.rules, prices)
         if at_s >= from_s:
             findings.observations += 1
@@ -60,7 +71,9 @@ def _session(journal: RowJournal, session: Session, from_s: int, to_s: int, find
                 if kept != prices.get(feed)
             ]
     for kept in journal.rows_of(session.id):
-        if from_s <= kept.signed.row.timestamp <= to_s:
+        if warm_s is None or kept.signed.row.timestamp < warm_s:
+            findings.warming += from_s <= kept.signed.row.timestamp <= to_s
+        elif from_s <= kept.signed.row.timestamp <= to_s:
             findings.rows += 1
             findings.differences += _row(kept, computed)
 
@@ -73,6 +86,12 @@ def replay(engine: IndexEngine, entry: Entry) -> None:
         engine.on_book(told)
     for decision in entry.beside.decisions:
         engine.select(decision.feed, decision.venue, left_out(decision))
+
+
+def _warm_up_s(session: Session) -> int:
+    """How long an engine that begins in the middle may still differ: the longest memory of its rules, and an hour for
+    conversions and thresholds with hysteresis to settle."""
+    return _SETTLE_S + max(max(rule.max_age_s, rule.frozen_s) for rule in session.rules)
 
 
 def _row(kept: KeptRow, computed: dict[int, tuple[int, ...]]) -> list[str]:

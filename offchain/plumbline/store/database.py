@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 from plumbline.errors import JournalError
@@ -24,11 +24,20 @@ class Database:
     """One connection in autocommit: every statement is committed when it returns, unless inside `transaction`."""
 
     def __init__(
-        self, path: Path, kind: str, version: int, schema: str, *, durable: bool, indexes: Sequence[str] = ()
+        self,
+        path: Path,
+        kind: str,
+        version: int,
+        schema: str,
+        *,
+        durable: bool,
+        indexes: Sequence[str] = (),
+        upgrades: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
-        """Opens or creates. Raises JournalError for a file that is damaged, of another kind or of another version.
+        """Opens or creates. Raises JournalError for a file that is damaged, of another kind or of a newer version.
 
         indexes: statements "CREATE INDEX IF NOT EXISTS ...", for a file made before there was such an index too.
+        upgrades: by version, what makes the next one of it.
         """
         self.path = path
         with self._translated():
@@ -39,7 +48,7 @@ class Database:
                 self.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
                 self._write_ahead()
                 self.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._prepare(kind, version, schema, indexes)
+                self._prepare(kind, version, schema, indexes, upgrades)
         except BaseException:
             self._connection.close()
             raise
@@ -56,21 +65,30 @@ class Database:
                     raise
                 time.sleep(0.01)
 
-    def _prepare(self, kind: str, version: int, schema: str, indexes: Sequence[str]) -> None:
+    def _prepare(
+        self, kind: str, version: int, schema: str, indexes: Sequence[str], upgrades: Mapping[int, str]
+    ) -> None:
         with self.transaction():
             self.execute("CREATE TABLE IF NOT EXISTS journal (kind TEXT NOT NULL, version INTEGER NOT NULL) STRICT")
             found = self.execute("SELECT kind, version FROM journal").fetchone()
             if found is None:
-                for statement in filter(str.strip, schema.split(";")):
-                    self.execute(statement)
+                self._script(schema)
                 self.execute("INSERT INTO journal VALUES (?, ?)", kind, version)
-            elif found != (kind, version):
+            elif found[0] == kind and found[1] <= version and set(range(found[1], version)) <= upgrades.keys():
+                for step in range(found[1], version):
+                    self._script(upgrades[step])
+                self.execute("UPDATE journal SET version = ?", version)
+            else:
                 raise JournalError(
                     f"{self.path}: expected a {kind} journal of version {version}, got a {found[0]} journal "
                     f"of version {found[1]}"
                 )
             for statement in indexes:
                 self.execute(statement)
+
+    def _script(self, statements: str) -> None:
+        for statement in filter(str.strip, statements.split(";")):
+            self.execute(statement)
 
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         with self._translated():

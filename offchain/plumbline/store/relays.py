@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from plumbline.core.models import SignedRow
+from plumbline.core.models import Row, SignedRow
 from plumbline.store.database import Database
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE rows (
     chain_id INTEGER NOT NULL,
@@ -24,6 +25,7 @@ CREATE TABLE rows (
     vs TEXT NOT NULL,
     peer TEXT NOT NULL,
     seen_ms INTEGER NOT NULL,
+    method TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (chain_id, oracle, epoch, timestamp, reporter, prices)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE submissions (
@@ -40,6 +42,19 @@ CREATE TABLE submissions (
     at_ms INTEGER NOT NULL
 ) STRICT
 """
+_UPGRADES: Final = {1: "ALTER TABLE rows ADD COLUMN method TEXT NOT NULL DEFAULT ''"}
+_PRUNED_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Two different rows that one reporter signed for one round: anybody can check both signatures."""
+
+    chain_id: int
+    oracle: str
+    rows: tuple[SignedRow, ...]
+    peers: tuple[str, ...]
+    """Who served them."""
 
 
 class RelayJournal(Database):
@@ -47,16 +62,16 @@ class RelayJournal(Database):
 
     def __init__(self, path: Path) -> None:
         # Nothing is signed on the strength of it: losing the last second to a power cut harms nobody.
-        super().__init__(path, "relayer", _VERSION, _SCHEMA, durable=False)
+        super().__init__(path, "relayer", _VERSION, _SCHEMA, durable=False, upgrades=_UPGRADES)
 
     def keep(self, chain_id: int, oracle: str, signed: SignedRow, peer: str, now_ms: int) -> bool:
         """Keep a verified row; True when the reporter has signed another one for this round: equivocation."""
         row = signed.row
         round_of = (chain_id, oracle, row.epoch, row.timestamp, signed.reporter)
         self.execute(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             *round_of,
-            *(json.dumps(row.prices), f"{signed.r:#066x}", f"{signed.vs:#066x}", peer, now_ms),
+            *(json.dumps(row.prices), f"{signed.r:#066x}", f"{signed.vs:#066x}", peer, now_ms, signed.method),
         )
         (count,) = self.execute(
             "SELECT count(*) FROM rows"
@@ -64,6 +79,44 @@ class RelayJournal(Database):
             *round_of,
         ).fetchone()
         return bool(count > 1)
+
+    def evidence(self) -> list[Evidence]:
+        """Every equivocation seen, oldest first."""
+        found: dict[tuple[int, str, int, int, int], list[tuple[SignedRow, str]]] = {}
+        for chain_id, oracle, epoch, timestamp, reporter, prices, r, vs, peer, method in self.execute(
+            "SELECT chain_id, oracle, epoch, timestamp, reporter, prices, r, vs, peer, method FROM rows"
+            " JOIN (SELECT chain_id, oracle, epoch, timestamp, reporter FROM rows"
+            " GROUP BY chain_id, oracle, epoch, timestamp, reporter HAVING count(*) > 1)"
+            " USING (chain_id, oracle, epoch, timestamp, reporter) ORDER BY timestamp, reporter, prices"
+        ):
+            row = Row(epoch, timestamp, tuple(json.loads(prices)))
+            signed = SignedRow(reporter, row, int(r, 16), int(vs, 16), method)
+            found.setdefault((chain_id, oracle, epoch, timestamp, reporter), []).append((signed, peer))
+        return [
+            Evidence(chain_id, oracle, tuple(signed for signed, _ in pair), tuple(peer for _, peer in pair))
+            for (chain_id, oracle, *_), pair in found.items()
+        ]
+
+    def prune(self, before_s: int) -> bool:
+        """Take away a part of what is older than `before_s`, evidence excepted; True while there is more."""
+        with self.transaction():
+            old = self.execute(
+                "SELECT chain_id, oracle, epoch, timestamp, reporter FROM rows WHERE timestamp < ?"
+                " GROUP BY chain_id, oracle, epoch, timestamp, reporter HAVING count(*) = 1 LIMIT ?",
+                *(before_s, _PRUNED_AT_ONCE),
+            ).fetchall()
+            for round_of in old:
+                self.execute(
+                    "DELETE FROM rows WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ?"
+                    " AND reporter = ?",
+                    *round_of,
+                )
+            self.execute("DELETE FROM submissions WHERE timestamp < ?", before_s)
+        return len(old) == _PRUNED_AT_ONCE
+
+    def settle(self, tx_hash: str, outcome: str) -> None:
+        """What became of a submitted round later: "confirmed", "reorganised", "submitted" when it is back."""
+        self.execute("UPDATE submissions SET outcome = ? WHERE detail = ?", outcome, tx_hash)
 
     def submission(
         self,

@@ -5,6 +5,9 @@ A row is *claimed* before it is signed: the first claim of a round (chain, oracl
 disk and wins for ever; every later one, by this process after a crash or by another on the same file, gets the first
 one back. What is signed is what was claimed, and RFC 6979 makes one signature of it.
 
+What is older than the retention is pruned: of trades and observations nothing is left then, and of rows a *floor*,
+below which no round is ever claimed again. So a journal stops growing, and still never signs twice.
+
 The trades that went into an observation, and the observation, are committed together with the claim: what a crash
 loses of them never became a row.
 """
@@ -28,7 +31,7 @@ from plumbline.store import beside
 from plumbline.store.beside import Beside
 from plumbline.store.database import Database
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE sessions (
     id INTEGER PRIMARY KEY,
@@ -57,14 +60,22 @@ CREATE TABLE rows (
     vs TEXT,
     claimed_ms INTEGER NOT NULL,
     session INTEGER,
+    method TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (chain_id, oracle, epoch, timestamp)
-) STRICT, WITHOUT ROWID
+) STRICT, WITHOUT ROWID;
+CREATE TABLE floor (timestamp INTEGER NOT NULL) STRICT
 """
+_UPGRADES: Final = {
+    1: "ALTER TABLE rows ADD COLUMN method TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE floor (timestamp INTEGER NOT NULL) STRICT"
+}
 _ROUNDS: Final = "CREATE INDEX IF NOT EXISTS rounds ON rows (chain_id, oracle, timestamp, epoch)"
 """Who asks for a row names its time and no epoch. Without it a round that is not there costs a look at every row, and
 SQLite has to be told: it takes the primary key's first two columns to be as good."""
 _FLUSH_TRADES: Final = 4_096
 """Trades packed into one entry, so that waiting for a round does not pile them up."""
+_PRUNED_AT_ONCE: Final = 500
+"""Entries, and rows, that one step of pruning takes away: a few milliseconds."""
 _MAX_PENDING: Final = 256
 """Entries kept in memory while the disk refuses them; then they are lost, and the journal says so."""
 
@@ -77,6 +88,8 @@ class Session:
     started_ms: int
     version: str
     rules: tuple[FeedRule, ...]
+    pruned: bool = False
+    """Its beginning is gone: what an engine makes of the rest is only true once it is warm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,8 @@ class RowJournal(Database):
     """Of one reporter's key (`address`; empty: for reading), for as many oracles as it reports to."""
 
     def __init__(self, path: Path, address: str = "") -> None:
-        super().__init__(path, "reporter", _VERSION, _SCHEMA, durable=True, indexes=[_ROUNDS, *beside.TABLES])
+        indexes = [_ROUNDS, *beside.TABLES]
+        super().__init__(path, "reporter", _VERSION, _SCHEMA, durable=True, indexes=indexes, upgrades=_UPGRADES)
         self._address = address
         self._session: int | None = None
         self._seq = 0
@@ -172,8 +186,52 @@ class RowJournal(Database):
 
     def sessions(self) -> list[Session]:
         found = self.execute("SELECT id, started_ms, version, rules FROM sessions ORDER BY id").fetchall()
+        pruned = self.floor() > 0  # else a beginning that is not there was taken away
         decoder = msgspec.json.Decoder(tuple[FeedRule, ...])
-        return [Session(id_, started_ms, version, decoder.decode(rules)) for id_, started_ms, version, rules in found]
+        return [
+            Session(id_, started_ms, version, decoder.decode(rules), pruned and self._first_seq(id_) > 0)
+            for id_, started_ms, version, rules in found
+        ]
+
+    def _first_seq(self, session: int) -> int:
+        (first,) = self.execute("SELECT min(seq) FROM inputs WHERE session = ?", session).fetchone()
+        return 0 if first is None else int(first)
+
+    def prune(self, before_s: int) -> bool:
+        """Take away a part of what is older than `before_s`; True while there is more. Raises JournalError."""
+        with self.transaction():
+            floor = self.floor()
+            if before_s > floor:
+                self.execute("DELETE FROM floor")
+                self.execute("INSERT INTO floor VALUES (?)", before_s)
+            left = self._prune_inputs(before_s * 1000)
+            rounds = self.execute(
+                "SELECT chain_id, oracle, epoch, timestamp FROM rows WHERE timestamp < ? LIMIT ?",
+                *(before_s, _PRUNED_AT_ONCE),
+            ).fetchall()
+            for round_ in rounds:
+                self.execute(
+                    "DELETE FROM rows WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ?", *round_
+                )
+        return left or len(rounds) == _PRUNED_AT_ONCE
+
+    def floor(self) -> int:
+        """{s} No round before this is ever claimed."""
+        found = self.execute("SELECT timestamp FROM floor").fetchone()
+        return 0 if found is None else int(found[0])
+
+    def _prune_inputs(self, before_ms: int) -> bool:
+        """The oldest entries, session by session; those between two observations go with the later one."""
+        for (session,) in self.execute("SELECT id FROM sessions ORDER BY id").fetchall():
+            oldest = self.execute(
+                "SELECT seq, at_ms FROM inputs WHERE session = ? ORDER BY seq LIMIT ?", session, _PRUNED_AT_ONCE
+            ).fetchall()
+            old = [seq for seq, at_ms in oldest if at_ms is not None and at_ms < before_ms]
+            if old:
+                self.execute("DELETE FROM inputs WHERE session = ? AND seq <= ?", session, old[-1])
+                self.execute("DELETE FROM books WHERE session = ? AND seq <= ?", session, old[-1])
+                return True
+        return False
 
     def entries(self, session: int) -> Iterator[Entry]:
         found = self.execute(
@@ -188,28 +246,32 @@ class RowJournal(Database):
     def rows_of(self, session: int) -> Iterator[KeptRow]:
         """Every row signed in a session, in the order of time."""
         found = self.execute(
-            "SELECT chain_id, oracle, address, reporter, epoch, timestamp, prices, r, vs FROM rows"
+            "SELECT chain_id, oracle, address, reporter, epoch, timestamp, prices, r, vs, method FROM rows"
             " WHERE session = ? AND r IS NOT NULL ORDER BY timestamp",
             session,
         )
         for chain_id, oracle, address, *rest in found:
             yield KeptRow(chain_id, oracle, address, _signed(*rest))
 
-    def claim(self, chain_id: int, oracle: str, reporter: int, row: Row, now_ms: int) -> Row:
+    def claim(self, chain_id: int, oracle: str, reporter: int, row: Row, now_ms: int, method: str = "") -> Row:
         """The row that may be signed for this round: this one, or the one that was claimed before it.
 
         Raises:
-            JournalError: it cannot be made durable, or the round was claimed for another key. Then nothing may be
-                signed.
+            JournalError: it cannot be made durable, the round was claimed for another key, or it is older than what
+                the journal remembers. Then nothing may be signed.
         """
         prices = json.dumps(row.prices)
         values = (chain_id, oracle, row.epoch, row.timestamp, self._address, reporter, prices, now_ms, self._session)
         with self.transaction():
+            if row.timestamp < (floor := self.floor()):
+                raise JournalError(f"{self.path}: expected a round of {floor} or later, got {row.timestamp}")
             written = self._write_pending()
             self.execute(
-                "INSERT INTO rows (chain_id, oracle, epoch, timestamp, address, reporter, prices, claimed_ms, session)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO rows"
+                " (chain_id, oracle, epoch, timestamp, address, reporter, prices, claimed_ms, session, method)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 *values,
+                method,
             )
             address, claimed = self.execute(
                 "SELECT address, prices FROM rows WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ?",
@@ -236,7 +298,7 @@ class RowJournal(Database):
     def signed(self, chain_id: int, oracle: str, timestamp: int) -> SignedRow | None:
         """The signed row of a round, of its latest epoch."""
         found = self.execute(
-            "SELECT reporter, epoch, timestamp, prices, r, vs FROM rows INDEXED BY rounds"
+            "SELECT reporter, epoch, timestamp, prices, r, vs, method FROM rows INDEXED BY rounds"
             " WHERE chain_id = ? AND oracle = ? AND timestamp = ? AND address = ? AND r IS NOT NULL"
             " ORDER BY epoch DESC LIMIT 1",
             *(chain_id, oracle, timestamp, self._address),
@@ -244,8 +306,8 @@ class RowJournal(Database):
         return None if found is None else _signed(*found)
 
 
-def _signed(reporter: int, epoch: int, timestamp: int, prices: str, r: str, vs: str) -> SignedRow:
-    return SignedRow(reporter, Row(epoch, timestamp, tuple(json.loads(prices))), int(r, 16), int(vs, 16))
+def _signed(reporter: int, epoch: int, timestamp: int, prices: str, r: str, vs: str, method: str) -> SignedRow:
+    return SignedRow(reporter, Row(epoch, timestamp, tuple(json.loads(prices))), int(r, 16), int(vs, 16), method)
 
 
 def _pack(trades: Sequence[Trade]) -> bytes:

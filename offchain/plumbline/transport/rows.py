@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """How a signed row looks on the wire: strict JSON, prices as decimal text so that no reader rounds them.
 
-{"reporter": 1, "epoch": 1, "timestamp": 1678492800, "prices": ["2012345000000", "0"], "r": "0x...", "vs": "0x..."}
+{"reporter": 1, "epoch": 1, "timestamp": 1678492800, "prices": ["2012345000000", "0"], "r": "0x...", "vs": "0x...",
+ "method": "0123456789abcdef"}
+
+`method` is said, not signed: a hash of what the reporter runs, for whoever wonders why a row differs.
 """
 
 from __future__ import annotations
@@ -22,6 +25,9 @@ _Word = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{64}\Z")]
 _Price = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,18})\Z")]
 
 
+_Method = Annotated[str, Meta(pattern=r"^([0-9a-f]{16})?\Z")]
+
+
 class _Wire(msgspec.Struct, forbid_unknown_fields=True):
     reporter: Annotated[int, Meta(ge=1, le=31)]
     epoch: Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -29,6 +35,7 @@ class _Wire(msgspec.Struct, forbid_unknown_fields=True):
     prices: Annotated[list[_Price], Meta(min_length=1, max_length=32)]
     r: _Word
     vs: _Word
+    method: _Method = ""
 
 
 _decoder = msgspec.json.Decoder(_Wire)
@@ -43,12 +50,13 @@ def encode_row(signed: SignedRow) -> bytes:
             prices=[str(price) for price in signed.row.prices],
             r=f"0x{signed.r:064x}",
             vs=f"0x{signed.vs:064x}",
+            method=signed.method,
         )
     )
 
 
 def decode_row(body: bytes) -> SignedRow:
-    """Its shape only: whose signature it is is for `plumbline.relayer.admission` to say. Raises RowError."""
+    """Its shape only: whose signature it is is for `plumbline.chain.admission` to say. Raises RowError."""
     if len(body) > MAX_ROW_BYTES:
         raise RowError(f"row: expected at most {MAX_ROW_BYTES} bytes, got {len(body)}")
     try:
@@ -58,4 +66,5 @@ def decode_row(body: bytes) -> SignedRow:
     prices = tuple(int(price) for price in wire.prices)
     if max(prices) > MAX_LANE:
         raise RowError(f"row: expected prices of at most 2**63 - 1, got {max(prices)}")
-    return SignedRow(wire.reporter, Row(wire.epoch, wire.timestamp, prices), int(wire.r, 16), int(wire.vs, 16))
+    row = Row(wire.epoch, wire.timestamp, prices)
+    return SignedRow(wire.reporter, row, int(wire.r, 16), int(wire.vs, 16), wire.method)

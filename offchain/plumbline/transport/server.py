@@ -15,8 +15,8 @@ from starlette.types import ASGIApp
 
 from plumbline.config import HttpConfig
 from plumbline.errors import ConfigError
+from plumbline.transport.connections import MAX_CONNECTIONS, BoundedProtocol
 
-_MAX_CONNECTIONS: Final = 256
 _MAX_HEADER_BYTES: Final = 16_384
 _STOP_S: Final = 1
 
@@ -30,13 +30,12 @@ class HttpServer:
         self._server = _Embedded(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                limit_concurrency=_MAX_CONNECTIONS,
                 h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=_STOP_S,
@@ -68,7 +67,7 @@ class _Embedded(uvicorn.Server):
 def _listen(config: HttpConfig) -> socket.socket:
     """Bound and listening before anything else starts. Raises ConfigError when the port is taken."""
     try:
-        return socket.create_server((config.host, config.port), backlog=_MAX_CONNECTIONS)
+        return socket.create_server((config.host, config.port), backlog=MAX_CONNECTIONS)
     except OSError as error:
         raise ConfigError(
             f"http: cannot listen on {config.host}:{config.port}: {error.strerror}; "

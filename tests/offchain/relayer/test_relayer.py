@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,20 @@ from tests.offchain.fakes import (
     START_S,
     FakeClock,
     FakeOracle,
+    FakePayer,
     FakePeer,
     oracle_config,
     signed_row,
 )
+from typer.testing import CliRunner
 
+from plumbline.cli import app
 from plumbline.core.models import SignedRow
 from plumbline.errors import ChainError, ChainUnreachable, PeerError, RowError
 from plumbline.metrics import RelayerMetrics
-from plumbline.ports import Answer, NoAnswer
+from plumbline.ports import Answer, NoAnswer, OracleConfig
 from plumbline.relayer.collect import Collector
-from plumbline.relayer.service import Outcome, Relayer
+from plumbline.relayer.service import Outcome, Relayer, Terms
 from plumbline.store.relays import RelayJournal
 
 T = START_S + PERIOD_S
@@ -43,7 +47,9 @@ def relay(
     dry_run: bool = False,
     late_s: float = 0.02,
     over: bool = True,
-    kill_switch: Path | None = None,
+    terms: Terms | None = None,
+    payer: FakePayer | None = None,
+    address: str = "",
 ) -> tuple[list[Outcome], Relayer]:
     """Run these rounds one after the other; with `over` a round that is still gathering is over a little later."""
 
@@ -51,7 +57,17 @@ def relay(
         clock, metrics = FakeClock(), RelayerMetrics()
         with RelayJournal(folder / "relayer.sqlite") as journal:
             collector = Collector(peers, journal, clock, metrics, poll_s=0.001, late_s=late_s)
-            relayer = Relayer(oracle, collector, journal, clock, metrics, dry_run=dry_run, kill_switch=kill_switch)
+            relayer = Relayer(
+                oracle,
+                collector,
+                journal,
+                clock,
+                metrics,
+                payer or FakePayer(),
+                terms or Terms(),
+                address=address,
+                dry_run=dry_run,
+            )
             outcomes = []
             for timestamp in timestamps:
                 task = asyncio.create_task(relayer.round(timestamp))
@@ -318,8 +334,101 @@ def test_unready__feed_older_than_its_heartbeat_allows__says_which(tmp_path):
 def test_round__kill_switch_file__nothing_is_asked_and_nothing_is_sent(tmp_path):
     (switch := tmp_path / "stop").touch()
     oracle, peers = FakeOracle(), peers_of(*(signed_row(i, T) for i in (1, 2, 3)))
-    (outcome,), relayer = relay(tmp_path, peers, oracle, kill_switch=switch)
+    (outcome,), relayer = relay(tmp_path, peers, oracle, terms=Terms(kill_switch=switch))
     assert (outcome.word, outcome.detail) == ("kill switch", f"{switch} exists")
     assert relayer.unready() == f"kill switch: {switch} exists"
     assert oracle.rounds == []
     assert not any(peer.asked for peer in peers)
+
+
+def test_round__relayers_take_turns__each_round_is_paid_for_once_and_a_dead_one_costs_a_period(tmp_path):
+    """Three relayers on one chain; the second is dead. Every round moves, so every round is due."""
+    oracle, relayers = FakeOracle(), ("a", "b", "c")
+    times = [T + n * PERIOD_S for n in range(12)]
+    paid = []
+    for timestamp in times:
+        price = 2_000_000_000_000 + (timestamp - T) * 10_000_000_000
+        for name in ("a", "c"):
+            peers = peers_of(*(signed_row(i, timestamp, (price, USDC)) for i in (1, 2, 3)), timestamp=timestamp)
+            (outcome,), _ = relay(
+                tmp_path / name, peers, oracle, [timestamp], terms=Terms(relayers=relayers), address=name
+            )
+            paid += [(timestamp, name)] if outcome.word == "submitted" else []
+    assert len({timestamp for timestamp, _ in paid}) == len(paid) == 8
+    assert {name for _, name in paid} == {"a", "c"}
+    missed = [timestamp for timestamp in times if timestamp not in dict(paid)]
+    assert all(b - a == 3 * PERIOD_S for a, b in pairwise(missed))
+
+
+def test_round__another_relayers_round_waits_to_be_mined__is_given_one_period(tmp_path):
+    oracle = FakeOracle()
+    oracle.waiting = T
+    rows = {t: [signed_row(i, t) for i in (1, 2, 3)] for t in (T + PERIOD_S, T + 2 * PERIOD_S)}
+    peers = [FakePeer(f"p{i}", {t: rows[t][i] for t in rows}) for i in range(3)]
+    outcomes, _ = relay(tmp_path, peers, oracle, list(rows))
+    assert [outcome.word for outcome in outcomes] == ["in flight", "submitted"]
+
+
+def test_round__mined_then_taken_back_by_a_reorganisation__is_said_and_due_again(tmp_path):
+    class Reorganising(FakeOracle):
+        payer = FakePayer()
+
+        async def config(self) -> OracleConfig:
+            if len(self.rounds) == 1 and self.payer.depths == {}:
+                # The chain's last block is another now, and the round is in none.
+                self.payer.depths[f"0x{T:064x}"] = None
+                self.rounds.clear()
+                self._answers = [NoAnswer.NONE_YET] * 2
+            return await super().config()
+
+        async def submit(self, timestamp: int, rows: Sequence[SignedRow]) -> str:
+            await super().submit(timestamp, rows)
+            return f"0x{timestamp:064x}"
+
+    oracle = Reorganising()
+    times = [T + n * PERIOD_S for n in range(3)]
+    peers = [FakePeer(f"p{i}", {t: signed_row(i, t) for t in times}) for i in (1, 2, 3)]
+    outcomes, relayer = relay(tmp_path, peers, oracle, times, payer=oracle.payer)
+    assert [outcome.word for outcome in outcomes] == ["submitted", "submitted", "not due"]
+    assert metric(relayer, "plumbline_rounds_reorganised_total 1.0")
+    with RelayJournal(tmp_path / "relayer.sqlite") as journal:
+        kept = journal.execute("SELECT timestamp, outcome FROM submissions WHERE id = 1").fetchall()
+    assert kept == [(T, "reorganised")]
+
+
+def test_round__mined_deep_enough__is_confirmed_and_no_longer_watched(tmp_path):
+    payer = FakePayer(depths={f"0x{1:064x}": 3})
+    times = [T, T + PERIOD_S]
+    peers = [FakePeer(f"p{i}", {t: signed_row(i, t) for t in times}) for i in (1, 2, 3)]
+    _, relayer = relay(tmp_path, peers, FakeOracle(), times, payer=payer, terms=Terms(confirmations=3))
+    assert relayer.unsettled == 0
+    with RelayJournal(tmp_path / "relayer.sqlite") as journal:
+        assert journal.execute("SELECT outcome FROM submissions").fetchall() == [("confirmed",)]
+
+
+def test_unready__balance_is_low__says_how_much_is_there(tmp_path):
+    peers = peers_of(*(signed_row(i, T) for i in (1, 2, 3)))
+    terms = Terms(low_balance_wei=8)
+    _, relayer = relay(tmp_path, peers, FakeOracle(), terms=terms, payer=FakePayer(balance=7))
+    assert relayer.unready() == "balance is 7 wei, expected at least 8"
+
+
+def test_evidence__two_rows_of_one_round__anybody_can_check_it(tmp_path):
+    twofaced = signed_row(4, T, (2_100_000_000_000, USDC)), signed_row(4, T, (1_900_000_000_000, USDC))
+    relay(tmp_path, peers_of(*(signed_row(i, T) for i in (1, 2, 3)), *twofaced), FakeOracle())
+    runner, path = CliRunner(), tmp_path / "relayer.sqlite"
+    told = runner.invoke(app, ["journal", "evidence", str(path)])
+    assert told.exit_code == 1
+    (line,) = told.stdout.splitlines()
+    found = json.loads(line)
+    assert found["signed_by"] == [KEYS[3].address]
+    assert [row["prices"][0] for row in found["rows"]] == ["1900000000000", "2100000000000"]
+    assert found["served_by"] == ["p5", "p4"]
+    with RelayJournal(path) as journal:
+        # However old: evidence is never pruned.
+        assert journal.prune(T + 10**6) is False
+        assert journal.execute("SELECT DISTINCT reporter FROM rows").fetchall() == [(4,)]
+        assert len(journal.evidence()) == 1
+    with RelayJournal(tmp_path / "clean.sqlite"):
+        pass
+    assert runner.invoke(app, ["journal", "evidence", str(tmp_path / "clean.sqlite")]).exit_code == 0

@@ -165,11 +165,11 @@ def test_round__chain_unreachable__goes_on_signing_under_the_last_agreement(tmp_
     async def test(bench: Bench) -> None:
         bench.trade()
         bench.oracle.unreachable()
-        await seen(lambda: bench.reporter.chain_trouble != "")
+        await seen(lambda: bench.reporter.chain.trouble != "")
         await bench.to(START_S + PERIOD_S)
         assert bench.reporter.row(START_S + PERIOD_S) is not None
         bench.oracle.trouble = None
-        await seen(lambda: bench.reporter.chain_trouble == "")
+        await seen(lambda: bench.reporter.chain.trouble == "")
 
     run(tmp_path, test)
 

@@ -140,3 +140,19 @@ def test_journal_verify__from_the_command_line__status_says_whether_it_is_true(j
     bad = runner.invoke(app, ["journal", "verify", str(journal.path)])
     assert bad.exit_code == 1
     assert "6 differences" in bad.stdout
+
+
+def test_verify__beginning_was_pruned__compares_what_a_warm_engine_says_and_says_what_it_left_out(journal):
+    rounds = range(1, 4_001, 10)
+    live(journal, rounds)
+    while journal.prune(START_S + 1_000 * PERIOD_S):
+        pass
+    (session,) = journal.sessions()
+    assert session.pruned
+    found = verify(journal)
+    assert found.differences == []
+    assert found.warming > 0
+    assert found.observations > 200
+    assert found.observations + found.rows + found.warming == 2 * 300
+    journal.execute("UPDATE rows SET prices = '[1, 2]' WHERE timestamp = ?", START_S + 3_991 * PERIOD_S)
+    assert len(verify(journal).differences) == 2

@@ -140,7 +140,7 @@ def test_open__log_torn_at_any_byte__every_row_that_is_left_is_whole(tmp_path):
         for row in rows:
             claim(journal, row)
         whole, log = path.read_bytes(), path.with_name("journal.sqlite-wal").read_bytes()
-    for cut in range(0, len(log), 997):
+    for cut in range(0, len(log), 4_001):
         torn = tmp_path / f"torn-{cut}.sqlite"
         torn.write_bytes(whole)
         torn.with_name(f"{torn.name}-wal").write_bytes(log[:cut])
@@ -165,7 +165,7 @@ def test_open__journal_of_another_kind__says_so(tmp_path):
         connection.execute("CREATE TABLE journal (kind TEXT NOT NULL, version INTEGER NOT NULL) STRICT")
         connection.execute("INSERT INTO journal VALUES ('relayer', 9)")
     with pytest.raises(
-        JournalError, match="expected a reporter journal of version 1, got a relayer journal of version 9"
+        JournalError, match="expected a reporter journal of version 2, got a relayer journal of version 9"
     ):
         RowJournal(path, ADDRESS)
 
@@ -181,3 +181,59 @@ def test_claim__disk_is_full__is_refused_and_the_journal_lives_on(tmp_path):
         journal.execute("PRAGMA max_page_count = 100000")
         row = Row(1, START_S + 5 * (len(claimed) + 1), (2,))
         assert claim(journal, row) == row
+
+
+def test_open__log_cut_at_every_byte_of_its_tail__the_last_row_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        # Small pages: a tail of few bytes, so that every one of them can be tried.
+        connection.execute("PRAGMA page_size = 512")
+        connection.execute("VACUUM")
+    kept = [Row(1, START_S + 5 * n, (n + 1, 2**62)) for n in range(6)]
+    with RowJournal(path, ADDRESS) as journal:
+        for row in kept[:-1]:
+            claim(journal, row)
+        before = path.with_name("journal.sqlite-wal").stat().st_size
+        claim(journal, kept[-1])
+        whole, log = path.read_bytes(), path.with_name("journal.sqlite-wal").read_bytes()
+    assert 0 < len(log) - before < 4_096
+    torn = tmp_path / "torn.sqlite"
+    for cut in range(before, len(log) + 1):
+        torn.write_bytes(whole)
+        torn.with_name("torn.sqlite-wal").write_bytes(log[:cut])
+        with closing(sqlite3.connect(torn)) as connection:
+            found = connection.execute("SELECT timestamp, prices FROM rows ORDER BY timestamp").fetchall()
+        expected = kept if cut == len(log) else kept[:-1]
+        assert found == [(row.timestamp, f"[{row.prices[0]}, {row.prices[1]}]") for row in expected]
+
+
+def test_prune__older_than_the_retention__is_gone_and_never_claimed_again(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    rows = [Row(1, START_S + 5 * n, (n + 1,)) for n in range(20)]
+    with RowJournal(path, ADDRESS) as journal:
+        for row in rows:
+            claim(journal, row)
+        floor = rows[15].timestamp
+        while journal.prune(floor):
+            pass
+        assert journal.execute("SELECT count(*), min(timestamp) FROM rows").fetchone() == (5, floor)
+    with RowJournal(path, ADDRESS) as journal:
+        for row in (rows[3], Row(2, rows[14].timestamp, (9,))):
+            with pytest.raises(JournalError, match=f"expected a round of {floor} or later, got {row.timestamp}"):
+                claim(journal, row)
+        assert claim(journal, Row(1, floor, (10**9,))) == rows[15]
+        # The floor never sinks.
+        journal.prune(START_S)
+        assert journal.floor() == floor
+
+
+def test_open__journal_of_the_version_before__is_upgraded_and_keeps_its_claims(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    with RowJournal(path, ADDRESS) as journal:
+        claim(journal)
+        journal.execute("DROP TABLE floor")
+        journal.execute("ALTER TABLE rows DROP COLUMN method")
+        journal.execute("UPDATE journal SET version = 1")
+    with RowJournal(path, ADDRESS) as journal:
+        assert claim(journal, Row(1, START_S, (1, 2, 3))) == ROW
+        assert journal.execute("SELECT version FROM journal").fetchone() == (2,)

@@ -15,6 +15,8 @@ from tests.offchain.fakes import START_S, signed_row
 
 from plumbline.config import HttpConfig
 from plumbline.errors import ConfigError, PeerError, RowError
+from plumbline.transport import connections
+from plumbline.transport.connections import MAX_CONNECTIONS
 from plumbline.transport.peer import HttpRowPeer, peer_client
 from plumbline.transport.rows import MAX_ROW_BYTES, encode_row
 from plumbline.transport.server import HttpServer
@@ -199,3 +201,56 @@ def test_server__left_with_a_connection_open__stops_within_two_seconds():
         return loop.time() - start
 
     assert asyncio.run(main()) < 2
+
+
+async def _silent(port: int, count: int) -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    return [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
+
+
+def test_server__more_silent_connections_than_it_keeps__those_who_ask_are_still_answered():
+    async def main() -> None:
+        app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("fine"))])
+        async with HttpServer(app, HttpConfig(port=0)) as server, httpx.AsyncClient() as client:
+            assert (await client.get(f"http://127.0.0.1:{server.port}/")).text == "fine"
+            idle = await _silent(server.port, MAX_CONNECTIONS + 40)
+            for _ in range(3):
+                async with httpx.AsyncClient() as newcomer:
+                    assert (await newcomer.get(f"http://127.0.0.1:{server.port}/")).text == "fine"
+            # The ones that were silent longest had to go.
+            gone = [reader.at_eof() for reader, _ in idle]
+            assert 40 <= sum(gone) <= 50
+            assert not any(gone[60:])
+            for _, writer in idle:
+                writer.close()
+
+    asyncio.run(main())
+
+
+def test_server__connection_that_never_asks__is_hung_up_on(monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_S", 0.2)
+
+    async def main() -> None:
+        app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("fine"))])
+        async with HttpServer(app, HttpConfig(port=0)) as server:
+            ((reader, writer),) = await _silent(server.port, 1)
+            # A byte now and then is no request either.
+            writer.write(b"GET / HT")
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+
+    asyncio.run(main())
+
+
+def test_server__slow_answer__is_not_taken_for_silence(monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_S", 0.1)
+
+    async def slow(_: object) -> PlainTextResponse:
+        await asyncio.sleep(0.5)
+        return PlainTextResponse("fine")
+
+    async def main() -> None:
+        app = Starlette(routes=[Route("/", slow)])
+        async with HttpServer(app, HttpConfig(port=0)) as server, httpx.AsyncClient() as client:
+            assert (await client.get(f"http://127.0.0.1:{server.port}/", timeout=5)).text == "fine"
+
+    asyncio.run(main())

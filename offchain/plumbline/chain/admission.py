@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Which rows a relayer believes: exactly those the contract will."""
+"""Which rows of others a node believes: exactly those the contract will."""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Claim, sign, keep: the only way to a signed row, so that there is never a second one for a round."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final
+
+import msgspec
+import structlog
+
+from plumbline.chain.typed_data import domain_separator, row_message
+from plumbline.core.models import Row, SignedRow
+from plumbline.core.rules import FeedRule
+from plumbline.ports import Clock, OracleConfig, RowSigner
+from plumbline.reporter.agreement import reporter_index
+from plumbline.store.rows import RowJournal
+
+KEPT_ROWS: Final = 64
+"""Rounds served from memory; older ones come from the journal."""
+
+log = structlog.get_logger(__name__)
+
+
+class SigningDesk:
+    """One key and its journal."""
+
+    def __init__(self, key: RowSigner, journal: RowJournal, clock: Clock, method: str) -> None:
+        self.address, self.method = key.address, method
+        self.last: SignedRow | None = None
+        self._key, self._journal, self._clock = key, journal, clock
+        self._rows: dict[int, SignedRow] = {}
+
+    async def sign(self, config: OracleConfig, observed: Row) -> SignedRow:
+        """The signed row of this round: of what was observed, or of what was claimed before.
+
+        Raises:
+            JournalError: the claim, or the signature, cannot be kept. Then nothing is served.
+            SignerError: the key's holder does not sign. The claim stands; it binds whoever signs later.
+        """
+        index, timestamp = reporter_index(config, self.address), observed.timestamp
+        now_ms = self._clock.now_ms()
+        row = self._journal.claim(config.chain_id, config.address, index, observed, now_ms, self.method)
+        if row != observed:
+            log.warning("round was claimed before", round=timestamp, claimed=row.prices, observed=observed.prices)
+        r, vs = await self._key.sign_message(row_message(domain_separator(config.chain_id, config.address), row))
+        signed = SignedRow(index, row, r, vs, self.method)
+        self._journal.sign(config.chain_id, config.address, signed)
+        self.last = self._rows[timestamp] = signed
+        while len(self._rows) > KEPT_ROWS:
+            del self._rows[next(iter(self._rows))]
+        return signed
+
+    def row(self, config: OracleConfig, timestamp: int) -> SignedRow | None:
+        """The row that was signed for a round, if any. Raises JournalError."""
+        if timestamp in self._rows:
+            return self._rows[timestamp]
+        return self._journal.signed(config.chain_id, config.address, timestamp)
+
+
+def method_of(rules: Sequence[FeedRule]) -> str:
+    """16 hex digits that tell reporters apart that do not compute the same: a hash of software version and rules."""
+    said = version("plumbline").encode() + b"\0" + msgspec.json.encode(tuple(rules))
+    return hashlib.sha256(said).hexdigest()[:16]
