@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
 CACHE = ROOT / ".cache" / "vyper"
 EVM_VERSION = "cancun"
+EXTENSIONS = {"IndexVault": "IndexVaultExtension"}
+"""A contract that delegates what it does not know to another: to its callers the two are one, and so is their ABI."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,21 @@ def _tree_hash() -> str:
 
 @cache
 def compile_contract(name: str) -> Artifact:
-    """Compile one deployable contract (or interface: ABI only)."""
+    """Compile one deployable contract (or interface: ABI only); its ABI is its whole face."""
+    artifact = compile_alone(name)
+    return replace(artifact, abi=_face(name)) if name in EXTENSIONS else artifact
+
+
+def _face(name: str) -> list[dict]:
+    """The core's entries, but for the fallback, and then those of its extension that the core does not have."""
+    own = [entry for entry in compile_alone(name).abi if entry["type"] != "fallback"]
+    others = [entry for entry in compile_alone(EXTENSIONS[name]).abi if entry["type"] != "constructor"]
+    return own + [entry for entry in others if entry not in own]
+
+
+@cache
+def compile_alone(name: str) -> Artifact:
+    """One contract as it is, without its extension."""
     path = sources()[name]
     cached = CACHE / _tree_hash() / f"{name}.json"
     if not cached.exists():

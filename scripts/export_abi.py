@@ -15,6 +15,7 @@ from scripts.artifacts import ROOT, compile_contract
 EXPORTED: tuple[str, ...] = (
     "MedianOracle",
     "IndexVault",
+    "AuctionHouse",
     "IndexFactory",
     "ParityArbitrageur",
     "AggregatorAdapter",

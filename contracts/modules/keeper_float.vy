@@ -5,9 +5,12 @@
 @title Keeper float
 @license AGPL-3.0-only
 @notice Components a keeper has deposited once, to mint from and redeem to without moving a token.
-@dev Kept as two 128-bit *points* a slot, by the component's place in the basket (places are never given to another
-     token): amount = points * index, where the index falls only when a loss is shared (modules/reserves.vy), so
-     float is cut with everything else.
+@dev Kept as two 128-bit *points* a slot, by the component's place in the basket: amount = points * index, where the
+     index falls only when a loss is shared (modules/reserves.vy), so float is cut with everything else.
+
+     A place belongs to one token for a *generation* of the basket. When places are given anew, the float of the older
+     generation stays where it is until `_carry` brings it over: to the token's new place, or, when the token has left,
+     to its owner's claims, which are points of the same index.
 
      What all keepers have deposited is in the reserves. A mint from float turns deposits into backing without touching
      the reserves of each token; `minted` remembers how much base came about that way, once for all tokens:
@@ -29,34 +32,37 @@ MAX_BODY: constant(uint256) = basket.MAX_BODY
 _MASK: constant(uint256) = 2**128 - 1
 _INSUFFICIENT: constant(String[32]) = "float: insufficient"
 
-_points: HashMap[address, uint256[16]]
+_points: HashMap[uint256, HashMap[address, uint256[16]]]    # generation -> owner -> places
+_baskets: HashMap[uint256, address]    # generation -> its last basket, once it is over
 minted: int256    # {base} minted from float, less redeemed to it
 
 
 @internal
-def _deposit(owner: address, at: uint256, token: address, amount: uint256):
+def _deposit(generation: uint256, owner: address, at: uint256, token: address, amount: uint256):
     """
     @notice `amount` has come in for `owner`'s float in the component at place `at`.
     """
     index: uint256 = self._live_index(token)
-    slot: uint256 = self._points[owner][at // 2]
-    self._points[owner][at // 2] = self._added(slot, at, fixed_point._mul_div_down(amount, WAD, index))
+    slot: uint256 = self._points[generation][owner][at // 2]
+    self._points[generation][owner][at // 2] = self._added(slot, at, fixed_point._mul_div_down(amount, WAD, index))
     reserves._receive(token, amount)
 
 
 @internal
-def _withdraw(owner: address, at: uint256, token: address, amount: uint256):
+def _withdraw(generation: uint256, owner: address, at: uint256, token: address, amount: uint256):
     """
     @notice `amount` is about to leave `owner`'s float.
     """
     index: uint256 = self._live_index(token)
-    slot: uint256 = self._points[owner][at // 2]
-    self._points[owner][at // 2] = self._taken(slot, at, fixed_point._mul_div_up(amount, WAD, index))
+    slot: uint256 = self._points[generation][owner][at // 2]
+    self._points[generation][owner][at // 2] = self._taken(slot, at, fixed_point._mul_div_up(amount, WAD, index))
     reserves._pay(token, amount)
 
 
 @internal
-def _mint(owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, base: uint256):
+def _mint(
+    generation: uint256, owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, base: uint256
+):
     """
     @notice Turn float into backing for `base`, rounded up.
     """
@@ -64,19 +70,21 @@ def _mint(owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, bas
         i: uint256 = unsafe_mul(2, j)
         if i >= count:
             break
-        slot: uint256 = self._points[owner][j]
+        slot: uint256 = self._points[generation][owner][j]
         low: uint256 = self._cost(base, body[unsafe_add(i, 1)])
         high: uint256 = 0
         if unsafe_add(i, 1) < count:
             high = self._cost(base, body[unsafe_add(i, 2)])
         assert low <= slot & _MASK and high <= slot >> 128, _INSUFFICIENT
         # Neither half borrows, and high fits 128 bits: both have just been checked.
-        self._points[owner][j] = unsafe_sub(slot, (high << 128) | low)
+        self._points[generation][owner][j] = unsafe_sub(slot, (high << 128) | low)
     self.minted += convert(base, int256)
 
 
 @internal
-def _redeem(owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, base: uint256):
+def _redeem(
+    generation: uint256, owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, base: uint256
+):
     """
     @notice Turn the backing of `base` into float, rounded down.
     """
@@ -85,8 +93,38 @@ def _redeem(owner: address, body: DynArray[uint256, MAX_BODY], count: uint256, b
         points: uint256 = basket._amount_down(base, word)
         if word & basket.CUT != 0 and points != 0:
             points = fixed_point._mul_div_down(points, WAD, reserves._index(basket._token(word)))
-        self._points[owner][i // 2] = self._added(self._points[owner][i // 2], i, points)
+        self._points[generation][owner][i // 2] = self._added(self._points[generation][owner][i // 2], i, points)
     self.minted -= convert(base, int256)
+
+
+@internal
+def _end_generation(generation: uint256, last_basket: address):
+    """
+    @param last_basket a data contract that has every place of the generation
+    """
+    self._baskets[generation] = last_basket
+
+
+@internal
+def _carry(generation: uint256, owner: address, body: DynArray[uint256, MAX_BODY], terms: basket.Terms):
+    """
+    @notice Bring the float of an older generation over to the basket in force.
+    """
+    old_basket: address = self._baskets[generation]
+    assert old_basket != empty(address), "float: generation not over"
+    old: DynArray[uint256, MAX_BODY] = basket._load(old_basket)
+    for i: uint256 in range(basket._unpack_terms(old[0]).count, bound=MAX_COMPONENTS):
+        points: uint256 = (self._points[generation][owner][i // 2] >> (128 * (i % 2))) & _MASK
+        if points == 0:
+            continue
+        token: address = basket._token(old[i + 1])
+        at: uint256 = basket._find(body, terms.count, token)
+        if at == 0:
+            reserves._add_claim(owner, token, points)
+        else:
+            slot: uint256 = self._points[terms.generation][owner][(at - 1) // 2]
+            self._points[terms.generation][owner][(at - 1) // 2] = self._added(slot, at - 1, points)
+    self._points[generation][owner] = empty(uint256[16])
 
 
 @internal
@@ -111,11 +149,11 @@ def _live_index(token: address) -> uint256:
 
 @internal
 @view
-def _amount(owner: address, at: uint256, token: address) -> uint256:
+def _amount(generation: uint256, owner: address, at: uint256, token: address) -> uint256:
     """
     @notice {tok} what `owner` could withdraw, rounded down.
     """
-    points: uint256 = (self._points[owner][at // 2] >> (128 * (at % 2))) & _MASK
+    points: uint256 = (self._points[generation][owner][at // 2] >> (128 * (at % 2))) & _MASK
     return fixed_point._mul_div_down(points, reserves._index(token), WAD)
 
 

@@ -19,10 +19,13 @@
 from ethereum.ercs import IERC20
 
 from contracts.modules import basket
+from contracts.modules import checks
 from contracts.modules import constants as c
 from contracts.modules import fixed_point
 
 WAD: constant(uint256) = c.WAD
+DRIP_PERIOD: constant(uint256) = 14 * 86_400    # {s}
+DRIP_STEP: constant(uint256) = 3_600            # {s}
 
 struct Reserve:
     amount: int256    # {tok}, of the formula above
@@ -30,6 +33,7 @@ struct Reserve:
 
 _reserves: HashMap[address, Reserve]
 _claims: HashMap[address, HashMap[address, uint256]]    # owner -> token -> points
+_swept_at: HashMap[address, uint256]                     # token -> {s} when surplus last became backing
 
 
 @external
@@ -49,8 +53,13 @@ def _keep_claim(owner: address, token: address, amount: uint256):
     index: uint256 = self._index(token)
     # A token that is gone altogether is owed to nobody; its amounts are zero.
     if amount != 0 and index != 0:
-        self._claims[owner][token] += fixed_point._mul_div_down(amount, WAD, index)
+        self._add_claim(owner, token, fixed_point._mul_div_down(amount, WAD, index))
         self._receive(token, amount)
+
+
+@internal
+def _add_claim(owner: address, token: address, points: uint256):
+    self._claims[owner][token] += points
 
 
 @internal
@@ -72,6 +81,59 @@ def _receive(token: address, amount: uint256):
 @internal
 def _pay(token: address, amount: uint256):
     self._reserves[token].amount -= convert(amount, int256)
+
+
+@internal
+def _move_unit(token: address, old_word: uint256, new_word: uint256, minted: int256):
+    """
+    @notice The unit of a token has moved by something other than a loss. What is owed beside the backing stays what it
+            was: the part of it that the formula hides in base_in * unit is moved along, rounded up.
+    @param minted {base} that came in from float: base - base_in
+    """
+    if minted != 0:
+        spread: uint256 = 10 ** (basket._exponent(old_word) - basket._exponent(new_word))
+        moved: int256 = minted * (
+            convert(basket._mantissa(new_word) * spread, int256) - convert(basket._mantissa(old_word), int256)
+        )
+        divisor: int256 = convert(10 ** basket._exponent(old_word), int256)
+        if moved > 0:
+            moved += divisor - 1
+        self._reserves[token].amount += moved // divisor    # cut towards zero
+
+
+@internal
+@view
+def _cut_flag(token: address) -> uint256:
+    """
+    @notice For a token that is to become a component: whether claims on it have shared a loss once.
+    """
+    loss: uint256 = self._reserves[token].loss
+    checks._that(loss != WAD, "reserves: token is worthless")
+    return basket.CUT * convert(loss != 0, uint256)
+
+
+@internal
+def _drip(token: address, word: uint256, base_in: int256) -> uint256:
+    """
+    @notice {tok} of what is held beyond what is owed that may become backing now; 0 when this is the first call, which
+            starts the clock.
+    @dev A part of what is over for each second since, and never for more than DRIP_STEP: whoever mints before a call and
+         redeems after it gains next to nothing, and a balance that is only shown for a moment gives next to nothing.
+    """
+    last: uint256 = self._swept_at[token]
+    if last == 0:
+        self._swept_at[token] = block.timestamp
+        return 0
+    owed: uint256 = self._owed(token, word, base_in)
+    balance: uint256 = staticcall IERC20(token).balanceOf(self)
+    checks._that(balance > owed, "reserves: nothing over")
+    part: uint256 = fixed_point._mul_div_down(
+        balance - owed, min(block.timestamp - last, DRIP_STEP), DRIP_PERIOD
+    )
+    # One base unit is what rounding may need; the clock is not set back for nothing.
+    checks._that(part > 1, "reserves: too little yet")
+    self._swept_at[token] = block.timestamp
+    return part
 
 
 @internal

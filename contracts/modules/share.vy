@@ -6,10 +6,16 @@
 @license AGPL-3.0-only
 @notice ERC-20 balances with ERC-2612 permits, made to live in a clone: nothing is immutable, the domain separator is
         computed from storage. The contract that uses it answers `totalSupply` and decides who is credited.
-@dev Transfers do not take the contract's lock: they touch nothing but balances.
+@dev Transfers do not take the contract's lock: they touch nothing but balances. A permissioned share asks its registry
+     before shares come to somebody; nothing is asked when they are burnt.
 """
 
 from ethereum.ercs import IERC20
+
+from contracts.interfaces import IHolderRegistry
+
+interface IERC1271:
+    def isValidSignature(digest: bytes32, signature: Bytes[65]) -> bytes4: view
 
 _PERMIT_TYPEHASH: constant(bytes32) = keccak256(
     "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
@@ -18,6 +24,8 @@ _DOMAIN_TYPEHASH: constant(bytes32) = keccak256(
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
 _VERSION_HASH: constant(bytes32) = keccak256("1")
+_VALID_1271: constant(bytes4) = 0x1626ba7e
+_INVALID_SIGNATURE: constant(String[32]) = "share: invalid signature"
 _HALF_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
 
 name: public(String[64])
@@ -25,6 +33,7 @@ symbol: public(String[16])
 balanceOf: public(HashMap[address, uint256])
 allowance: public(HashMap[address, HashMap[address, uint256]])
 nonces: public(HashMap[address, uint256])
+registry: public(address)    # an IHolderRegistry, or zero: everybody may hold
 
 
 @external
@@ -41,10 +50,7 @@ def transfer(to: address, amount: uint256) -> bool:
 
 @external
 def transferFrom(owner: address, to: address, amount: uint256) -> bool:
-    allowed: uint256 = self.allowance[owner][msg.sender]
-    if allowed != max_value(uint256):
-        assert allowed >= amount, "share: insufficient allowance"
-        self.allowance[owner][msg.sender] = allowed - amount
+    self._spend_allowance(owner, msg.sender, amount)
     self._transfer(owner, to, amount)
     return True
 
@@ -58,17 +64,21 @@ def approve(spender: address, amount: uint256) -> bool:
 @external
 def permit(owner: address, spender: address, amount: uint256, deadline: uint256, v: uint8, r: bytes32, s: bytes32):
     """
-    @notice ERC-2612: `owner` allows by signature.
+    @notice ERC-2612: `owner` allows by signature; a contract is asked by ERC-1271.
     """
     assert block.timestamp <= deadline, "share: permit expired"
     nonce: uint256 = self.nonces[owner]
     self.nonces[owner] = nonce + 1
     message: bytes32 = keccak256(abi_encode(_PERMIT_TYPEHASH, owner, spender, amount, nonce, deadline))
     digest: bytes32 = keccak256(concat(x"1901", self._domain_separator(), message))
-    assert convert(s, uint256) <= _HALF_ORDER, "share: signature not low-s"
     signer: address = ecrecover(digest, v, r, s)
-    # ecrecover answers zero for a malformed signature, and nobody owns zero's shares.
-    assert signer == owner and signer != empty(address), "share: invalid signature"
+    if owner.is_contract and signer != owner:
+        signature: Bytes[65] = concat(r, s, convert(v, bytes1))
+        assert staticcall IERC1271(owner).isValidSignature(digest, signature) == _VALID_1271, _INVALID_SIGNATURE
+    else:
+        assert convert(s, uint256) <= _HALF_ORDER, "share: signature not low-s"
+        # ecrecover answers zero for a malformed signature, and nobody owns zero's shares.
+        assert signer == owner and signer != empty(address), _INVALID_SIGNATURE
     self._approve(owner, spender, amount)
 
 
@@ -76,6 +86,15 @@ def permit(owner: address, spender: address, amount: uint256, deadline: uint256,
 @view
 def DOMAIN_SEPARATOR() -> bytes32:
     return self._domain_separator()
+
+
+@external
+@view
+def eip712Domain() -> (bytes1, String[64], String[1], uint256, address, bytes32, DynArray[uint256, 1]):
+    """
+    @notice ERC-5267: name, version, chain and contract; no salt, no extensions.
+    """
+    return 0x0f, self.name, "1", chain.id, self, empty(bytes32), []
 
 
 @internal
@@ -91,8 +110,18 @@ def _approve(owner: address, spender: address, amount: uint256):
 
 
 @internal
+def _spend_allowance(owner: address, spender: address, amount: uint256):
+    allowed: uint256 = self.allowance[owner][spender]
+    if allowed != max_value(uint256):
+        assert allowed >= amount, "share: insufficient allowance"
+        self.allowance[owner][spender] = allowed - amount
+
+
+@internal
 def _transfer(sender: address, receiver: address, amount: uint256):
     self._check_receiver(receiver)
+    if self.registry != empty(address):
+        self._check_movable(sender, receiver)
     held: uint256 = self.balanceOf[sender]
     assert held >= amount, "share: insufficient balance"
     self.balanceOf[sender] = held - amount
@@ -128,3 +157,12 @@ def _check_receiver(receiver: address):
     @dev Whatever is sent to the contract itself would belong to nobody.
     """
     assert receiver != empty(address) and receiver != self, "share: invalid receiver"
+
+
+@internal
+@view
+def _check_movable(sender: address, receiver: address):
+    """
+    @param sender zero: a mint
+    """
+    assert staticcall IHolderRegistry(self.registry).may_move(sender, receiver), "share: not registered"

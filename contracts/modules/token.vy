@@ -15,8 +15,10 @@ from ethereum.ercs import IERC20
 def _pull(token: address, sender: address, amount: uint256):
     """
     @notice Take exactly `amount` from `sender`; reverts when anything else arrived (fee on transfer, a hook that
-            moved the balance).
+            moved the balance). Nothing is called for zero: a component without a unit must not block a mint.
     """
+    if amount == 0:
+        return
     held: uint256 = staticcall IERC20(token).balanceOf(self)
     # balanceOf has just answered, so there is code at `token`.
     assert extcall IERC20(token).transferFrom(

@@ -79,6 +79,7 @@ def _body(params: IIndexFactory.IndexParams, index: address) -> DynArray[uint256
                 streaming_fee_bps=params.streaming_fee_bps,
                 mint_fee_bps=params.mint_fee_bps,
                 redeem_fee_bps=params.redeem_fee_bps,
+                generation=0,
             )
         )
     ]

@@ -5,17 +5,15 @@
 @title Index Vault
 @license AGPL-3.0-only
 @notice One ERC-20 share over a basket of up to 32 tokens, fully backed in kind. Anyone mints by bringing the
-        components and redeems by taking them out; neither reads a price.
-@dev The accounts are kept in *base* {base}, which no fee ever moves: for each component the vault owes
-     base * unit {tok} and holds at least that. Growth {share/base} says how many shares one base answers for
-     (modules/streaming_fee.vy); base * growth is the total supply, and what of it is in nobody's balance is the
-     pending fee. So mint and redeem fees, the streaming fee and every rounding go to the pending fees by
+        components and redeems by taking them out; neither reads a price. This is the core: what moves shares and
+        components. All else is in the extension (vault/IndexVaultExtension.vy), which the core delegates to.
+@dev The accounts are those of modules/books.vy: what is owed comes from the ledger alone, never from a token balance, so
+     a donation changes nothing; mint and redeem fees, the streaming fee and every rounding go to the pending fees by
      themselves, and no operation accrues anything.
 
-     What the vault owes comes from this ledger alone, never from a token balance: a donation changes nothing.
-
-     Runs behind EIP-1167 clones: no immutables, all state set by `initialize`.
-@custom:security Components are chosen at creation and trusted to be tokens, not to be kind: what arrives is
+     Runs behind EIP-1167 clones: no state but what `initialize` sets, and one immutable, the extension. Core and
+     extension use one storage layout and one transient lock; a call that is delegated takes the lock at its own door.
+@custom:security Components are chosen by the owner and trusted to be tokens, not to be kind: what arrives is
                  measured, transfers in are exact or revert, every entry and every price view is locked while a
                  token is being called. The oracle can only make `nav` wrong or revert; it cannot stop a redeem.
 @custom:kill Owner or guardian calls `pause`: no mints. Nothing stops a redeem; see `redeem_skipping`.
@@ -23,97 +21,87 @@
 
 from ethereum.ercs import IERC20
 
+from contracts.interfaces import IBidder
 from contracts.interfaces import IIndexVault
-from contracts.interfaces import IMedianOracle
 from contracts.modules import basket
+from contracts.modules import books
 from contracts.modules import constants as c
-from contracts.modules import fixed_point
+from contracts.modules import delays
+from contracts.modules import flash_mint
 from contracts.modules import keeper_float
+from contracts.modules import overlay
 from contracts.modules import ownable
 from contracts.modules import reserves
 from contracts.modules import share
-from contracts.modules import streaming_fee
 from contracts.modules import token
 
 implements: IERC20
 
+# The same modules in the same order as in the extension: this is the storage layout.
 initializes: ownable
 initializes: share
 initializes: reserves
 initializes: keeper_float[reserves := reserves]
+initializes: overlay
+initializes: delays
+initializes: books[share := share, reserves := reserves, keeper_float := keeper_float, overlay := overlay]
+initializes: flash_mint[share := share]
 
-# ERC-20 and ERC-2612
+# ERC-20, ERC-2612, ERC-5267
 exports: (
     share.name,
     share.symbol,
     share.decimals,
     share.balanceOf,
     share.allowance,
-    share.nonces,
     share.transfer,
     share.transferFrom,
     share.approve,
     share.permit,
+    share.nonces,
     share.DOMAIN_SEPARATOR,
+    share.eip712Domain,
 )
-# two-step owner
-exports: (
-    ownable.owner,
-    ownable.pending_owner,
-    ownable.transfer_ownership,
-    ownable.accept_ownership,
-)
-# claims
-exports: reserves.claim_of
 
-WAD: constant(uint256) = c.WAD
-MAX_BPS: constant(uint256) = c.MAX_BPS
+interface IExtension:
+    def auction_house() -> address: view
+
 MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_BODY: constant(uint256) = basket.MAX_BODY
-MAX_BASE: constant(uint256) = basket.MAX_BASE
 
-_SEALED: constant(uint256) = max_value(uint256)
-_PAUSED: constant(uint256) = 1
-_CAP_AT: constant(uint256) = 8
-_CAP_MASK: constant(uint256) = 2**56 - 1
-_DATA_AT: constant(uint256) = 96
+# The longest answer of the extension: two arrays of MAX_COMPONENTS words.
+_MAX_ANSWER: constant(uint256) = 32 * (2 * MAX_COMPONENTS + 4)
 
-struct Ledger:
-    base: uint256     # {base} what the backing answers for
-    held: uint256     # {share} the sum of all balances
+# Below a thousandth of a share surplus stays where it is: next to nobody owns what it would become.
+_MIN_SWEEP_BASE: constant(uint256) = 10**15
+_CHANGED: constant(String[32]) = "vault: basket changed"
 
-
-fee_recipient: public(address)
-guardian: public(address)
-# data contract of modules/basket.vy 160 | 0 32 | supply cap {whole share} 56 | 0 7 | paused 1
-_head: uint256
-# base 112 | held 112 | 0 32: one slot, written once by every mint and redeem.
-_ledger: uint256
+EXTENSION: public(immutable(address))
+HOUSE: immutable(address)
 
 
 @deploy
-def __init__():
+def __init__(extension: address):
     """
     @notice Deploys the implementation, which can never be initialized and belongs to nobody.
+    @param extension a deployed IndexVaultExtension
     """
+    assert extension.is_contract, "vault: no extension"
+    EXTENSION = extension
+    HOUSE = staticcall IExtension(extension).auction_house()
     ownable.__init__(self)
-    self._head = _SEALED
+    books._seal()
 
 
 @external
-def initialize(name: String[64], symbol: String[16], data: address, owner: address, recipient: address):
+@reentrant
+@raw_return
+def __default__() -> Bytes[_MAX_ANSWER]:
     """
-    @notice Makes a fresh clone an index. The factory calls it in the transaction that makes the clone.
-    @param data the data contract that holds the basket; the factory has checked and written it
+    @notice What the core does not know is the extension's, in this storage. Not locked here: the extension's functions
+            take the lock, the same one, themselves.
     """
-    assert self._head == 0, "vault: initialized"
-    share._check_receiver(recipient)
-    share.name = name
-    share.symbol = symbol
-    ownable._set_owner(owner)
-    self.fee_recipient = recipient
-    self._head = (convert(data, uint256) << _DATA_AT) | (_CAP_MASK << _CAP_AT)
-    log IIndexVault.Initialized(owner=owner, fee_recipient=recipient, basket=data)
+    return raw_call(EXTENSION, msg.data, max_outsize=_MAX_ANSWER, is_delegate_call=True)
 
 
 @external
@@ -131,14 +119,14 @@ def mint(
     @param deadline {s} the last block time at which this may happen
     @return {tok} what was paid of each component
     """
-    head: uint256 = self._mintable(deadline)
-    body: DynArray[uint256, MAX_BODY] = self._checked_body(head, 0)
+    head: uint256 = books._mintable(deadline)
+    body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
     terms: basket.Terms = basket._unpack_terms(body[0])
-    self._check_length(len(max_amounts), terms.count)
-    growth: uint256 = self._growth(terms)
+    basket._check_length(len(max_amounts), terms.count)
+    growth: uint256 = books._growth(terms)
     base: uint256 = 0
     fee: uint256 = 0
-    base, fee = self._base_to_mint(shares, terms.mint_fee_bps, growth)
+    base, fee = books._base_to_mint(shares, terms.mint_fee_bps, growth)
 
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
@@ -149,7 +137,7 @@ def mint(
         amounts.append(amount)
 
     # Credited only now: a token's hook must not find shares that are not yet paid for.
-    self._issue(shares, receiver, base, fee, growth, self._cap(head))
+    books._issue(shares, receiver, base, fee, growth, head)
     return amounts
 
 
@@ -196,15 +184,16 @@ def deposit_float(amounts: DynArray[uint256, MAX_COMPONENTS]):
     @notice Bring components once, to mint from them later without moving a token.
     @param amounts {tok} of each component; zero leaves it alone
     """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
-    self._check_length(len(amounts), basket._unpack_terms(body[0]).count)
+    body: DynArray[uint256, MAX_BODY] = books._body(books._head)
+    terms: basket.Terms = basket._unpack_terms(body[0])
+    basket._check_length(len(amounts), terms.count)
     for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
         if amounts[i] != 0:
             component: address = basket._token(body[i + 1])
             # A loss that is already there is not the depositor's.
-            self._sync(component)
+            books._sync(component)
             token._pull(component, msg.sender, amounts[i])
-            keeper_float._deposit(msg.sender, i, component, amounts[i])
+            keeper_float._deposit(terms.generation, msg.sender, i, component, amounts[i])
             log IIndexVault.FloatDeposited(owner=msg.sender, component=component, amount=amounts[i])
 
 
@@ -215,13 +204,14 @@ def withdraw_float(amounts: DynArray[uint256, MAX_COMPONENTS], receiver: address
     @param amounts {tok} of each component; zero does not call the token
     """
     share._check_receiver(receiver)
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
-    self._check_length(len(amounts), basket._unpack_terms(body[0]).count)
+    body: DynArray[uint256, MAX_BODY] = books._body(books._head)
+    terms: basket.Terms = basket._unpack_terms(body[0])
+    basket._check_length(len(amounts), terms.count)
     for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
         if amounts[i] != 0:
             component: address = basket._token(body[i + 1])
-            self._sync(component)
-            keeper_float._withdraw(msg.sender, i, component, amounts[i])
+            books._sync(component)
+            keeper_float._withdraw(terms.generation, msg.sender, i, component, amounts[i])
             token._push(component, receiver, amounts[i])
             log IIndexVault.FloatWithdrawn(
                 owner=msg.sender, receiver=receiver, component=component, amount=amounts[i]
@@ -229,38 +219,38 @@ def withdraw_float(amounts: DynArray[uint256, MAX_COMPONENTS], receiver: address
 
 
 @external
-def mint_from_float(shares: uint256, receiver: address, basket_seen: address, deadline: uint256):
+def mint_from_float(shares: uint256, receiver: address, version_seen: uint256, deadline: uint256):
     """
     @notice `mint`, paid from the caller's float.
-    @param basket_seen the `basket_data` the caller knew: with it, what a share costs can only have fallen
+    @param version_seen the `basket_version` the caller knew: with it, what a share costs can only have fallen
     """
-    head: uint256 = self._mintable(deadline)
-    body: DynArray[uint256, MAX_BODY] = self._checked_body(head, 0)
-    assert self._data_of(self._head) == basket_seen, "vault: basket changed"
+    head: uint256 = books._mintable(deadline)
+    body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
+    assert books._read_ledger().version == version_seen, _CHANGED
     terms: basket.Terms = basket._unpack_terms(body[0])
-    growth: uint256 = self._growth(terms)
+    growth: uint256 = books._growth(terms)
     base: uint256 = 0
     fee: uint256 = 0
-    base, fee = self._base_to_mint(shares, terms.mint_fee_bps, growth)
-    keeper_float._mint(msg.sender, body, terms.count, base)
-    self._issue(shares, receiver, base, fee, growth, self._cap(head))
+    base, fee = books._base_to_mint(shares, terms.mint_fee_bps, growth)
+    keeper_float._mint(terms.generation, msg.sender, body, terms.count, base)
+    books._issue(shares, receiver, base, fee, growth, head)
 
 
 @external
-def redeem_to_float(shares: uint256, basket_seen: address, deadline: uint256):
+def redeem_to_float(shares: uint256, version_seen: uint256, deadline: uint256):
     """
     @notice `redeem`, paid into the caller's float.
-    @param basket_seen the `basket_data` the caller knew
+    @param version_seen the `basket_version` the caller knew
     """
     assert block.timestamp <= deadline, "vault: expired"
-    body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head, 0)
-    assert self._data_of(self._head) == basket_seen, "vault: basket changed"
+    body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
+    assert books._read_ledger().version == version_seen, _CHANGED
     terms: basket.Terms = basket._unpack_terms(body[0])
     base: uint256 = 0
     fee: uint256 = 0
-    base, fee = self._base_to_redeem(shares, terms.redeem_fee_bps, self._growth(terms))
-    self._retire(shares, base)
-    keeper_float._redeem(msg.sender, body, terms.count, base)
+    base, fee = books._base_to_redeem(shares, terms.redeem_fee_bps, books._growth(terms))
+    books._retire(shares, base)
+    keeper_float._redeem(terms.generation, msg.sender, body, terms.count, base)
     log IIndexVault.Redeemed(caller=msg.sender, receiver=msg.sender, shares=shares, fee_shares=fee)
 
 
@@ -272,7 +262,7 @@ def claim(component: address, receiver: address) -> uint256:
     @return {tok} what was paid
     """
     share._check_receiver(receiver)
-    self._sync(component)
+    books._sync(component)
     amount: uint256 = reserves._end_claim(msg.sender, component)
     token._push(component, receiver, amount)
     log IIndexVault.ClaimPaid(owner=msg.sender, receiver=receiver, component=component, amount=amount)
@@ -286,90 +276,76 @@ def sync(component: address) -> uint256:
             alike, to what is there.
     @return D18{1} what is left of each promise: 1e18 when nothing was short
     """
-    return self._sync(component)
+    return books._sync(component)
 
 
 @external
-def set_rebasing(component: address, rebasing: bool):
+def settle(
+    bidder: address,
+    sell: uint256,
+    sold: uint256,
+    buy: uint256,
+    bought: uint256,
+    data: Bytes[1024],
+):
     """
-    @notice Owner only. The balance of a component declared rebasing is checked inside each mint and redeem.
+    @notice Auction house only: exchange one component for another with a bidder.
+    @param bidder who gets `sold` and pays `bought`, out of its allowance to this index
+    @param sell the place of what leaves
+    @param sold {tok} not zero
+    @param buy the place of what comes in
+    @param bought {tok} not zero
+    @param data when there is any, for the bidder's `on_bid`, which is called in between
     """
-    ownable._check_owner()
-    head: uint256 = self._head
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
-    count: uint256 = basket._unpack_terms(body[0]).count
-    at: uint256 = self._find(body, count, component)
+    assert msg.sender == HOUSE, "vault: not the auction house"
+    assert books._head & books.IN_AUCTION != 0, "vault: not in auction"
+    body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
+    sell_word: uint256 = body[sell + 1]
+    buy_word: uint256 = body[buy + 1]
+    token._push(basket._token(sell_word), bidder, sold)
+    if len(data) != 0:
+        extcall IBidder(bidder).on_bid(basket._token(sell_word), sold, basket._token(buy_word), bought, data)
+    token._pull(basket._token(buy_word), bidder, bought)
+
+    # The lock was held all the while: the body is still the basket.
+    base: uint256 = books._read_ledger().base
+    body[sell + 1] = books._moved(sell_word, base, sold, False)
+    body[buy + 1] = books._moved(buy_word, base, bought, True)
+    if basket._exponent(body[buy + 1]) == basket._exponent(buy_word):
+        books._write_unit(sell, basket._mantissa(body[sell + 1]))
+        books._write_unit(buy, basket._mantissa(body[buy + 1]))
+        books._bump_version()
+    else:
+        books._write_body(body)
+    log IIndexVault.Settled(
+        bidder=bidder,
+        sell=basket._token(sell_word),
+        buy=basket._token(buy_word),
+        sold=sold,
+        bought=bought,
+    )
+
+
+@external
+def sweep_surplus(component: address) -> uint256:
+    """
+    @notice Anyone may: let a little of what the vault holds of a component beyond what it owes become backing, for every
+            holder alike. The first call for a component only starts the clock.
+    @return {tok} that became backing
+    """
+    head: uint256 = books._head
+    assert head & books.IN_AUCTION == 0, "vault: in auction"
+    base: uint256 = books._read_ledger().base
+    assert base >= _MIN_SWEEP_BASE, "vault: supply too small"
+    body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
+    at: uint256 = basket._find(body, basket._unpack_terms(body[0]).count, component)
     assert at != 0, "vault: not a component"
-    body[at] = (body[at] & ~basket.REBASING) | (basket.REBASING * convert(rebasing, uint256))
-    body[0] = body[0] & ~basket.ANY_REBASING
-    for i: uint256 in range(count, bound=MAX_COMPONENTS):
-        if body[i + 1] & basket.REBASING != 0:
-            body[0] = body[0] | basket.ANY_REBASING
-    self._write_body(head, body)
-    log IIndexVault.RebasingChanged(component=component, rebasing=rebasing)
-
-
-@external
-def pause():
-    """
-    @notice Owner or guardian: stop mints. Redeems and claims go on.
-    """
-    assert msg.sender == self.guardian or msg.sender == ownable.owner, "vault: not owner or guardian"
-    self._head = self._head | _PAUSED
-    log IIndexVault.Paused(caller=msg.sender)
-
-
-@external
-def unpause():
-    """
-    @notice Owner only.
-    """
-    ownable._check_owner()
-    self._head = self._head & ~_PAUSED
-    log IIndexVault.Unpaused(caller=msg.sender)
-
-
-@external
-def set_guardian(guardian: address):
-    """
-    @notice Owner only. The zero address: nobody but the owner may pause.
-    """
-    ownable._check_owner()
-    log IIndexVault.GuardianChanged(old_guardian=self.guardian, new_guardian=guardian)
-    self.guardian = guardian
-
-
-@external
-def set_supply_cap(whole_shares: uint256):
-    """
-    @notice Owner only. Mints that would bring the total supply above it revert; nobody is forced out.
-    """
-    ownable._check_owner()
-    assert whole_shares <= _CAP_MASK, "vault: cap too large"
-    head: uint256 = self._head
-    log IIndexVault.SupplyCapChanged(old_cap=self._cap(head), new_cap=whole_shares * WAD)
-    self._head = (head & ~(_CAP_MASK << _CAP_AT)) | (whole_shares << _CAP_AT)
-
-
-@external
-def collect_fees() -> uint256:
-    """
-    @notice Mint the pending fees to the fee recipient. Anyone may.
-    @return {share}
-    """
-    return self._collect_fees()
-
-
-@external
-def set_fee_recipient(recipient: address):
-    """
-    @notice Owner only. What is pending was earned by the old recipient and goes there first.
-    """
-    ownable._check_owner()
-    share._check_receiver(recipient)
-    self._collect_fees()
-    log IIndexVault.FeeRecipientChanged(old_recipient=self.fee_recipient, new_recipient=recipient)
-    self.fee_recipient = recipient
+    amount: uint256 = reserves._drip(component, body[at], books._base_in())
+    if amount != 0:
+        body[at] = books._moved(body[at], base, amount, True)
+        books._write_body(body)
+        log IIndexVault.SurplusSwept(component=component, amount=amount)
+    return amount
 
 
 @external
@@ -378,9 +354,9 @@ def preview_mint(shares: uint256) -> DynArray[uint256, MAX_COMPONENTS]:
     """
     @notice {tok} what `mint` takes in this block, fee included, to the wei.
     """
-    body: DynArray[uint256, MAX_BODY] = self._current_body()
+    body: DynArray[uint256, MAX_BODY] = books._current_body()
     terms: basket.Terms = basket._unpack_terms(body[0])
-    base: uint256 = self._base_to_mint(shares, terms.mint_fee_bps, self._growth(terms))[0]
+    base: uint256 = books._base_to_mint(shares, terms.mint_fee_bps, books._growth(terms))[0]
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
         amounts.append(basket._amount_up(base, body[i + 1]))
@@ -393,9 +369,9 @@ def preview_redeem(shares: uint256) -> DynArray[uint256, MAX_COMPONENTS]:
     """
     @notice {tok} what `redeem` pays in this block, net of the fee, to the wei.
     """
-    body: DynArray[uint256, MAX_BODY] = self._current_body()
+    body: DynArray[uint256, MAX_BODY] = books._current_body()
     terms: basket.Terms = basket._unpack_terms(body[0])
-    base: uint256 = self._base_to_redeem(shares, terms.redeem_fee_bps, self._growth(terms))[0]
+    base: uint256 = books._base_to_redeem(shares, terms.redeem_fee_bps, books._growth(terms))[0]
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
         amounts.append(basket._amount_down(base, body[i + 1]))
@@ -404,160 +380,11 @@ def preview_redeem(shares: uint256) -> DynArray[uint256, MAX_COMPONENTS]:
 
 @external
 @view
-def components() -> (DynArray[address, MAX_COMPONENTS], DynArray[uint256, MAX_COMPONENTS]):
-    """
-    @notice (tokens, D18{tok/share} rounded down) as of now.
-    """
-    body: DynArray[uint256, MAX_BODY] = self._current_body()
-    terms: basket.Terms = basket._unpack_terms(body[0])
-    growth: uint256 = self._growth(terms)
-    tokens: DynArray[address, MAX_COMPONENTS] = []
-    units: DynArray[uint256, MAX_COMPONENTS] = []
-    for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
-        tokens.append(basket._token(body[i + 1]))
-        units.append(fixed_point._mul_div_down(basket._unit(body[i + 1]), WAD, growth))
-    return tokens, units
-
-
-@external
-@view
-def nav(max_age: uint256) -> uint256:
-    """
-    @notice What one share is worth at the oracle's prices.
-    @param max_age {s} the oldest price the caller accepts; the oracle reverts past it
-    @return D18{currency/share}, rounded down
-    """
-    body: DynArray[uint256, MAX_BODY] = self._current_body()
-    terms: basket.Terms = basket._unpack_terms(body[0])
-    prices: DynArray[uint256, MAX_COMPONENTS] = staticcall IMedianOracle(
-        basket._oracle(body, terms.count)
-    ).prices(basket._feeds(body, terms.count), max_age)
-    value: uint256 = 0    # D18{currency/base}
-    for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
-        value += basket._value(body[i + 1], basket._pricing(body, terms.count, i), prices[i])
-    return fixed_point._mul_div_down(value, WAD, self._growth(terms))
-
-
-@external
-@view
-def price_feeds() -> (address, DynArray[uint256, MAX_COMPONENTS]):
-    """
-    @notice (oracle, feed index of each component)
-    """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
-    count: uint256 = basket._unpack_terms(body[0]).count
-    return basket._oracle(body, count), basket._feeds(body, count)
-
-
-@external
-@view
-def fees() -> (uint256, uint256, uint256):
-    """
-    @notice (mint fee {bps}, redeem fee {bps}, streaming fee {bps/year})
-    """
-    terms: basket.Terms = self._terms()
-    return terms.mint_fee_bps, terms.redeem_fee_bps, terms.streaming_fee_bps
-
-
-@external
-@view
-def float_of(owner: address) -> DynArray[uint256, MAX_COMPONENTS]:
-    """
-    @notice {tok} of each component that `owner` could withdraw.
-    """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
-    amounts: DynArray[uint256, MAX_COMPONENTS] = []
-    for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
-        amounts.append(keeper_float._amount(owner, i, basket._token(body[i + 1])))
-    return amounts
-
-
-@external
-@view
-def basket_data() -> address:
-    """
-    @notice The data contract in force: another one means other units, fees or flags.
-    """
-    return self._data_of(self._head)
-
-
-@external
-@view
-def paused() -> bool:
-    """
-    @notice Whether mints are stopped.
-    """
-    return self._head & _PAUSED != 0
-
-
-@external
-@view
-def supply_cap() -> uint256:
-    """
-    @notice {share}
-    """
-    return self._cap(self._head)
-
-
-@external
-@view
 def totalSupply() -> uint256:
     """
     @notice {share} all that the backing answers for: every balance and the pending fees.
     """
-    return self._total_shares(self._read_ledger())
-
-
-@external
-@view
-def pending_fees() -> uint256:
-    """
-    @notice {share} earned by the fee recipient and not collected yet.
-    """
-    ledger: Ledger = self._read_ledger()
-    return self._total_shares(ledger) - ledger.held
-
-
-@internal
-@pure
-def _check_length(given: uint256, count: uint256):
-    assert given == count, "vault: wrong number of amounts"
-
-
-@internal
-@view
-def _mintable(deadline: uint256) -> uint256:
-    """
-    @return the head slot
-    """
-    assert block.timestamp <= deadline, "vault: expired"
-    head: uint256 = self._head
-    assert head & _PAUSED == 0, "vault: paused"
-    return head
-
-
-@internal
-def _issue(shares: uint256, receiver: address, base: uint256, fee: uint256, growth: uint256, cap: uint256):
-    """
-    @notice Enter a mint that has been paid.
-    """
-    ledger: Ledger = self._read_ledger()
-    ledger.base += base
-    ledger.held += shares
-    assert fixed_point._mul_div_down(ledger.base, growth, WAD) <= cap, "vault: above supply cap"
-    self._write_ledger(ledger)
-    share._credit(receiver, shares)
-    log IIndexVault.Minted(caller=msg.sender, receiver=receiver, shares=shares, fee_shares=fee)
-
-
-@internal
-def _retire(shares: uint256, base: uint256):
-    """
-    @notice Burn the caller's shares and write off the base they are paid.
-    """
-    share._debit(msg.sender, shares)
-    ledger: Ledger = self._read_ledger()
-    self._write_ledger(Ledger(base=ledger.base - base, held=ledger.held - shares))
+    return books._total_shares(books._read_ledger())
 
 
 @internal
@@ -570,16 +397,16 @@ def _redeem(
 ) -> DynArray[uint256, MAX_COMPONENTS]:
     assert block.timestamp <= deadline, "vault: expired"
     share._check_receiver(receiver)
-    body: DynArray[uint256, MAX_BODY] = self._checked_body(self._head, skip)
+    body: DynArray[uint256, MAX_BODY] = books._checked_body(skip)
     terms: basket.Terms = basket._unpack_terms(body[0])
-    self._check_length(len(min_amounts), terms.count)
+    basket._check_length(len(min_amounts), terms.count)
     assert skip >> terms.count == 0, "vault: skips what is not there"
     base: uint256 = 0
     fee: uint256 = 0
-    base, fee = self._base_to_redeem(shares, terms.redeem_fee_bps, self._growth(terms))
+    base, fee = books._base_to_redeem(shares, terms.redeem_fee_bps, books._growth(terms))
 
     # Burnt before anything leaves.
-    self._retire(shares, base)
+    books._retire(shares, base)
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
         word: uint256 = body[i + 1]
@@ -593,171 +420,3 @@ def _redeem(
         amounts.append(amount)
     log IIndexVault.Redeemed(caller=msg.sender, receiver=receiver, shares=shares, fee_shares=fee)
     return amounts
-
-
-@internal
-def _sync(component: address) -> uint256:
-    """
-    @notice D18{1} what is left of each promise in this token, after sharing a loss if there is one.
-    """
-    head: uint256 = self._head
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
-    at: uint256 = self._find(body, basket._unpack_terms(body[0]).count, component)
-    word: uint256 = 0
-    if at != 0:
-        word = body[at]
-    left: uint256 = reserves._left(component, word, self._base_in())
-    if left != WAD:
-        reserves._share_loss(component, left)
-        if at != 0:
-            body[at] = basket._cut(word, left)
-            self._write_body(head, body)
-        log IIndexVault.LossShared(component=component, left=left)
-    return left
-
-
-@internal
-def _checked_body(head: uint256, skip: uint256) -> DynArray[uint256, MAX_BODY]:
-    """
-    @notice The basket, after sharing the losses of the components declared rebasing, but those skipped: they are not
-            called.
-    """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
-    if body[0] & basket.ANY_REBASING == 0:
-        return body
-    for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
-        if body[i + 1] & basket.REBASING != 0 and (skip >> i) & 1 == 0:
-            self._sync(basket._token(body[i + 1]))
-    return basket._load(self._data_of(self._head))
-
-
-@internal
-@view
-def _current_body() -> DynArray[uint256, MAX_BODY]:
-    """
-    @notice What `_checked_body` would give in this block, without writing it.
-    """
-    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(self._head))
-    if body[0] & basket.ANY_REBASING != 0:
-        for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
-            word: uint256 = body[i + 1]
-            if word & basket.REBASING != 0:
-                left: uint256 = reserves._left(basket._token(word), word, self._base_in())
-                if left != WAD:
-                    body[i + 1] = basket._cut(word, left)
-    return body
-
-
-@internal
-@pure
-def _find(body: DynArray[uint256, MAX_BODY], count: uint256, component: address) -> uint256:
-    """
-    @notice Where in the body a token stands; 0: nowhere.
-    """
-    for i: uint256 in range(count, bound=MAX_COMPONENTS):
-        if basket._token(body[i + 1]) == component:
-            return i + 1
-    return 0
-
-
-@internal
-@view
-def _base_in() -> int256:
-    """
-    @notice {base} that tokens came in for, less what they went out for.
-    """
-    return convert(self._read_ledger().base, int256) - keeper_float.minted
-
-
-@internal
-@pure
-def _data_of(head: uint256) -> address:
-    return convert(head >> _DATA_AT, address)
-
-
-@internal
-def _write_body(head: uint256, body: DynArray[uint256, MAX_BODY]):
-    data: address = basket._store(body)
-    self._head = (convert(data, uint256) << _DATA_AT) | (head & (2**_DATA_AT - 1))
-
-
-@internal
-@pure
-def _cap(head: uint256) -> uint256:
-    """
-    @notice {share} the supply cap.
-    """
-    return ((head >> _CAP_AT) & _CAP_MASK) * WAD
-
-
-@internal
-def _collect_fees() -> uint256:
-    ledger: Ledger = self._read_ledger()
-    pending: uint256 = self._total_shares(ledger) - ledger.held
-    if pending != 0:
-        recipient: address = self.fee_recipient
-        ledger.held += pending
-        self._write_ledger(ledger)
-        share._credit(recipient, pending)
-        log IIndexVault.FeesCollected(caller=msg.sender, recipient=recipient, shares=pending)
-    return pending
-
-
-@internal
-@view
-def _base_to_mint(shares: uint256, fee_bps: uint256, growth: uint256) -> (uint256, uint256):
-    """
-    @notice ({base} to bring in for `shares`, {share} fee), both rounded up. The one place that says what a mint costs.
-    """
-    assert shares != 0 and shares < MAX_BASE, "vault: shares out of range"
-    fee: uint256 = fixed_point._mul_div_up(shares, fee_bps, MAX_BPS)
-    return fixed_point._mul_div_up(shares + fee, WAD, growth), fee
-
-
-@internal
-@view
-def _base_to_redeem(shares: uint256, fee_bps: uint256, growth: uint256) -> (uint256, uint256):
-    """
-    @notice ({base} to pay out for `shares`, rounded down; {share} fee, rounded up). The one place that says what a
-            redeem pays.
-    """
-    assert shares != 0 and shares < MAX_BASE, "vault: shares out of range"
-    fee: uint256 = fixed_point._mul_div_up(shares, fee_bps, MAX_BPS)
-    return fixed_point._mul_div_down(shares - fee, WAD, growth), fee
-
-
-@internal
-@view
-def _terms() -> basket.Terms:
-    return basket._unpack_terms(basket._load(self._data_of(self._head))[0])
-
-
-@internal
-@view
-def _growth(terms: basket.Terms) -> uint256:
-    """
-    @notice D18{share/base} now.
-    """
-    return streaming_fee._growth(terms.growth_0, block.timestamp - terms.since, terms.streaming_fee_bps)
-
-
-@internal
-@view
-def _total_shares(ledger: Ledger) -> uint256:
-    """
-    @dev Never below `ledger.held`: mint adds base rounded up, redeem takes base rounded down, growth never falls.
-    """
-    return fixed_point._mul_div_down(ledger.base, self._growth(self._terms()), WAD)
-
-
-@internal
-@view
-def _read_ledger() -> Ledger:
-    word: uint256 = self._ledger
-    return Ledger(base=word >> 144, held=(word >> 32) & (2**112 - 1))
-
-
-@internal
-def _write_ledger(ledger: Ledger):
-    assert ledger.base < MAX_BASE and ledger.held < 2**112, "vault: supply too large"
-    self._ledger = (ledger.base << 144) | (ledger.held << 32)

@@ -103,9 +103,9 @@ def measure(stage: Stage, factory: Contract, oracle: Contract, size: int) -> dic
         gas["mint"].append(stage.send(call)["gasUsed"])
         stage.pass_time(DAY_S)
     stage.send(vault.functions.deposit_float([10**27] * size))
-    data = vault.functions.basket_data().call()
+    version = vault.functions.basket_version().call()
     for _ in range(3):
-        call = vault.functions.mint_from_float(SHARES, stage.caller, data, MAX_UINT)
+        call = vault.functions.mint_from_float(SHARES, stage.caller, version, MAX_UINT)
         gas["float_mint"].append(stage.send(call)["gasUsed"])
         stage.pass_time(DAY_S)
     for _ in range(3):
@@ -117,6 +117,12 @@ def measure(stage: Stage, factory: Contract, oracle: Contract, size: int) -> dic
         call = vault.functions.redeem(SHARES // 2, stage.caller, [0] * size, MAX_UINT)
         gas["redeem_one_rebasing"].append(stage.send(call)["gasUsed"])
     return {name: (values[0], values[-1]) for name, values in gas.items()}
+
+
+def deploy_factory(stage: Stage) -> Contract:
+    house = stage.deploy("AuctionHouse")
+    extension = stage.deploy("IndexVaultExtension", house.address)
+    return stage.deploy("IndexFactory", stage.deploy("IndexVault", extension.address).address)
 
 
 def deploy_oracle(stage: Stage, feeds: int) -> Contract:
@@ -138,7 +144,7 @@ def main() -> int:
     with Anvil() as anvil:
         stage = Stage(Web3(HTTPProvider(anvil.url)))
         oracle = deploy_oracle(stage, max(SIZES))
-        factory = stage.deploy("IndexFactory", stage.deploy("IndexVault").address)
+        factory = deploy_factory(stage)
         for size in SIZES:
             for operation, (first, steady) in measure(stage, factory, oracle, size).items():
                 limit = BOUNDS.get(operation, {}).get(size)

@@ -23,7 +23,8 @@ WAD = 10**18
 FOREVER = 2**256 - 1
 NOBODY = "0x" + "00" * 20
 CONTRACTS = (
-    *("FeedSetWriter", "MedianOracle", "AggregatorAdapter", "IndexVault", "IndexFactory", "ParityArbitrageur"),
+    *("FeedSetWriter", "MedianOracle", "AggregatorAdapter", "ParityArbitrageur"),
+    *("AuctionHouse", "IndexVaultExtension", "IndexVault", "IndexFactory"),
     *("MockERC20", "MockNoReturnERC20", "MockWETH9"),
 )
 SOLC = "solc 0.7.6, as Uniswap's npm packages hold it"
@@ -97,9 +98,11 @@ def deploy_oracle(chain: Chain, parameters: Parameters) -> None:
 
 
 def deploy_vault(chain: Chain, parameters: Parameters) -> None:
-    """The implementation, the factory, and one index of it: a clone."""
+    """The auction house, both halves of the implementation, the factory, and one index of it: a clone."""
     owner = cast.address("owner")
-    implementation = chain.deploy("vault implementation", "IndexVault", sender=owner)
+    house = chain.deploy("auction house", "AuctionHouse", sender=owner)
+    extension = chain.deploy("vault extension", "IndexVaultExtension", house.address, sender=owner)
+    implementation = chain.deploy("vault implementation", "IndexVault", extension.address, sender=owner)
     factory = chain.deploy("index factory", "IndexFactory", implementation.address, sender=owner)
     index = {
         "name": cast.INDEX_NAME,

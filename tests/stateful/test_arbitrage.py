@@ -22,6 +22,7 @@ from scripts.artifacts import Artifact, compile_contract
 from plumbline.chain.uniswap import artifact, linked_bytecode
 from plumbline.core.arbitrage import ParityMarket, Side, Token, best_trade
 from plumbline.core.uniswap_math import PoolState, sqrt_price_of
+from tests.helpers.index import factory_on
 from tests.helpers.revm import Chain, Contract, Reverted
 
 WAD = 10**18
@@ -61,7 +62,7 @@ def stage() -> Stage:
     oracle = chain.deploy(compile_contract("MockOracle"), [f"T{i}/USD" for i in range(4)], [8] * 4)
     for feed, (*_, price) in enumerate(BASKET):
         oracle.call("set_price", feed, price)
-    indexes = chain.deploy(compile_contract("IndexFactory"), chain.deploy(compile_contract("IndexVault")).address)
+    indexes = factory_on(chain)
     units = [unit * WAD for _, _, unit, _ in BASKET]
     addresses = [token.address for token in tokens]
     index = ("Index", "IDX", addresses, units, oracle.address, [0, 1, 2, 3], 5, 5, 50, OWNER, OWNER)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from scripts.artifacts import compile_contract
 
+from tests.helpers.index import factory_on
 from tests.helpers.reference.vault import WAD, VaultModel
 from tests.helpers.revm import Chain, Contract, Reverted
 
@@ -49,8 +50,7 @@ def stage() -> tuple[Chain, list[Contract], Contract, Contract]:
     tokens = [chain.deploy(compile_contract("MockSlashableERC20"), f"T{d}", f"T{d}", d) for d in DECIMALS]
     names = [f"T{d}/USD" for d in DECIMALS]
     oracle = chain.deploy(compile_contract("MockOracle"), names, [8] * len(names))
-    implementation = chain.deploy(compile_contract("IndexVault"))
-    return chain, tokens, oracle, chain.deploy(compile_contract("IndexFactory"), implementation.address)
+    return chain, tokens, oracle, factory_on(chain)
 
 
 class VaultMachine(RuleBasedStateMachine):
@@ -192,7 +192,7 @@ class VaultMachine(RuleBasedStateMachine):
             if short > 0:
                 self.deposit(actor, i, short * token.index // WAD + 2)
         self.model.mint_from_float(actor, shares)
-        data = self.vault.call("basket_data")
+        data = self.vault.call("basket_version")
         self.vault.call("mint_from_float", shares, actor, data, MAX_UINT, sender=actor)
 
     @rule(actor=st.sampled_from(PEOPLE), part=parts)
@@ -203,7 +203,7 @@ class VaultMachine(RuleBasedStateMachine):
             for i in range(5):
                 self.sync(actor, i)
             self.model.redeem_to_float(actor, shares)
-            self.vault.call("redeem_to_float", shares, self.vault.call("basket_data"), MAX_UINT, sender=actor)
+            self.vault.call("redeem_to_float", shares, self.vault.call("basket_version"), MAX_UINT, sender=actor)
 
     @rule(actor=st.sampled_from(PEOPLE), i=places, part=parts)
     def withdraw(self, actor: str, i: int, part: int) -> None:

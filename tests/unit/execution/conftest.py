@@ -17,6 +17,7 @@ from scripts.artifacts import compile_contract
 from plumbline.chain.uniswap import TICK_SPACING, artifact, linked_bytecode
 from plumbline.core.uniswap_math import sqrt_price_of, tick_at_sqrt_price
 from tests.helpers.contracts import deployer
+from tests.helpers.index import deploy_factory
 
 WAD = 10**18
 FOREVER = 2**256 - 1
@@ -140,7 +141,7 @@ def make_market(owner: str, keeper: str, trader: str, *, share_is_token0: bool =
 
 def make_vault(tokens: list[Any], oracle: Any, owner: str, *, share_is_token0: bool) -> Any:
     """A clone whose address lies on the wanted side of USDC's: the factory's next one does, sooner or later."""
-    factory = deployer("IndexFactory").deploy(deployer("IndexVault").deploy().address)
+    factory = deploy_factory()
     interface = boa.loads_abi(json.dumps(compile_contract("IndexVault").abi), name="IndexVault")
     addresses, units = [token.address for token in tokens], [unit * WAD for _, _, unit, _ in BASKET]
     params = ("Index", "IDX", addresses, units, oracle.address, [0, 1, 2, 3], 5, 5, 50, owner, owner)

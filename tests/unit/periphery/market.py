@@ -14,6 +14,7 @@ from scripts.artifacts import compile_contract
 from plumbline.chain.uniswap import TICK_SPACING, artifact
 from plumbline.core.uniswap_math import sqrt_price_of, tick_at_sqrt_price
 from tests.helpers.contracts import deployer
+from tests.helpers.index import deploy_factory
 from tests.unit.execution.conftest import deploy_uniswap
 
 WAD = 10**18
@@ -148,10 +149,6 @@ class Trade:
 def route(*steps: Any) -> bytes:
     """route(token, fee, token, ...): Uniswap v3's path."""
     return b"".join(step.to_bytes(3) if isinstance(step, int) else bytes.fromhex(step.address[2:]) for step in steps)
-
-
-def deploy_factory() -> Any:
-    return deployer("IndexFactory").deploy(deployer("IndexVault").deploy().address)
 
 
 def make_index(factory: Any, tokens: list[Any], units: list[int], oracle: Any, owner: str, **fees: int) -> Any:

@@ -14,6 +14,7 @@ import pytest
 from scripts.artifacts import compile_contract
 
 from tests.helpers.contracts import deployer
+from tests.helpers.index import deploy_implementation
 
 WAD = 10**18
 MAX_UINT = 2**256 - 1
@@ -85,7 +86,7 @@ def oracle() -> Any:
 
 @pytest.fixture
 def implementation() -> Any:
-    return deployer("IndexVault").deploy()
+    return deploy_implementation()
 
 
 @pytest.fixture
@@ -111,9 +112,20 @@ def params(tokens: list[Any], oracle: Any, owner: str, fee_recipient: str) -> Pa
 
 
 @pytest.fixture
-def create(factory: Any) -> Any:
-    """create(tuple) -> the vault, known by its ABI: its code is the clone's, not the implementation's."""
-    interface = boa.loads_abi(json.dumps(compile_contract("IndexVault").abi), name="IndexVault")
+def interface() -> Any:
+    """An index by its ABI: its code is a clone's, and its face that of core and extension."""
+    return boa.loads_abi(json.dumps(compile_contract("IndexVault").abi), name="IndexVault")
+
+
+@pytest.fixture
+def house(implementation: Any) -> Any:
+    extension = deployer("IndexVaultExtension").at(implementation.EXTENSION())
+    return deployer("AuctionHouse").at(extension.auction_house())
+
+
+@pytest.fixture
+def create(factory: Any, interface: Any) -> Any:
+    """create(tuple) -> the vault."""
 
     def make(params: tuple[Any, ...], sender: str | None = None) -> Any:
         with warnings.catch_warnings():

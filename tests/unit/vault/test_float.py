@@ -31,11 +31,11 @@ def keeper(held: Any, tokens: list[Any]) -> str:
 
 
 def mint_from_float(vault: Any, shares: int, who: str, receiver: str | None = None) -> None:
-    vault.mint_from_float(shares, receiver or who, vault.basket_data(), MAX_UINT, sender=who)
+    vault.mint_from_float(shares, receiver or who, vault.basket_version(), MAX_UINT, sender=who)
 
 
 def redeem_to_float(vault: Any, shares: int, who: str) -> None:
-    vault.redeem_to_float(shares, vault.basket_data(), MAX_UINT, sender=who)
+    vault.redeem_to_float(shares, vault.basket_version(), MAX_UINT, sender=who)
 
 
 def test_deposit_float__is_the_keepers_and_moves_nothing_else(held, tokens, keeper):
@@ -137,7 +137,7 @@ def test_shares_from_float__are_redeemed_in_kind_by_anybody(held, tokens, keeper
 
 
 def test_mint_from_float__while_paused_or_late__reverts(held, keeper, owner):
-    data = held.basket_data()
+    data = held.basket_version()
     with boa.reverts("vault: expired"):
         held.mint_from_float(WAD, keeper, data, START_S - 1, sender=keeper)
     with boa.reverts("vault: expired"):
@@ -148,7 +148,7 @@ def test_mint_from_float__while_paused_or_late__reverts(held, keeper, owner):
 
 
 def test_float__works_on_a_basket_the_keeper_has_seen_only(held, tokens, keeper, owner):
-    seen = held.basket_data()
+    seen = held.basket_version()
     mint_from_float(held, WAD, keeper)
     held.set_rebasing(tokens[0].address, True, sender=owner)
     with boa.reverts("vault: basket changed"):

@@ -42,10 +42,12 @@ def test_initialize__a_second_time__reverts(create, params, attacker):
         create(params.as_tuple()).initialize("X", "X", attacker, attacker, attacker, sender=attacker)
 
 
-def test_initialize__of_the_implementation__reverts(implementation, attacker):
-    with boa.reverts("vault: initialized"):
-        implementation.initialize("X", "X", attacker, attacker, attacker, sender=attacker)
-    assert implementation.owner() == implementation.address
+def test_initialize__of_the_implementation_or_the_extension__reverts(implementation, interface, attacker):
+    for address in (implementation.address, implementation.EXTENSION()):
+        code = interface.at(address)
+        with boa.reverts("vault: initialized"):
+            code.initialize("X", "X", attacker, attacker, attacker, sender=attacker)
+        assert code.owner() == address
 
 
 def test_factory__without_an_implementation__reverts(stranger):

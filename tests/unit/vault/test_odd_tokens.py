@@ -64,15 +64,15 @@ def test_redeem__when_a_token_answers_false__reverts(with_odd, depositor):
         redeem(index, WAD, depositor)
 
 
-DATA, ZEROS, MOST = "basket data", [0] * 4, [MAX_UINT] * 4
+VERSION, ZEROS, MOST = "basket version", [0] * 4, [MAX_UINT] * 4
 TOKEN = "the token itself"
 """What stands in for addresses known only when the test runs."""
 ENTRIES: dict[str, list[Any]] = {
     "mint(uint256,address,uint256[],uint256)": [10**12, TOKEN, MOST, MAX_UINT],
     "redeem(uint256,address,uint256[],uint256)": [10**12, TOKEN, ZEROS, MAX_UINT],
     "redeem_skipping(uint256,address,uint256[],uint256,uint256)": [10**12, TOKEN, ZEROS, 1, MAX_UINT],
-    "mint_from_float(uint256,address,address,uint256)": [10**12, TOKEN, DATA, MAX_UINT],
-    "redeem_to_float(uint256,address,uint256)": [10**12, DATA, MAX_UINT],
+    "mint_from_float(uint256,address,uint256,uint256)": [10**12, TOKEN, VERSION, MAX_UINT],
+    "redeem_to_float(uint256,uint256,uint256)": [10**12, VERSION, MAX_UINT],
     "deposit_float(uint256[])": [[1] * 4],
     "withdraw_float(uint256[],address)": [[1] * 4, TOKEN],
     "claim(address,address)": [TOKEN, TOKEN],
@@ -95,7 +95,7 @@ ENTRIES: dict[str, list[Any]] = {
 
 
 def call_of(signature: str, index: Any, token: Any) -> bytes:
-    names = {TOKEN: token.address, DATA: index.basket_data()}
+    names = {TOKEN: token.address, VERSION: index.basket_version()}
     values = [names[value] if isinstance(value, str) else value for value in ENTRIES[signature]]
     types = signature[signature.index("(") + 1 : -1]
     return bytes(selector(signature)) + encode(types.split(",") if types else [], values)
