@@ -11,12 +11,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
-from plumbline.core.quotes import paths
-from plumbline.core.rules import FeedRule, parse_crosses, parse_markets
-from plumbline.core.units import MAX_BPS, parse_wad
+from plumbline.config_feeds import FeedConfig, SelectionConfig, check_conversions
+from plumbline.core.units import MAX_BPS
 from plumbline.errors import ConfigError
 from plumbline.sections import (
     Address,
@@ -28,7 +26,6 @@ from plumbline.sections import (
     Port,
     Positive,
     Seconds,
-    Symbol,
     check_unique,
     check_url,
 )
@@ -160,55 +157,12 @@ class VenueConfig(Section, frozen=True):
     name: Name
     url: str | None = None
     """None: the exchange's public endpoint."""
+    regulated: bool = False
+    """For source selection."""
 
     def __post_init__(self) -> None:
         if self.url is not None:
             check_url("url", self.url, ("ws", "wss"))
-
-
-class FeedConfig(Section, frozen=True):
-    """One feed, in the chain's order: `markets` ("venue:BASE/QUOTE"), `crosses` ("venue" or "venue:VIA"), or both.
-
-    The meaning of every threshold, and its default, is `plumbline.core.rules.FeedRule`'s.
-    """
-
-    name: Symbol
-    decimals: int
-    min_venues: int
-    """No default: how many venues make a price is each feed's own decision."""
-    markets: tuple[str, ...] = ()
-    crosses: tuple[str, ...] = ()
-    method: str | UnsetType = UNSET
-    price_from: str | UnsetType = UNSET
-    weights: dict[str, Positive] | UnsetType = UNSET
-    """Venue -> weight, for methods that weigh; or `volume_window_s`, to weigh by what was traded."""
-    volume_window_s: int | UnsetType = UNSET
-    volume_cap_bps: int | UnsetType = UNSET
-    window_s: int | UnsetType = UNSET
-    partitions: int | UnsetType = UNSET
-    spacing: Decimal | UnsetType = UNSET
-    """Base units, as text."""
-    max_age_s: int | UnsetType = UNSET
-    clamp_bps: int | UnsetType = UNSET
-    agree_bps: int | UnsetType = UNSET
-    back_bps: int | UnsetType = UNSET
-    frozen_s: int | UnsetType = UNSET
-    off_peg_bps: int | UnsetType = UNSET
-    on_peg_bps: int | UnsetType = UNSET
-
-    def __post_init__(self) -> None:
-        if not self.markets and not self.crosses:
-            raise ValueError("markets: expected at least one of markets and crosses")
-        self.rule()
-
-    def rule(self) -> FeedRule:
-        given = {key: value for key, value in msgspec.structs.asdict(self).items() if value is not UNSET}
-        given["markets"] = parse_markets(self.markets)
-        given["crosses"] = parse_crosses(self.crosses, self.name)
-        given["weights"] = tuple(given.pop("weights", {}).items())
-        if (spacing := given.pop("spacing", None)) is not None:
-            given["spacing_wad"] = parse_wad(spacing)
-        return FeedRule(**given)
 
 
 class PeerConfig(Section, frozen=True):
@@ -230,6 +184,8 @@ class ReporterConfig(Section, frozen=True):
     key: KeyConfig | None = None
     signer: SignerConfig | None = None
     """Exactly one of the two holds the key."""
+    selection: SelectionConfig | None = None
+    """None: every venue is listened to."""
     peers: Annotated[tuple[PeerConfig, ...], Meta(max_length=31)] = ()
     """Other reporters, whose rows this one's are compared with."""
     off_median_bps: Positive = 100
@@ -257,17 +213,14 @@ class ReporterConfig(Section, frozen=True):
                 for j, word in enumerate(words):
                     if (venue := word.partition(":")[0]) not in known:
                         raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]], got {venue!r}")
-        self._check_conversions()
+        check_conversions(self.feeds)
+        if self.selection is not None:
+            self.selection.check([feed.rule() for feed in self.feeds], self.regulated)
 
-    def _check_conversions(self) -> None:
-        """Every market of another quote has feeds that convert it, and no feed is converted by itself."""
-        rules = [feed.rule() for feed in self.feeds]
-        found = paths(rules)
-        for i, rule in enumerate(rules):
-            for j, market in enumerate(rule.markets):
-                if (rule.name, market.quote) not in found:
-                    expected = f"a feed that converts {market.quote} to {rule.quote}"
-                    raise ValueError(f"feeds[{i}].markets[{j}]: expected {expected}, got none")
+    @property
+    def regulated(self) -> frozenset[str]:
+        """The venues that are marked as regulated."""
+        return frozenset(venue.name for venue in self.venues if venue.regulated)
 
 
 class RelayerConfig(Section, frozen=True):

@@ -9,6 +9,7 @@ import pytest
 
 from plumbline.config import ClockConfig, RelayerConfig, ReporterConfig, load
 from plumbline.core.rules import FeedRule
+from plumbline.core.selection import Criterion
 from plumbline.errors import ConfigError
 
 ORACLE = "0x" + "ab" * 20
@@ -98,6 +99,42 @@ def test_load__a_feeds_method__comes_with_its_windows_weights_and_thresholds(tmp
     assert (settlement.window_s, settlement.partitions) == (3_600, 12)
 
 
+SELECTION = """
+[selection]
+window_s = 7200
+review_s = 600
+regulated_only = true
+latency_ms = { weight = 5, poor = 2000, good = 200 }
+"""
+
+
+def test_load__selection__scores_as_it_says_and_knows_who_is_regulated(tmp_path):
+    marked = REPORTER.replace('name = "coinbase"', 'name = "coinbase"\nregulated = true')
+    marked = marked.replace('name = "kraken"', 'name = "kraken"\nregulated = true', 1)
+    config = load(write(tmp_path, marked + SELECTION), ReporterConfig)
+    rule = config.selection.rule()
+    assert (rule.window_s, rule.regulated_only, rule.latency_ms) == (7_200, True, Criterion(5, 2_000, 200))
+    assert config.regulated == {"kraken", "coinbase"}
+    assert load(write(tmp_path, REPORTER), ReporterConfig).selection is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (SELECTION, "regulated_only: expected at least 2 regulated venues of BTC/USD, got 0"),
+        (
+            "[selection]\nout_bps = 5000",
+            "selection.back_bps: expected 0 < out_bps < back_bps <= 10000, got (5000, 4500)",
+        ),
+        ("[selection]\ndepth = { weight = 1, poor = 1 }", "selection.depth.good: required, but missing"),
+    ],
+)
+def test_load__senseless_selection__is_refused(tmp_path, settings, message):
+    with pytest.raises(ConfigError) as refused:
+        load(write(tmp_path, REPORTER + settings), ReporterConfig)
+    assert str(refused.value) == f"{tmp_path}/reporter.toml: {message}"
+
+
 @pytest.mark.parametrize(
     "url",
     ["https//node.example/v3/s3cret", "htps://node.example/v3/s3cret", "s3cret://node", "https://me:s3cret@:80/"],
@@ -177,7 +214,11 @@ def test_load__mistyped_url__is_refused_without_showing_what_may_be_a_secret_in_
             "",
             "key.password_file: expected exactly one of password_file and password_env",
         ),
-        ('name = "coinbase"', 'name = "coinbase"\nurls = 1', "venues[1].urls: unknown key; known: name, url"),
+        (
+            'name = "coinbase"',
+            'name = "coinbase"\nurls = 1',
+            "venues[1].urls: unknown key; known: name, url, regulated",
+        ),
         ('journal = "journal.sqlite"', "journal = 1", "journal: expected str, got int"),
     ],
 )

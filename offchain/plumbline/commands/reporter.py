@@ -13,11 +13,18 @@ from plumbline.commands.options import LOCAL_RPC, ConfigPath, DryRun, Folder, Or
 from plumbline.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx
 
     from plumbline.commands.checks import Checks
     from plumbline.config import ReporterConfig
-    from plumbline.ports import Clock, RowSigner, TradeSource
+    from plumbline.core.rules import FeedRule
+    from plumbline.core.selection import Selector
+    from plumbline.ports import Clock, RowSigner
+    from plumbline.sources.codec import Books
+    from plumbline.sources.websocket import WebSocketSource
+    from plumbline.store.rows import RowJournal
 
 app = typer.Typer(help="Watch the venues, sign a row each round, serve it.", no_args_is_help=True)
 
@@ -80,6 +87,8 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
                 peers=peers,
                 off_median_bps=config.off_median_bps,
                 retention_s=config.retention_days * DAY_S,
+                books=sources,
+                selector=make_selector(config, rules, journal),
                 dry_run=dry_run,
                 kill_switch=config.kill_switch,
             )
@@ -137,23 +146,45 @@ async def _check(config: ReporterConfig, checks: Checks, file: str) -> None:
     await try_.venues(checks, sources)
 
 
-def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[TradeSource]:
+def make_selector(config: ReporterConfig, rules: Sequence[FeedRule], journal: RowJournal) -> Selector | None:
+    """Source selection as configured, going on where the journal says it stood."""
+    from plumbline.core.selection import Selector
+
+    if config.selection is None:
+        return None
+    return Selector(rules, config.selection.rule(), config.regulated, journal.standing())
+
+
+def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSocketSource]:
     """One source per venue that a feed names. Raises ConfigError for a venue or market no adapter knows."""
     from plumbline.sources import codec_of
     from plumbline.sources.websocket import WebSocketSource
 
     symbols: defaultdict[str, set[str]] = defaultdict(set)
-    for feed in config.feeds:
-        for source in feed.rule().sources:
+    books: defaultdict[str, set[Books]] = defaultdict(set)
+    for rule in (feed.rule() for feed in config.feeds):
+        for source in rule.sources:
+            books[source.venue].add(_books_for(rule))
             for name, symbol in source.legs:
                 symbols[name].add(symbol)
-    sources: list[TradeSource] = []
+    sources = []
     for i, venue in enumerate(config.venues):
         if venue.name not in symbols:
             continue
         try:
-            codec = codec_of(venue.name, sorted(symbols[venue.name]))
+            # The first of these that any feed asks for is enough for all of them.
+            wanted: Books = next(kind for kind in ("depth", "top", "none") if kind in books[venue.name])
+            codec = codec_of(venue.name, sorted(symbols[venue.name]), wanted)
         except SourceError as error:
             raise ConfigError(f"{file}: venues[{i}]: {error}") from None
         sources.append(WebSocketSource(codec, clock, venue.url))
     return sources
+
+
+def _books_for(rule: FeedRule) -> Books:
+    """What a feed needs to hear of a venue's books."""
+    from plumbline.core.methods import METHODS, Needs
+
+    if METHODS[rule.method].needs is Needs.BOOKS:
+        return "depth"
+    return "top" if rule.price_from == "mid" else "none"
