@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 
 from plumbline.errors import PlumblineError
+from plumbline.supervisor.lifeline import tied
 
 CHAIN_ID: Final = 31337
 HARDFORK: Final = "prague"
@@ -75,7 +76,7 @@ class Anvil:
         self._settled.clear()
         # Its own session: a Ctrl-C at the terminal reaches only us, and we decide the order things stop in.
         self._process = subprocess.Popen(
-            command,
+            tied(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

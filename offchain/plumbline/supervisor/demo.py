@@ -14,10 +14,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -83,6 +83,10 @@ class DemoError(PlumblineError):
     """The run cannot go on; says why."""
 
 
+class AskedToEnd(PlumblineError):
+    """`stop` was set in the middle of a step that is not worth finishing."""
+
+
 class Demo:
     """One run. `stop` may be set at any time, from anywhere: the run then ends in order."""
 
@@ -111,6 +115,8 @@ class Demo:
                     while not self._over(SETTLE_S):
                         await self._look(watch)
                     await self._settle(watch)
+            except AskedToEnd:
+                pass
             except (DemoError, ProcessDied, ChainError) as error:
                 fault = str(error)
             finally:
@@ -215,7 +221,18 @@ class Demo:
         command = [sys.executable, "-m", "scripts.deployment", step, "--rpc-url", rpc_url]
         command += ["--record", str(self._record), *arguments]
         command += [f"--set={name}={value}" for name, value in sets.items()]
-        await self._processes.run(step, command, STEP_TIMEOUT_S, cwd=self._checkout)
+        await self._unless_asked_to_end(self._processes.run(step, command, STEP_TIMEOUT_S, cwd=self._checkout))
+
+    async def _unless_asked_to_end(self, step: Coroutine[Any, Any, None]) -> None:
+        """Raises AskedToEnd, with nothing of the step left running."""
+        running, asked = asyncio.create_task(step), asyncio.create_task(self.stop.wait())
+        await asyncio.wait((running, asked), return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not running.done():
+            running.cancel()
+            await asyncio.wait((running,))
+            raise AskedToEnd("asked to end")
+        await running
 
     @property
     def _record(self) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Child processes with their logs: started in their own process groups, never restarted, all stopped at the end."""
+"""Child processes with their logs: in groups of their own, never restarted, all stopped at the end, or with us."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from plumbline.errors import PlumblineError
+from plumbline.supervisor.lifeline import tied
 
 TAIL_BYTES: Final = 2_000
 
@@ -63,7 +64,7 @@ class Processes:
         log = self._logs / f"{name}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *command,
+                *tied(command),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
@@ -82,6 +83,9 @@ class Processes:
         except TimeoutError:
             await self.stop([name])
             raise ProcessDied(f"{name} did not finish within {timeout_s:.0f} s:\n{child.last_words()}") from None
+        except asyncio.CancelledError:
+            await self.stop([name])
+            raise
         del self.children[name]
         if child.process.returncode != 0:
             raise ProcessDied(f"{name}: {child.status}\n{child.last_words()}")

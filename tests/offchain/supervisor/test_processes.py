@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -110,4 +111,48 @@ def test_run__a_process_that_hangs__is_stopped_and_reported(processes: Processes
 
 def test_run__a_process_that_ends_well__is_forgotten(processes: Processes) -> None:
     asyncio.run(processes.run("deploy", [sys.executable, "-c", "pass"], 20))
+    assert processes.children == {}
+
+
+SUPERVISOR = """
+import asyncio, os, sys
+from pathlib import Path
+from plumbline.supervisor.processes import Processes
+async def main():
+    processes = Processes(Path(sys.argv[1]), os.environ)
+    child = await processes.start("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"])
+    print(child.process.pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_supervisor_killed__its_children_go_with_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SUPERVISOR, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        child = int(supervisor.stdout.readline())
+        assert child in living()
+        supervisor.kill()
+        supervisor.wait()
+    for _ in range(500):
+        if child not in living():
+            return
+        time.sleep(0.01)
+    raise AssertionError("the child is alive 5 s after its supervisor was killed")
+
+
+def test_run__cancelled__its_process_is_stopped(processes: Processes) -> None:
+    async def scenario() -> int:
+        running = asyncio.create_task(processes.run("sleeper", SLEEPER, 60))
+        while "sleeper" not in processes.children:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        child = processes.children["sleeper"]
+        await until_it_speaks(child)
+        running.cancel()
+        await asyncio.wait((running,))
+        return child.process.pid
+
+    assert asyncio.run(scenario()) not in living()
     assert processes.children == {}
