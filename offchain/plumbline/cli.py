@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from plumbline.commands import demo, index, journal, keeper, relayer, replay, reporter, trader
+from plumbline.commands import demo, index, journal, keeper, relayer, replay, reporter, trader, web
 from plumbline.errors import ConfigError, PlumblineError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(replay.app, name="replay")
 app.add_typer(keeper.app, name="keeper")
 app.add_typer(trader.app, name="trader")
+app.add_typer(web.app, name="web")
 app.command()(demo.demo)
 
 

@@ -103,6 +103,22 @@ class Run:
             },
         )
 
+    def web(self) -> Path:
+        """Everything there is to look at; `plumbline status --config` takes it too."""
+        known = {name: self.contracts[name] for name in ("oracle", "vault", "pool", "arbitrageur")}
+        return self.write(
+            "web",
+            known
+            | {
+                "rpc_url": self.rpc_url,
+                "relayer": self.url("relayer"),
+                "keeper": self.url("keeper"),
+                "history": "journals/web.sqlite",
+                "reporters": [{"name": name, "url": self.url(name)} for name in reporters()],
+                "http": {"port": self.port("web")},
+            },
+        )
+
     def _node(self, name: str) -> dict[str, Any]:
         """What every node's config has."""
         return {

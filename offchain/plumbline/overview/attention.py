@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""What of a look needs somebody's attention, in whole sentences: the worst first, the cause before what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from plumbline.overview.settings import OverviewConfig
+
+Look = Mapping[str, Any]
+_LATE_HEARTBEATS = 2
+"""A feed that is older than so many of its heartbeats is in trouble, not merely late."""
+
+
+class Level(StrEnum):
+    BAD = "bad"
+    """Somebody cannot use the network, or soon will not be able to."""
+    WARN = "warn"
+    """It works, with less to spare."""
+
+
+def attention(look: Look, config: OverviewConfig) -> list[dict[str, str]]:
+    """[{"level", "what"}]; empty when all is well."""
+    if look["trouble"]:
+        found = [(Level.BAD, f"The chain cannot be read: {look['trouble']}.")]
+    else:
+        found = [*_oracle(look), *_market(look, config)]
+    found += [*_nodes(look, config), *_venues(look)]
+    return [
+        {"level": level.value, "what": what} for level, what in sorted(found, key=lambda each: each[0] != Level.BAD)
+    ]
+
+
+def _oracle(look: Look) -> Iterator[tuple[Level, str]]:
+    oracle = look["oracle"]
+    if oracle["paused"]:
+        yield Level.BAD, "The oracle is paused: it takes no round and serves no price."
+        return
+    if not oracle["round_id"]:
+        yield Level.BAD, "The oracle has no round yet."
+        return
+    for feed in oracle["feeds"]:
+        if feed["price"] is None:
+            yield Level.BAD, f"{feed['name']} is not served: {feed['reason'].removeprefix('oracle: ')}."
+        elif feed["age_s"] > feed["heartbeat_s"] + oracle["period_s"]:
+            level = Level.BAD if feed["age_s"] > _LATE_HEARTBEATS * feed["heartbeat_s"] else Level.WARN
+            yield level, f"{feed['name']} is {feed['age_s']} s old; its heartbeat is {feed['heartbeat_s']} s."
+
+
+def _market(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:
+    vault, pool = look["vault"], look["pool"]
+    if vault is not None and vault["nav"] is None:
+        yield Level.BAD, f"The share has no value: {vault['reason']}."
+    if vault is not None and vault["paused"]:
+        yield Level.WARN, "The vault is paused: no mints; redeems and claims go on."
+    if config.vault is not None and config.pool is None:
+        return
+    if pool is not None and pool["in_band"] is False:
+        side = "premium" if pool["premium_ppm"] > 0 else "discount"
+        yield Level.WARN, f"The pool trades at a {side} of {abs(pool['premium_ppm']) / 100:.1f} bps, outside its band."
+
+
+def _nodes(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:
+    silent = [each for each in look["reporters"] if each["trouble"]]
+    for each in silent:
+        yield Level.WARN, f"{each['name']}: {each['trouble']}."
+    oracle = look["oracle"]
+    if config.reporters and oracle is not None and oracle["feeds"]:
+        quorum = max(feed["quorum"] for feed in oracle["feeds"])
+        if len(look["reporters"]) - len(silent) < quorum:
+            yield Level.BAD, f"Fewer reporters answer than the quorum of {quorum}: no round can be made."
+    for name in ("relayer", "keeper"):
+        page = look[name]
+        if page is not None and (why := page["trouble"] or page.get("unready")):
+            yield Level.WARN, f"{name}: {why}."
+
+
+def _venues(look: Look) -> Iterator[tuple[Level, str]]:
+    for venue in look["venues"]:
+        if not venue["connected"]:
+            yield Level.WARN, f"{venue['name']} is out: {venue['reason'] or 'not connected'}."
+    for feed in look["observed"]:
+        if feed["price"] is None and feed["at_ms"] is not None:
+            yield Level.WARN, f"{look['observer']} sees no price of {feed['name']}: {feed['reason']}."

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The series of a look: names and values for charts.
+
+index:<feed>, chain:<feed>, venue:<feed>:<venue>   quote units
+nav, pool                                          USD a share
+premium_bps, band_low_bps, band_high_bps           basis points
+profit                                             quote units, summed up
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_PPM_PER_BPS: Final = 100
+
+
+def samples(look: Mapping[str, Any]) -> dict[str, float]:
+    """What there is of them in one look; what nobody could tell is left out."""
+    found: dict[str, str | None] = {}
+    for feed in look["observed"]:
+        found[f"index:{feed['name']}"] = feed["price"]
+        for each in reversed(feed["contributions"]):
+            # Of several markets of a venue the first one that counts, as in the table.
+            if each["included"]:
+                found[f"venue:{feed['name']}:{each['venue']}"] = each["converted"] or each["price"]
+    if look["oracle"] is not None:
+        found |= {f"chain:{feed['name']}": feed["price"] for feed in look["oracle"]["feeds"]}
+    if look["vault"] is not None:
+        found["nav"] = look["vault"]["nav"]
+    if look["trades"] is not None:
+        found["profit"] = look["trades"]["profit"]
+    values = {name: float(text) for name, text in found.items() if text is not None}
+    return values | _parity(look["pool"])
+
+
+def _parity(pool: Mapping[str, Any] | None) -> dict[str, float]:
+    if pool is None or pool["price"] is None:
+        return {}
+    values = {"pool": float(pool["price"])}
+    if pool["premium_ppm"] is not None:
+        for name, key in (
+            ("premium_bps", "premium_ppm"),
+            ("band_low_bps", "band_low_ppm"),
+            ("band_high_bps", "band_high_ppm"),
+        ):
+            values[name] = pool[key] / _PPM_PER_BPS
+    return values

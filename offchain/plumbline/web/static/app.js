@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+// Listens to the server, keeps what was chosen, draws. The address's fragment remembers the choice: #BTC/USD,600
+
+import { Chart } from "./charts.js";
+import { age } from "./format.js";
+import { h, render } from "./render.js";
+
+const RANGES = [["10 min", 600], ["1 h", 3_600], ["8 h", 28_800], ["all", null]];
+const SILENT_MS = 5_000;
+const VENUE_COLORS = 8;
+
+const chosen = { feed: null, span_s: 600 };
+let look = null;
+let heard_ms = 0;
+let charts = null;
+
+const digits = (value) => (Math.abs(value) >= 100 ? 2 : 5);
+const two = () => 2;
+
+function priceSeries() {
+  const observed = look.observed.find((each) => each.name === chosen.feed);
+  const venues = [...new Set((observed?.contributions ?? []).map((each) => each.venue))].sort();
+  return [
+    ...venues.map((venue, i) => ({ key: `venue:${chosen.feed}:${venue}`, label: venue, color: `v${(i % VENUE_COLORS) + 1}`, width: 1 })),
+    { key: `index:${chosen.feed}`, label: "index", color: "index", width: 1.75, spanGaps: true },
+    { key: `chain:${chosen.feed}`, label: "on chain", color: "chain", width: 2, stepped: true, spanGaps: true },
+  ];
+}
+
+function makeCharts() {
+  charts = {
+    price: new Chart("chart-price", "Venues, index and chain", "", digits, []),
+    share: new Chart("chart-share", "NAV and pool price", "USD", () => 4, [
+      { key: "pool", label: "pool price", color: "pool", spanGaps: true },
+      { key: "nav", label: "NAV", color: "nav", width: 1.75, spanGaps: true },
+    ]),
+    premium: new Chart("chart-premium", "Premium and its band", "bps", two, [
+      { key: "band_high_bps", label: "band, high", color: "soft", dash: [4, 4], width: 1, spanGaps: true },
+      { key: "band_low_bps", label: "band, low", color: "soft", dash: [4, 4], width: 1, spanGaps: true },
+      { key: "premium_bps", label: "premium", color: "pool", width: 1.5, spanGaps: true },
+    ], ["band_high_bps", "band_low_bps"]),
+    profit: new Chart("chart-profit", "Profit before gas", "", two, [
+      { key: "profit", label: "profit", color: "chain", width: 1.75, stepped: true, spanGaps: true },
+    ]),
+  };
+  document.addEventListener("zoom", (event) => {
+    for (const chart of Object.values(charts)) chart.zoomed = event.detail.zoomed;
+    reload();
+  });
+}
+
+async function reload() {
+  const wanted = Object.values(charts).filter((chart) => chart.series.length);
+  await Promise.all(wanted.map((chart) => chart.load(chosen.span_s).catch(() => chart.draw())));
+}
+
+function chooseFeed(name) {
+  chosen.feed = name;
+  charts.price.unit = name.split("/")[1];
+  charts.price.zoomed = null;
+  charts.price.replace(priceSeries());
+  remember();
+}
+
+function remember() {
+  history.replaceState(null, "", `#${chosen.feed},${chosen.span_s ?? "all"}`);
+}
+
+function recall() {
+  const [feed, span] = decodeURIComponent(location.hash.slice(1)).split(",");
+  const range = RANGES.find(([, seconds]) => String(seconds ?? "all") === span);
+  if (range) chosen.span_s = range[1];
+  return feed;
+}
+
+function options(id, name, entries, current, onChoose) {
+  const place = document.getElementById(id);
+  const known = entries.map(([label]) => label).join();
+  if (place.dataset.known === known) return;
+  place.dataset.known = known;
+  place.replaceChildren(place.querySelector("legend"), ...entries.map(([label, value]) => {
+    const input = h("input", { type: "radio", name, value: label, checked: value === current });
+    input.addEventListener("change", () => onChoose(value));
+    return h("label", {}, input, h("span", {}, label));
+  }));
+}
+
+function feedNames() {
+  const names = look.oracle?.feeds.map((feed) => feed.name) ?? look.observed.map((feed) => feed.name);
+  return names.length ? names : chosen.feed ? [chosen.feed] : [];
+}
+
+function take(fresh) {
+  look = fresh;
+  heard_ms = Date.now();
+  const first = charts === null;
+  if (first) makeCharts();
+  const names = feedNames();
+  if (names.length && !names.includes(chosen.feed)) {
+    const wanted = recall();
+    chooseFeed(names.includes(wanted) ? wanted : names[0]);
+  } else if (chosen.feed && priceSeries().length !== charts.price.series.length && look.observer) {
+    charts.price.replace(priceSeries());
+    charts.price.last_s = look.at_s;
+    charts.price.load(chosen.span_s).catch(() => {});
+  }
+  options("feeds", "feed", names.map((name) => [name, name]), chosen.feed, (name) => {
+    chooseFeed(name);
+    charts.price.last_s = look.at_s;
+    charts.price.load(chosen.span_s).catch(() => {});
+    render(look, chosen.feed);
+  });
+  options("ranges", "range", RANGES, chosen.span_s, (span_s) => {
+    chosen.span_s = span_s;
+    for (const chart of Object.values(charts)) chart.zoomed = null;
+    remember();
+    reload();
+  });
+  charts.profit.unit = look.trades?.quote ?? "";
+  render(look, chosen.feed);
+  if (look.at_s === null) return;
+  for (const chart of Object.values(charts)) if (!first) chart.add(look.at_s, look.samples, chosen.span_s);
+  if (first) {
+    for (const chart of Object.values(charts)) chart.last_s = look.at_s;
+    reload();
+  }
+}
+
+function live(state, words) {
+  const place = document.getElementById("live");
+  if (place.dataset.state !== state) place.dataset.state = state;
+  const said = document.getElementById("live-text");
+  if (said.textContent !== words) said.textContent = words;
+}
+
+function listen() {
+  const source = new EventSource("/events");
+  source.onmessage = (event) => {
+    take(JSON.parse(event.data));
+    live("live", "live");
+  };
+  source.onerror = () => live("lost", heard_ms ? "connection lost, trying again" : "no answer from this page's server, trying again");
+  setInterval(() => {
+    const silent_ms = Date.now() - heard_ms;
+    if (heard_ms && silent_ms > SILENT_MS) live("lost", `nothing heard for ${age(silent_ms / 1000)}`);
+  }, 1_000);
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const chart of Object.values(charts ?? {})) {
+    chart.plot?.destroy();
+    chart.plot = null;
+    chart.draw();
+  }
+});
+// For whoever measures: how long each chart took to draw.
+window.plumblineCharts = () => charts;
+listen();

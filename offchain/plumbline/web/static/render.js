@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+// One look drawn as text and tables. Builds elements, never markup from strings: what nodes say stays text.
+
+import { NONE, age, amount, bps, clock, fixed, price, short, utc } from "./format.js";
+
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(props)) {
+    if (value === undefined || value === null) continue;
+    if (key === "data-state" || key.startsWith("aria-") || key === "role" || key === "scope" || key === "data-level") element.setAttribute(key, value);
+    else element[key] = value;
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const put = (id, ...children) => document.getElementById(id).replaceChildren(...children.flat());
+const empty = (text) => h("p", { className: "empty" }, text);
+const state = (kind, text) => h("td", { className: "text state", "data-state": kind }, text);
+
+function table(caption, heads, rows) {
+  return h("table", {},
+    h("caption", {}, caption),
+    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", className: head.text ? "text" : "" }, head.text ?? head)))),
+    h("tbody", {}, rows));
+}
+
+const text = (name) => ({ text: name });
+const cells = (values) => values.map((value) => (value instanceof Node ? value : h("td", {}, value)));
+const row = (name, values, kind) => h("tr", { "data-state": kind }, h("th", { scope: "row" }, name), cells(values));
+
+export function render(look, feed) {
+  verdict(look);
+  hero(look);
+  venues(look, feed);
+  reporters(look, feed);
+  rounds(look);
+  share(look);
+  basket(look);
+  keeper(look);
+}
+
+function verdict(look) {
+  const bad = look.attention.filter((each) => each.level === "bad").length;
+  const warn = look.attention.length - bad;
+  const title = bad ? "Not well" : warn ? `Working, with ${warn === 1 ? "one thing" : `${warn} things`} to look at` : "All well";
+  const heading = document.getElementById("verdict-title");
+  if (heading.textContent !== title) heading.textContent = title;
+  document.title = bad ? "✕ Plumbline: not well" : "Plumbline";
+  // Spoken when it changes, so it is touched only then.
+  const list = document.getElementById("attention");
+  const told = look.attention.map((each) => each.what).join("\n");
+  if (list.dataset.told !== told) {
+    list.dataset.told = told;
+    list.replaceChildren(...look.attention.map((each) => h("li", { "data-level": each.level }, each.what)));
+  }
+  put("where", look.block === null ? "no block seen" : `block ${look.block.toLocaleString("en-US")}, ${utc(look.at_s)}`);
+}
+
+function hero(look) {
+  const box = (what, value, note) =>
+    h("div", {}, h("div", { className: "what" }, what), h("div", { className: "value" }, value), h("div", { className: "note" }, note));
+  const { oracle, vault, pool, trades } = look;
+  const boxes = [];
+  if (oracle) boxes.push(box("Last round", oracle.round_id ? oracle.round_id.toLocaleString("en-US") : "none yet", oracle.round_id ? `${age(oracle.round_age_s)} old` : ""));
+  if (vault) boxes.push(box(`NAV of ${vault.symbol}`, vault.nav ? fixed(Number(vault.nav), 4) : NONE, vault.nav ? "USD a share" : vault.reason));
+  if (pool) boxes.push(box("Pool price", pool.price ? fixed(Number(pool.price), 4) : NONE, pool.price ? "USD a share" : pool.reason));
+  if (pool && pool.premium_ppm !== null) boxes.push(box("Premium", bps(pool.premium_ppm / 100), pool.in_band ? "inside the band" : "outside the band"));
+  if (trades) boxes.push(box("Keeper's profit", trades.profit ? `${fixed(Number(trades.profit), 2)}` : NONE, `${trades.quote}, ${trades.count} ${trades.count === 1 ? "trade" : "trades"}, before gas`));
+  put("hero", boxes);
+}
+
+function venues(look, feed) {
+  const observed = look.observed.find((each) => each.name === feed);
+  if (!look.observer) {
+    const named = look.reporters.map((each) => each.name).join(", ");
+    put("venues-lead", named ? `No reporter answers (${named}), so nobody says what the venues do.` : "No reporter is named in the config ([[reporters]]), so nobody says what the venues do.");
+    put("venues");
+    return;
+  }
+  const quote = feed?.split("/")[1] ?? "";
+  const index = observed?.price ?? null;
+  put("venues-lead",
+    index !== null ? [h("strong", {}, `${feed} ${price(index)}`), ` is what ${look.observer} makes of them`, observed.at_ms ? `, at ${clock(observed.at_ms / 1000)} UTC.` : "."]
+      : `${look.observer} has no price of ${feed}: ${observed?.reason || "not observed yet"}.`);
+  const connected = new Map(look.venues.map((venue) => [venue.name, venue]));
+  const weighed = observed?.contributions.some((each) => each.weight_bps !== null);
+  const rows = (observed?.contributions ?? []).map((each) => {
+    const venue = connected.get(each.venue);
+    const value = each.converted ?? each.price;
+    const off = value !== null && index !== null ? (Number(value) / Number(index) - 1) * 10_000 : null;
+    const down = venue && !venue.connected;
+    const kind = down ? "bad" : each.included ? "in" : "out";
+    const why = down ? `no connection: ${venue.reason || "unknown"}` : each.included ? "in" : `out: ${each.reason}`;
+    const weight = weighed ? [each.included && each.weight_bps !== null ? `${fixed(each.weight_bps / 100, 1)} %` : NONE] : [];
+    return row(`${each.venue} ${each.symbol}`, [price(value), bps(off), each.age_ms === null ? NONE : age(each.age_ms / 1000), ...weight, state(kind, why)], kind);
+  });
+  put("venues", rows.length ? table(`Markets of ${feed}`, [text("Market"), `Price, ${quote}`, "Off the index", "Age", ...(weighed ? ["Weight"] : []), text("In or out, and why")], rows) : empty("No market observed yet."));
+}
+
+function reporters(look, feed) {
+  if (!look.reporters.length) {
+    put("reporters-lead", "No reporter is named in the config ([[reporters]]).");
+    put("reporters");
+    return;
+  }
+  const answered = look.reporters.filter((each) => !each.trouble).length;
+  const quorum = look.oracle?.feeds.find((each) => each.name === feed)?.quorum;
+  put("reporters-lead", h("strong", {}, `${answered} of ${look.reporters.length} reporters`), ` sign${quorum ? `; a round of ${feed} needs ${quorum}` : ""}. Each is told against the median of all rows for its round.`);
+  const widest = Math.max(1, ...look.reporters.map((each) => Math.abs(each.off_bps[feed] ?? 0)));
+  const rows = look.reporters.map((each) => {
+    const off = each.off_bps[feed] ?? null;
+    const cell = h("td", {}, bps(off, 2));
+    if (off !== null) {
+      const dot = h("i");
+      dot.style.left = `${50 + (45 * off) / widest}%`;
+      cell.append(h("span", { className: "off", "aria-hidden": "true" }, dot));
+    }
+    return row(each.name, [cell, clock(each.round_at_s), h("td", { title: each.address }, short(each.address)), state(each.trouble ? "bad" : "in", each.trouble || "signs")], each.trouble ? "bad" : "in");
+  });
+  put("reporters", table(`Reporters against the median of ${feed}`, [text("Reporter"), "Off the median", "Round of, UTC", "Key", text("State")], rows));
+}
+
+function rounds(look) {
+  const oracle = look.oracle;
+  if (!oracle) {
+    put("rounds-lead", look.trouble ? `The chain cannot be read: ${look.trouble}.` : "Not read yet.");
+    put("rounds"); put("round-list");
+    return;
+  }
+  put("rounds-lead", oracle.paused ? h("strong", {}, "Paused: no round is taken and no price served.")
+    : oracle.round_id ? [h("strong", {}, `Round ${oracle.round_id.toLocaleString("en-US")}`), ` of ${utc(oracle.round_at_s)}, ${age(oracle.round_age_s)} old. Epoch ${oracle.epoch}, ${oracle.reporters.length} reporters, a round at most every ${oracle.period_s} s.`]
+      : "No round yet: the first comes when a quorum of reporters has signed.");
+  put("rounds", table("Feeds as the oracle serves them", [text("Feed"), "Served", "Age", "Heartbeat", "Deviation", "Round", text("State")], oracle.feeds.map((feed) => {
+    const late = feed.age_s !== null && feed.age_s > feed.heartbeat_s + oracle.period_s;
+    const kind = feed.price === null ? "bad" : late ? "warn" : "in";
+    const why = feed.price === null ? feed.reason : late ? "older than its heartbeat" : "served";
+    return row(feed.name, [h("td", { title: feed.price ?? "" }, price(feed.price)), age(feed.age_s), `${feed.heartbeat_s} s`, `${feed.deviation_bps} bps`, feed.round_id ?? NONE, state(kind, why)], kind === "bad" ? "bad" : "in");
+  })));
+  put("round-list", oracle.rounds.length ? table("Last rounds", [text("Round"), "Signed for, UTC", "Block", "Relayer", "Transaction"], [...oracle.rounds].reverse().map((each) =>
+    row(each.round_id, [utc(each.timestamp), each.block, h("td", { title: each.relayer }, short(each.relayer)), h("td", { title: each.tx_hash }, short(each.tx_hash))]))) : empty("No round since the first block that is looked at."));
+}
+
+function share(look) {
+  const { vault, pool } = look;
+  if (!vault) {
+    put("share-lead", look.trouble ? "Unknown while the chain cannot be read." : "No vault is named in the config (vault = \"0x...\").");
+    put("gauge");
+    return;
+  }
+  if (!pool) {
+    put("share-lead", vault.nav ? [h("strong", {}, `${fixed(Number(vault.nav), 4)} USD`), " a share. No pool is named in the config (pool = \"0x...\"), so there is no market price beside it."] : `No value: ${vault.reason}.`);
+    put("gauge");
+    return;
+  }
+  put("share-lead", vault.nav && pool.price
+    ? ["A share is worth ", h("strong", {}, `${fixed(Number(vault.nav), 4)} USD`), " and trades at ", h("strong", {}, `${fixed(Number(pool.price), 4)} USD`), ` (${fixed(Number(pool.price_in_quote), 4)} ${pool.quote}).`]
+    : `No comparison: ${vault.nav ? pool.reason : vault.reason}.`);
+  put("gauge", pool.premium_ppm === null ? [] : gauge(pool));
+}
+
+function gauge(pool) {
+  const [low, high, premium] = [pool.band_low_ppm / 100, pool.band_high_ppm / 100, pool.premium_ppm / 100];
+  const reach = 1.15 * Math.max(2.5 * high, -2.5 * low, Math.abs(premium));
+  const at = (value) => `${50 + (50 * value) / reach}%`;
+  const said = `Premium ${bps(premium)}, ${pool.in_band ? "inside" : "outside"} the band from ${bps(low, 0)} to ${bps(high, 0)}`;
+  const inside = h("div", { className: "inside" });
+  inside.style.left = at(low);
+  inside.style.width = `${(50 * (high - low)) / reach}%`;
+  const mark = h("div", { className: "mark" }, h("b", {}, bps(premium)));
+  mark.style.left = at(Math.max(-reach, Math.min(reach, premium)) * 0.94);
+  const ticks = [[low, bps(low, 0)], [0, "NAV"], [high, bps(high, 0)]].map(([value, label]) => {
+    const tick = h("span", { className: "tick" }, label);
+    tick.style.left = at(value);
+    return tick;
+  });
+  return h("div", { className: "gauge", role: "img", "aria-label": said, "data-state": pool.in_band ? "in" : "warn" }, h("div", { className: "track" }), inside, ticks, mark);
+}
+
+function basket(look) {
+  const vault = look.vault;
+  if (!vault) {
+    put("basket-lead", look.trouble ? "Unknown while the chain cannot be read." : "No vault is named in the config.");
+    put("basket");
+    return;
+  }
+  put("basket-lead", h("strong", {}, `${amount(vault.supply, 2)} ${vault.symbol}`), ` outstanding${vault.paused ? ", paused: no mints" : ""}. Fees: ${vault.mint_fee_bps} bps to mint, ${vault.redeem_fee_bps} to redeem, ${vault.streaming_fee_bps} a year; ${amount(vault.pending_fees)} pending.`);
+  put("basket", table("Components of a share", [text("Token"), "A share holds", "Worth, USD", "Weight", "Vault holds", "Claims", text("Priced by")], vault.components.map((each) =>
+    row(each.symbol, [h("td", { title: each.per_share }, amount(each.per_share, 6)), each.usd_per_share === null ? NONE : fixed(Number(each.usd_per_share), 4), each.weight_bps === null ? NONE : `${fixed(each.weight_bps / 100, 1)} %`, h("td", { title: each.held }, amount(each.held, 2)), Number(each.claims) ? amount(each.claims) : "none", h("td", { className: "text" }, each.feed)]))));
+}
+
+function keeper(look) {
+  const { keeper: node, trades } = look;
+  if (!trades && !node) {
+    put("keeper-lead", "No keeper is named in the config (keeper = \"http://...\", arbitrageur = \"0x...\").");
+    put("trades");
+    return;
+  }
+  const said = [];
+  if (node) said.push(node.trouble ? h("strong", {}, `The keeper ${node.trouble}. `) : ["Last look: ", h("strong", {}, node.unready || node.outcome || "none yet"), ". "]);
+  if (trades) said.push(trades.count ? [`${trades.count} trades brought `, h("strong", {}, `${fixed(Number(trades.profit), 2)} ${trades.quote}`), " before gas, at the oracle's prices."] : "No trade yet: the price has not left the band, or nobody was there to bring it back.");
+  put("keeper-lead", said.flat());
+  put("trades", trades?.recent.length ? table("Last trades", [text("Time, UTC"), text("Took a"), "Shares", `Profit, ${trades.quote}`, "Block", "Transaction"], [...trades.recent].reverse().map((each) =>
+    row(utc(each.at_s), [h("td", { className: "text" }, each.side), amount(each.shares, 2), fixed(Number(each.profit), 2), each.block, h("td", { title: each.tx_hash }, short(each.tx_hash))]))) : empty("None yet."));
+}
