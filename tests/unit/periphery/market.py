@@ -151,12 +151,27 @@ def route(*steps: Any) -> bytes:
     return b"".join(step.to_bytes(3) if isinstance(step, int) else bytes.fromhex(step.address[2:]) for step in steps)
 
 
-def make_index(factory: Any, tokens: list[Any], units: list[int], oracle: Any, owner: str, **fees: int) -> Any:
-    """An index over these tokens; feeds 0, 1, 2, ... of the oracle; fees of 5, 5 and 50 bps unless told."""
+def make_index(
+    factory: Any,
+    tokens: list[Any],
+    units: list[int],
+    oracle: Any,
+    owner: str,
+    feeds: list[int] | None = None,
+    **fees: int,
+) -> Any:
+    """An index over these tokens; feeds 0, 1, 2, ... of the oracle and fees of 5, 5 and 50 bps unless told."""
     interface = boa.loads_abi(json.dumps(compile_contract("IndexVault").abi), name="IndexVault")
     bps = [fees.get(name, default) for name, default in (("mint", 5), ("redeem", 5), ("streaming", 50))]
     addresses = [token.address for token in tokens]
-    params = ("Index", "IDX", addresses, [unit * WAD for unit in units], oracle.address, list(range(len(tokens))))
+    params = (
+        "Index",
+        "IDX",
+        addresses,
+        [unit * WAD for unit in units],
+        oracle.address,
+        feeds or list(range(len(tokens))),
+    )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="casted bytecode does not match")
         return interface.at(factory.create((*params, *bps, owner, owner)))
