@@ -49,11 +49,11 @@ class Lockstep:
 
     def _carry(self, venue: str, prints: list[Print], now_ms: int) -> list[Trade]:
         line, faults = self._lines.get(venue), self._tape.faults
-        if line is None or faults.active(venue, "outage", now_ms) or faults.active(venue, "silence", now_ms):
+        if line is None or faults.down(venue, now_ms) or faults.active(venue, "silence", now_ms):
             return []
         session, codec = line
         trades: list[Trade] = []
-        for frame in faults.frames(venue, session.updates(prints, now_ms), now_ms):
+        for frame in faults.frames(venue, session.updates(prints, now_ms), now_ms, session.held):
             try:
                 trades += codec.decode(frame, now_ms)
             except FrameError as error:

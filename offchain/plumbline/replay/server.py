@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""All the exchanges of a tape on one loopback port: ws://127.0.0.1:<port>/<venue>.
+"""All the exchanges of a tape on one loopback port: ws://127.0.0.1:<port>/<venue>, and their REST below http://...
 
 Each speaks its own format (`replay.venues`) and the tape runs on the given clock: a trade goes out when its time has
 come. Heartbeats and time limits of a connection run in wall time, as everywhere. A client too slow to read is hung up
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final
+from urllib.parse import parse_qsl
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
@@ -91,14 +92,27 @@ class ReplayServer:
     def url(self, venue: str) -> str:
         return f"ws://{self._host}:{self.port}/{venue}"
 
+    def rest_url(self, venue: str) -> str:
+        return f"http://{self._host}:{self.port}/{venue}"
+
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         venue, path = _route(request.path)
+        if venue in self._clients and "upgrade" not in request.headers:
+            return self._answer(connection, venue, path, request.path.partition("?")[2])
         if venue not in self._clients or path not in ("", SESSIONS[venue].path):
             known = ", ".join(f"/{name}{SESSIONS[name].path}" for name in self._clients)
             return connection.respond(HTTPStatus.NOT_FOUND, f"no exchange at {request.path}; there are: {known}\n")
-        if self._tape.faults.active(venue, "outage", self._clock.now_ms()):
+        if self._tape.faults.down(venue, self._clock.now_ms()):
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{venue} is down\n")
         return None
+
+    def _answer(self, connection: ServerConnection, venue: str, path: str, query: str) -> Response:
+        now_ms, faults = self._clock.now_ms(), self._tape.faults
+        if faults.down(venue, now_ms) or faults.active(venue, "silence", now_ms):
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{venue} is down\n")
+        session = SESSIONS[venue](self._markets[venue])
+        status, body = session.answer(path, dict(parse_qsl(query)), self._of(venue), now_ms)
+        return connection.respond(HTTPStatus(status), body.decode())
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
@@ -140,20 +154,23 @@ class ReplayServer:
             prints = self._tape.until(now_ms)
             self._remember(prints)
             for venue, clients in self._clients.items():
-                if self._tape.faults.active(venue, "outage", now_ms):
-                    await self._close_all(venue)
+                if self._tape.faults.down(venue, now_ms):
+                    await self._close_all(venue, now_ms)
                     continue
                 news = [p for p in prints if p.trade.venue == venue]
                 for connection, session in list(clients.items()) if news else ():
                     frames = session.updates(news, now_ms)
-                    self._send(connection, session, self._tape.faults.frames(venue, frames, now_ms))
+                    self._send(connection, session, self._tape.faults.frames(venue, frames, now_ms, session.held))
             await asyncio.sleep(_STEP_S)
             # Looks up at least once a second of market time: outages begin without a trade.
             next_ms = self._tape.next_ms() or now_ms + 1000
             await self._clock.sleep_until_ms(min(next_ms, now_ms + 1000))
 
-    async def _close_all(self, venue: str) -> None:
-        for connection in list(self._clients[venue]):
+    async def _close_all(self, venue: str, now_ms: int) -> None:
+        announced = self._tape.faults.active(venue, "maintenance", now_ms)
+        for connection, session in list(self._clients[venue].items()):
+            if announced:
+                self._send(connection, session, session.maintenance())
             await connection.close(_SERVICE_RESTART, "maintenance")
 
     def _send(self, connection: ServerConnection, session: Session, frames: Sequence[bytes]) -> None:

@@ -110,7 +110,7 @@ class BitfinexCodec(NumberedCodec):
                 raise FrameError("unknown market", f"channel {told.channel} was not subscribed to")
             trades = self.taken([_print(native, told.trade)], now_ms)
             if told.sequence >= 0:
-                self._count(told.sequence)
+                self._count(told.sequence, now_ms)
             return trades
         if frame.startswith(b"["):
             return self._told(_array.decode(frame), now_ms)
@@ -129,9 +129,9 @@ class BitfinexCodec(NumberedCodec):
             raise FrameError("unknown message", repr(kind[:80]))
         # Before a book is changed: a hole in the numbers means that a change of it may be missing.
         if len(message) > tells:
-            self._count(whole(number_text(message[tells]), "sequence"))
+            self._count(whole(number_text(message[tells]), "sequence"), now_ms)
         if of_book is not None and tells == 3:
-            self._compare(of_book, message)
+            self._compare(of_book, message, now_ms)
         elif of_book is not None and kind != b'"hb"':
             self._change(of_book, kind, now_ms)
         elif native is not None and kind.startswith(b"["):
@@ -146,19 +146,19 @@ class BitfinexCodec(NumberedCodec):
         asks = [level for level in levels if level[2].startswith("-")]
         self.put_book(native, bids, asks, now_ms, now_ms, changes=not whole_book, text=_checked)
 
-    def _compare(self, native: str, message: list[msgspec.Raw]) -> None:
+    def _compare(self, native: str, message: list[msgspec.Raw], now_ms: int) -> None:
         if bytes(message[1]) != b'"cs"' or len(message) < 3:
             raise FrameError("unknown message", "expected a checksum of the book")
         book = self.market(native).book
         if book is not None and book.synced and interleaved_checksum(book) != _checksum.decode(message[2]):
-            self.out_of_step(native, "checksum")
+            self.out_of_step(native, "checksum", now_ms)
 
-    def _count(self, number: int) -> None:
+    def _count(self, number: int, now_ms: int) -> None:
         """Of each message in the connection; a hole in the numbers is counted, and no book is believed after it."""
         if self._sequence is not None and number > self._sequence + 1:
             self.missed += number - self._sequence - 1
             for native in self.markets:
-                self.out_of_step(native, "gap")
+                self.out_of_step(native, "gap", now_ms)
         self._sequence = max(number, self._sequence or 0)
 
     def _happened(self, event: _Event) -> None:

@@ -89,6 +89,8 @@ class LiveBook:
         """Whether a snapshot came, and nothing was missed since."""
         self.failures = 0
         """How often it went out of step on this connection."""
+        self.given_up_ms = 0
+        """When that was too often."""
 
     def clear(self) -> None:
         self.bids.clear()

@@ -35,7 +35,8 @@ MAX_ID_LENGTH: Final = 64
 REMEMBERED_IDS: Final = 4_096
 """How many ids of a market are remembered where the venue's ids have no order."""
 MAX_RESYNCS: Final = 5
-"""A book that went out of step so often on one connection is given up until the next."""
+"""A book that went out of step more often on one connection is left alone for a while."""
+RETRY_BOOK_MS: Final = 60_000
 
 _NOT_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError)
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{1,15}/[A-Z0-9]{1,15}")
@@ -268,16 +269,16 @@ class Codec(ABC, Generic[Id]):
         if at_ms > now_ms + MAX_SKEW_MS:
             self.dropped["future"] += 1
             if changes:
-                self.out_of_step(native, "future")
+                self.out_of_step(native, "future", now_ms)
             return None
         (book.change if changes else book.replace)(told_bids, told_asks, at_ms)
         if checksum is not None and not checksum(book):
-            self.out_of_step(native, "checksum")
+            self.out_of_step(native, "checksum", now_ms)
             return None
         return book
 
-    def out_of_step(self, native: str, why: str) -> None:
-        """A book missed something: it is unknown until the next snapshot, which is asked for; not without end."""
+    def out_of_step(self, native: str, why: str, now_ms: int) -> None:
+        """A book missed something: it is unknown until the next snapshot, which is asked for; in the end, later."""
         market = self.market(native)
         if market.book is None or not market.book.synced:
             return
@@ -285,9 +286,22 @@ class Codec(ABC, Generic[Id]):
         market.book.failures += 1
         self.dropped[f"book {why}"] += 1
         if market.book.failures > MAX_RESYNCS:
+            market.book.given_up_ms = now_ms
             self.refuse(native, f"out of step {market.book.failures} times, last: {why}", book=True)
         else:
             self.replies += self._resubscribe(native)
+
+    def retry_books(self, now_ms: int) -> list[bytes]:
+        """What asks again for the books that were given up a while ago."""
+        frames = []
+        for native, market in self.markets.items():
+            if market.book is not None and market.book.failures > MAX_RESYNCS:
+                if now_ms - market.book.given_up_ms < RETRY_BOOK_MS:
+                    continue
+                market.book.failures = 0
+                self.refused.pop(f"{market.symbol} book", None)
+                frames += self._resubscribe(native)
+        return frames
 
     def _parsed(self, prints: Iterable[Print[Id]]) -> list[tuple[Market, Id, Trade]]:
         """All of them, before any is taken: a frame with one bad trade leaves no trace."""

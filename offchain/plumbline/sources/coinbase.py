@@ -137,14 +137,14 @@ class CoinbaseCodec(NumberedCodec):
         message = _frame.decode(frame)
         if message.channel == "market_trades":
             trades = self._trades(message.events, now_ms)
-            self._count(message.sequence_num)
+            self._count(message.sequence_num, now_ms)
             return trades
         if message.type == "error":
             self._error(message.message)
             return []
         # Before a book is changed: a hole in the numbers means that a change of it may be missing.
         if message.channel in ("ticker", "l2_data", "heartbeats", "subscriptions"):
-            self._count(message.sequence_num)
+            self._count(message.sequence_num, now_ms)
         match message.channel:
             case "ticker":
                 for ticker in (ticker for event in message.events for ticker in event.tickers):
@@ -175,14 +175,14 @@ class CoinbaseCodec(NumberedCodec):
             prints.sort(key=lambda print_: print_[1])
         return self.taken(prints, now_ms, snapshot=bool(events) and events[0].type == "snapshot")
 
-    def _count(self, number: int) -> None:
+    def _count(self, number: int, now_ms: int) -> None:
         """Frames of a connection are numbered from 0. A hole is counted; repeats are told by their trades' ids."""
         if number > self._sequence:
             if number > self._sequence + 1:
                 self.missed += number - self._sequence - 1
                 if self.books == "depth":
                     for native in self.markets:
-                        self.out_of_step(native, "gap")
+                        self.out_of_step(native, "gap", now_ms)
             self._sequence = number
 
     def _subscribed(self, channels: dict[str, list[str]]) -> None:

@@ -110,7 +110,8 @@ class OkxCodec(NumberedCodec):
     def _book(self, native: str, item: _Item, now_ms: int, *, changes: bool) -> None:
         book = self.market(native).book
         if changes and book is not None and book.synced and item.follows != book.sequence:
-            self.out_of_step(native, "gap")
+            if item.sequence != book.sequence:
+                self.out_of_step(native, "gap", now_ms)
             return
 
         def matches(taken: LiveBook) -> bool:

@@ -208,7 +208,7 @@ class WebSocketSource:
                     yield trade
                 if codec.replies:
                     await self._reply(socket)
-                if len(codec.refused) != len(self._said):
+                if codec.refused.keys() != self._said:
                     self._say_refused()
         except ConnectionClosed:
             # When the upkeep hung up, its reason is the true one.
@@ -240,11 +240,12 @@ class WebSocketSource:
     def _say_refused(self) -> None:
         """Log and count each refused subscription once a connection; raise when no market is left."""
         refused = self._codec.refused
+        self._said &= refused.keys()
         for name in [name for name in refused if name not in self._said]:
             self._said.add(name)
             self.stats.rejected["subscription refused"] += 1
             _log.warning("subscription refused", venue=self.venue, subscription=name, reason=refused[name])
-        self.stats.reason = "refused " + "; ".join(f"{name}: {why}" for name, why in refused.items())
+        self.stats.reason = "; ".join(f"refused {name}: {why}" for name, why in refused.items())
         if all(symbol in refused for symbol in self._codec.by_symbol):
             raise VenueRefused(self.stats.reason)
 
@@ -277,6 +278,8 @@ class WebSocketSource:
                 raise SourceError(f"{self.venue}: silent for {silent_s:.1f} s")
             if now - began > self._patience_s:
                 self._expect_answers()
+            for frame in codec.retry_books(self._clock.now_ms()):
+                await socket.send(frame, text=True)
             if codec.ping_s is not None and now - pinged >= codec.ping_s:
                 pinged = now
                 await socket.send(codec.ping_frame(), text=True)

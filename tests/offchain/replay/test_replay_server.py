@@ -213,7 +213,7 @@ def test_conversations__wrong_requests__each_exchanges_own_error():
         ("kraken", {"method": "subscribe", "params": {"channel": "trade"}}, {"success": False}),
         ("kraken", {"method": "order"}, {"error": "Unsupported event"}),
         ("kraken", {"method": "ping"}, {"method": "pong"}),
-        ("coinbase", {"type": "subscribe", "channel": "level2"}, {"type": "error"}),
+        ("coinbase", {"type": "subscribe", "channel": "candles"}, {"type": "error"}),
         ("binance", {"method": "JUMP", "id": 4}, {"id": 4}),
         ("binance", {"method": "SUBSCRIBE", "params": ["xyzusd@trade"], "id": 5}, {"result": None, "id": 5}),
         ("bybit", {"op": "ping", "req_id": "9"}, {"ret_msg": "pong", "req_id": "9"}),
@@ -221,7 +221,7 @@ def test_conversations__wrong_requests__each_exchanges_own_error():
         ("cryptocom", {"id": 3, "method": "subscribe", "params": {"channels": ["trade.XYZ_USD"]}}, {"code": 40003}),
         ("cryptocom", {"id": 3, "method": "subscribe"}, {"code": 40001}),
         ("bitfinex", {"event": "subscribe", "channel": "trades", "symbol": "tXYZUSD"}, {"code": 10300}),
-        ("bitfinex", {"event": "subscribe", "channel": "book", "symbol": "tBTCUSD"}, {"event": "error"}),
+        ("bitfinex", {"event": "subscribe", "channel": "ticker", "symbol": "tBTCUSD"}, {"event": "error"}),
         ("bitstamp", {"event": "bts:heartbeat"}, {"event": "bts:heartbeat"}),
         (
             "bitstamp",

@@ -82,10 +82,10 @@ def test_latency__trades_come_late_with_their_true_times_in_order_of_delivery():
 def test_duplicates_and_garbage__honest_frames_are_all_still_there():
     frames = [b'{"price":1.5,"p":"2.5"}', b'{"price":2.5,"p":"3.5"}']
     faults = Faults([Fault("duplicates", "kraken", *ALWAYS), Fault("garbage", "kraken", *ALWAYS)], seed=3)
-    out = faults.frames("kraken", frames, 5)
+    out = faults.frames("kraken", frames, 5, [])
     assert len(out) == 8
     assert out[1::2] == [frames[0], frames[0], frames[1], frames[1]]
-    assert faults.frames("bybit", frames, 5) == frames
+    assert faults.frames("bybit", frames, 5, []) == frames
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -14,7 +14,7 @@ from tests.helpers.recordings import Model
 from plumbline.core.models import BookSnapshot
 from plumbline.core.units import WAD
 from plumbline.sources import codec_of
-from plumbline.sources.codec import Codec
+from plumbline.sources.codec import MAX_RESYNCS, RETRY_BOOK_MS, Codec
 from plumbline.sources.kraken import KrakenCodec
 
 pytestmark = pytest.mark.data
@@ -181,3 +181,23 @@ def test_rest__recorded_books_as_they_are__exact(market_data: Path, venue: str, 
         assert list(book.bids) == model.best("bids", 1)
         assert list(book.asks) == model.best("asks", 1)
     assert len(answers) >= 8
+
+
+def test_okx__book_that_was_given_up__is_asked_for_again_after_a_while(market_data: Path):
+    recording = market_data / FOLDER / "OKX_2022-05-13.ws.1.0.gz"
+    snapshot, _, _, gap = [f for f, native, _ in recordings.okx_books(recording) if native == "BTC-USDT"][:4]
+    codec = codec_of("okx", ["BTC/USDT"], "depth")
+    codec.subscribe_frames()
+    for _ in range(MAX_RESYNCS + 1):
+        codec.decode(snapshot, LATER_MS)
+        codec.decode(gap, LATER_MS)
+    assert codec.refused == {"BTC/USDT book": "out of step 6 times, last: gap"}
+    assert len(codec.replies) == 2 * MAX_RESYNCS
+    assert codec.retry_books(LATER_MS + RETRY_BOOK_MS - 1) == []
+
+    asked = codec.retry_books(LATER_MS + RETRY_BOOK_MS)
+
+    assert [json.loads(frame)["op"] for frame in asked] == ["unsubscribe", "subscribe"]
+    assert codec.refused == {}
+    codec.decode(snapshot, LATER_MS)
+    assert codec.book("BTC/USDT") is not None

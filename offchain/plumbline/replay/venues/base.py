@@ -7,13 +7,14 @@ Written from the exchanges' documentation and apart from the codecs, so that one
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar, TypeVar
 
 import msgspec
 
 from plumbline.core.units import WAD
+from plumbline.replay.books import Levels, book_around
 from plumbline.replay.tape import Print
 
 T = TypeVar("T")
@@ -35,6 +36,10 @@ class Session(ABC):
         """The exchange's markets, by its own names."""
         self.subscribed: set[str] = set()
         """Canonical symbols this client gets."""
+        self.books: dict[str, Levels | None] = {}
+        """Canonical symbols whose book this client gets, as it was told last; None: not yet."""
+        self.held: list[bytes] = []
+        """Frames that were overtaken by others on the way, when that fault was ordered."""
         self.must_speak_s: float | None = None
         """Within how many seconds the exchange hangs up unless the client speaks; None: it has the time it wants."""
 
@@ -51,6 +56,18 @@ class Session(ABC):
     def encode(self, prints: Sequence[Print], now_ms: int) -> list[bytes]:
         """Trades as this exchange frames them."""
 
+    @abstractmethod
+    def encode_book(self, symbol: str, book: Levels, before: Levels | None, at_ms: int, now_ms: int) -> list[bytes]:
+        """A book as this exchange frames it; `before`: what the client was told last, None for nothing."""
+
+    @abstractmethod
+    def answer(self, path: str, query: Mapping[str, str], recent: Recent, now_ms: int) -> tuple[int, bytes]:
+        """(status, body) of a REST request."""
+
+    def maintenance(self) -> list[bytes]:
+        """What the exchange says before it goes down for maintenance; most say nothing."""
+        return []
+
     def greeting(self, now_ms: int) -> list[bytes]:
         return []
 
@@ -59,8 +76,24 @@ class Session(ABC):
 
     def updates(self, prints: Iterable[Print], now_ms: int) -> list[bytes]:
         """The frames this client gets of all the venue's new prints."""
+        prints = list(prints)
         wanted = [p for p in prints if p.trade.symbol in self.subscribed]
-        return self.encode(wanted, now_ms) if wanted else []
+        frames = self.encode(wanted, now_ms) if wanted else []
+        for symbol, group in by_symbol(prints).items():
+            if symbol in self.books:
+                frames += self._tell_book(symbol, group[-1], now_ms)
+        return frames
+
+    def open_book(self, symbol: str, recent: Recent, now_ms: int) -> list[bytes]:
+        """Begin to tell a book: with what rests there now, or with the first print there is."""
+        self.books[symbol] = None
+        prints = recent(symbol)
+        return self._tell_book(symbol, prints[-1], now_ms) if prints else []
+
+    def _tell_book(self, symbol: str, p: Print, now_ms: int) -> list[bytes]:
+        book, before = book_around(p), self.books[symbol]
+        self.books[symbol] = book
+        return self.encode_book(symbol, book, before, p.trade.at_ms, now_ms)
 
 
 def by_symbol(prints: Iterable[Print]) -> dict[str, list[Print]]:
@@ -74,6 +107,16 @@ def decimal(value_wad: int) -> str:
     """A WAD integer as the shortest plain decimal: exact."""
     whole, fraction = divmod(value_wad, WAD)
     return f"{whole}.{fraction:018d}".rstrip("0").rstrip(".")
+
+
+def rows(side: Iterable[tuple[int, int]]) -> list[list[str]]:
+    """Levels as [price, size] of text."""
+    return [[decimal(price), decimal(size)] for price, size in side]
+
+
+def book_now(prints: Sequence[Print]) -> Levels:
+    """The book of a REST answer; empty while nothing was traded."""
+    return book_around(prints[-1]) if prints else Levels((), ())
 
 
 def number(value_wad: int) -> msgspec.Raw:

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
+from plumbline.replay.books import Levels
 from plumbline.replay.tape import Print
-from plumbline.replay.venues.base import Recent, Session, decimal, encode, number, read
+from plumbline.replay.venues.base import Recent, Session, book_now, decimal, encode, number, read, rows
 
 _CHANNEL = "live_trades_"
+_BOOK = "order_book_"
 
 
 class _Data(msgspec.Struct):
@@ -41,11 +43,15 @@ class BitstampSession(Session):
         if data is None:
             return [_error("", "Incorrect JSON format.")]
         channel = data.channel
-        symbol = self._symbols.get(channel.removeprefix(_CHANNEL))
-        if symbol is None or not channel.startswith(_CHANNEL):
+        of_book = channel.startswith(_BOOK)
+        symbol = self._symbols.get(channel.removeprefix(_BOOK if of_book else _CHANNEL))
+        if symbol is None or not channel.startswith((_CHANNEL, _BOOK)):
             return [_error(channel, "Bad subscription string.")]
+        frames = [encode({"event": "bts:subscription_succeeded", "channel": channel, "data": {}})]
+        if of_book:
+            return frames + self.open_book(symbol, recent, now_ms)
         self.subscribed.add(symbol)
-        return [encode({"event": "bts:subscription_succeeded", "channel": channel, "data": {}})]
+        return frames
 
     def encode(self, prints: Sequence[Print], now_ms: int) -> list[bytes]:
         return [
@@ -69,6 +75,31 @@ class BitstampSession(Session):
             )
             for p in prints
         ]
+
+    def maintenance(self) -> list[bytes]:
+        return [encode({"event": "bts:request_reconnect", "channel": "", "data": ""})]
+
+    def encode_book(self, symbol: str, book: Levels, before: Levels | None, at_ms: int, now_ms: int) -> list[bytes]:
+        return [encode({"data": _book(book, at_ms), "channel": _BOOK + self.name(symbol), "event": "data"})]
+
+    def answer(self, path: str, query: Mapping[str, str], recent: Recent, now_ms: int) -> tuple[int, bytes]:
+        symbol = self._symbols.get(path.rstrip("/").rpartition("/")[2])
+        if symbol is None:
+            return 404, encode({"status": "error", "reason": "Market not found"})
+        prints = recent(symbol)
+        if "/transactions/" in path:
+            return 200, encode([_rest_trade(p) for p in reversed(prints)])
+        return 200, encode(_book(book_now(prints), prints[-1].trade.at_ms if prints else now_ms))
+
+
+def _book(book: Levels, at_ms: int) -> dict[str, Any]:
+    times = {"timestamp": str(at_ms // 1000), "microtimestamp": str(at_ms * 1000)}
+    return {**times, "bids": rows(book.bids), "asks": rows(book.asks)}
+
+
+def _rest_trade(p: Print) -> dict[str, Any]:
+    told = {"date": str(p.trade.at_ms // 1000), "tid": str(p.number), "type": str(1 - p.number % 2)}
+    return {**told, "price": decimal(p.trade.price_wad), "amount": decimal(p.trade.size_wad)}
 
 
 def _error(channel: str, message: str) -> bytes:

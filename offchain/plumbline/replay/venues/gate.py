@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
+from plumbline.replay.books import Levels
 from plumbline.replay.tape import Print
-from plumbline.replay.venues.base import Recent, Session, decimal, encode, read
+from plumbline.replay.venues.base import Recent, Session, book_now, decimal, encode, read, rows
 
 _CHANNEL = "spot.trades"
+_BOOK = "spot.book_ticker"
 _INVALID_ARGUMENT = 2
 
 
@@ -36,12 +38,16 @@ class GateSession(Session):
             return [_answer(_Request(""), now_ms, error="invalid request body")]
         if request.channel == "spot.ping":
             return [encode({**_times(now_ms), "channel": "spot.pong", "event": "", "result": None})]
-        if request.channel != _CHANNEL or request.event != "subscribe":
+        if request.channel not in (_CHANNEL, _BOOK) or request.event != "subscribe":
             return [_answer(request, now_ms, error=f"unknown channel {request.channel[:40]}")]
         wrong = [pair for pair in request.payload if pair not in self._symbols]
         if wrong:
             return [_answer(request, now_ms, error=f"unknown currency pair {wrong[0][:40]}")]
-        self.subscribed.update(self._symbols[pair] for pair in request.payload)
+        symbols = [self._symbols[pair] for pair in request.payload]
+        if request.channel == _BOOK:
+            opened = [frame for symbol in symbols for frame in self.open_book(symbol, recent, now_ms)]
+            return [_answer(request, now_ms), *opened]
+        self.subscribed.update(symbols)
         return [_answer(request, now_ms)]
 
     def encode(self, prints: Sequence[Print], now_ms: int) -> list[bytes]:
@@ -61,6 +67,27 @@ class GateSession(Session):
             "price": decimal(p.trade.price_wad),
             "range": f"{p.number}-{p.number}",
         }
+
+    def encode_book(self, symbol: str, book: Levels, before: Levels | None, at_ms: int, now_ms: int) -> list[bytes]:
+        (bid, bid_size), (ask, ask_size) = (rows(side[:1])[0] for side in book)
+        result = {"t": at_ms, "u": at_ms, "s": self.name(symbol), "b": bid, "B": bid_size, "a": ask, "A": ask_size}
+        return [encode({**_times(now_ms), "channel": _BOOK, "event": "update", "result": result})]
+
+    def answer(self, path: str, query: Mapping[str, str], recent: Recent, now_ms: int) -> tuple[int, bytes]:
+        symbol = self._symbols.get(query.get("currency_pair", ""))
+        if symbol is None:
+            return 400, encode({"label": "INVALID_CURRENCY_PAIR", "message": "Invalid currency pair"})
+        prints = recent(symbol)
+        if path == "/api/v4/spot/trades":
+            return 200, encode([self._rest_trade(p) for p in reversed(prints)])
+        book = book_now(prints)
+        told = {"id": now_ms, "current": now_ms, "update": now_ms}
+        return 200, encode({**told, "bids": rows(book.bids), "asks": rows(book.asks)})
+
+    def _rest_trade(self, p: Print) -> dict[str, Any]:
+        told = self._trade(p)
+        text = {"id": str(p.number), "create_time": str(told["create_time"]), "sequence_id": str(p.number)}
+        return {**{key: told[key] for key in ("create_time_ms", "side", "currency_pair", "amount", "price")}, **text}
 
 
 def _answer(request: _Request, now_ms: int, error: str = "") -> bytes:

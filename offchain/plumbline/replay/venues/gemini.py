@@ -6,15 +6,17 @@ The code and wording of a refused stream are not documented; clients can only re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
+from plumbline.replay.books import Levels
 from plumbline.replay.tape import Print
-from plumbline.replay.venues.base import Recent, Session, decimal, encode, read
+from plumbline.replay.venues.base import Recent, Session, book_now, decimal, encode, read, rows
 
 _STREAM = "@trade"
+_BOOK = "@bookTicker"
 
 
 class _Request(msgspec.Struct):
@@ -39,11 +41,17 @@ class GeminiSession(Session):
             return [encode({"id": request.id, "status": 200})]
         if request.method.lower() != "subscribe":
             return [_error(request.id, f"Unknown method {request.method[:40]}")]
-        wrong = [stream for stream in request.params if stream.removesuffix(_STREAM) not in self._symbols]
+        wrong = [stream for stream in request.params if _native(stream) not in self._symbols]
         if wrong:
             return [_error(request.id, f"Invalid stream {wrong[0][:40]}")]
-        self.subscribed.update(self._symbols[stream.removesuffix(_STREAM)] for stream in request.params)
-        return [encode({"id": request.id, "status": 200})]
+        frames = [encode({"id": request.id, "status": 200})]
+        for stream in request.params:
+            symbol = self._symbols[_native(stream)]
+            if stream.endswith(_BOOK):
+                frames += self.open_book(symbol, recent, now_ms)
+            else:
+                self.subscribed.add(symbol)
+        return frames
 
     def encode(self, prints: Sequence[Print], now_ms: int) -> list[bytes]:
         return [
@@ -59,6 +67,40 @@ class GeminiSession(Session):
             )
             for p in prints
         ]
+
+    def encode_book(self, symbol: str, book: Levels, before: Levels | None, at_ms: int, now_ms: int) -> list[bytes]:
+        (bid, bid_size), (ask, ask_size) = (rows(side[:1])[0] for side in book)
+        told = {"u": at_ms, "E": at_ms * 1_000_000, "s": self.name(symbol)}
+        return [encode({**told, "b": bid, "B": bid_size, "a": ask, "A": ask_size})]
+
+    def answer(self, path: str, query: Mapping[str, str], recent: Recent, now_ms: int) -> tuple[int, bytes]:
+        symbol = self._symbols.get(path.rpartition("/")[2])
+        if symbol is None:
+            return 400, encode({"result": "error", "reason": "InvalidSymbol", "message": "Unknown symbol"})
+        prints = recent(symbol)
+        if path.startswith("/v1/trades/"):
+            return 200, encode([_rest_trade(p) for p in reversed(prints)])
+        sides = {
+            name: [{"price": price, "amount": size, "timestamp": str(now_ms // 1000)} for price, size in rows(side)]
+            for name, side in zip(("bids", "asks"), book_now(prints), strict=True)
+        }
+        return 200, encode(sides)
+
+
+def _rest_trade(p: Print) -> dict[str, Any]:
+    return {
+        "timestamp": p.trade.at_ms // 1000,
+        "timestampms": p.trade.at_ms,
+        "tid": p.number,
+        "price": decimal(p.trade.price_wad),
+        "amount": decimal(p.trade.size_wad),
+        "exchange": "gemini",
+        "type": "buy" if p.number % 2 else "sell",
+    }
+
+
+def _native(stream: str) -> str:
+    return stream.removesuffix(_STREAM).removesuffix(_BOOK)
 
 
 def _error(request_id: Any, message: str) -> bytes:
