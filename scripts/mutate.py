@@ -23,7 +23,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -184,8 +184,8 @@ def put_in_place(mutated: dict[str, CompilerData]) -> None:
             module.compile_contract = compile_contract  # type: ignore[attr-defined]
 
 
-def killers(marks: Iterable[str] = ()) -> list[str]:
-    """Unit, vector and incident tests, and what is served; those that say `marks` come first, as -x ends a run.
+def killers(marks: Sequence[str] = ()) -> list[str]:
+    """Unit, vector and incident tests, and what is served; those that name one of `marks` come first.
 
     The long state machine is not among them: a mutant only it can kill is one that a unit test is missing for.
     """
@@ -194,21 +194,40 @@ def killers(marks: Iterable[str] = ()) -> list[str]:
     texts = {path: text for path, text in found.items() if any(mark in text for mark in played)}
     own = [path for path in texts if path.name == "test_served_prices.py"]
     own += [path for folder in ("oracle", "vectors", "regression") for path in texts if path.parent.name == folder]
-    own.sort(key=lambda path: -sum(texts[path].count(mark) for mark in marks))
+
+    def said(path: Path) -> int:
+        if path.name == "test_served_prices.py":
+            return 1_000 * ("submit" in marks)
+        return sum(texts[path].count(f"test_{mark}__") + texts[path].count(f'"{mark}"') for mark in marks)
+
+    own.sort(key=said, reverse=True)
     return [str(path.relative_to(ROOT)) for path in own]
 
 
-def marks_of(mutant: Mutant) -> set[str]:
-    """The name of the function that was changed, and the reasons it gives."""
-    lines = (ROOT / mutant.path).read_text().splitlines()
-    first = next((n for n in range(mutant.line - 1, -1, -1) if lines[n].startswith("def ")), 0)
-    rest = (n for n in range(first + 1, len(lines)) if re.match(r"[^\s)]", lines[n]))
-    body = "\n".join(lines[first : next(rest, len(lines))])
-    return {*re.findall(r"^def (\w+)", body), *re.findall(r'"([a-z]+: [^"]+)"', body)}
+def functions(path: Path) -> Iterator[tuple[range, str, str]]:
+    """(lines, name, text) of each function of a contract or module."""
+    lines = path.read_text().splitlines()
+    for first, line in enumerate(lines):
+        if found := re.match(r"def (\w+)", line):
+            rest = (n for n in range(first + 1, len(lines)) if re.match(r"[^\s)]", lines[n]))
+            last = next(rest, len(lines))
+            yield range(first + 1, last + 1), found[1], "\n".join(lines[first:last])
 
 
-def run_killers(marks: Iterable[str] = ()) -> int:
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *killers(marks)]))
+def marks_of(mutant: Mutant) -> list[str]:
+    """What tests of the changed line would say, the likeliest first: reasons it gives, then who calls its function."""
+    every = [each for path in sorted(set.union(*map(made_of, ORACLE))) for each in functions(path)]
+    own = [(name, text) for lines, name, text in functions(ROOT / mutant.path) if mutant.line in lines]
+    marks = [reason for _, text in own for reason in re.findall(r'"([a-z]+: [^"]+)"', text)]
+    names = [name for name, _ in own]
+    for name in names:
+        names += [caller for _, caller, text in every if caller not in names and re.search(rf"\b{name}\(", text)]
+    return marks + [name for name in names if not name.startswith("_")]
+
+
+def run_killers(marks: Sequence[str] = ()) -> bool:
+    """Whether a test fails. File by file, as a run of all of them would first collect them all."""
+    return any(pytest.main(["-x", "-q", "-p", "no:cacheprovider", file]) for file in killers(marks))
 
 
 def judge(mutant: Mutant, original: dict[str, bytes]) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyrevm
@@ -56,25 +57,48 @@ class Chain:
         return list(self.evm.result.logs)
 
 
+@dataclass(frozen=True)
+class Function:
+    """How to call one function. Numbers in and out, which is nearly all, take a road ten times as fast as eth_abi's."""
+
+    selector: bytes
+    inputs: list[str]
+    outputs: list[str]
+
+    def encode(self, args: Sequence[Any]) -> bytes:
+        if len(args) == len(self.inputs) and all(kind == "uint256" for kind in self.inputs):
+            return self.selector + b"".join(arg.to_bytes(32, "big") for arg in args)
+        return self.selector + bytes(encode(self.inputs, args))
+
+    def decode(self, output: bytes) -> Any:
+        """The single return value, or a tuple of several."""
+        if len(output) == 32 * len(self.outputs) and all(kind == "uint256" for kind in self.outputs):
+            values = tuple(int.from_bytes(output[at : at + 32], "big") for at in range(0, len(output), 32))
+        else:
+            values = decode(self.outputs, output)
+        return values[0] if len(values) == 1 else values
+
+
 class Contract:
     """Call functions by name with Python values: `oracle.call("price", 0, 60)`."""
 
     def __init__(self, chain: Chain, address: str, abi: Sequence[dict[str, Any]]) -> None:
         self.chain = chain
         self.address = address
-        self.functions = {entry["name"]: entry for entry in abi if entry["type"] == "function"}
+        self.functions = {
+            entry["name"]: Function(_signature(entry)[:4], _types(entry["inputs"]), _types(entry["outputs"]))
+            for entry in abi
+            if entry["type"] == "function"
+        }
         self.events = {_signature(entry): entry for entry in abi if entry["type"] == "event"}
 
     def call(self, name: str, *args: Any, sender: str = CALLER) -> Any:
         """The single return value, or a tuple of several."""
-        entry = self.functions[name]
-        output = self.chain.send(self.address, self.calldata(name, *args), sender)
-        values = decode(_types(entry["outputs"]), output)
-        return values[0] if len(values) == 1 else values
+        function = self.functions[name]
+        return function.decode(self.chain.send(self.address, function.encode(args), sender))
 
     def calldata(self, name: str, *args: Any) -> bytes:
-        entry = self.functions[name]
-        return bytes(_signature(entry)[:4] + encode(_types(entry["inputs"]), args))
+        return self.functions[name].encode(args)
 
 
 def _types(parameters: Sequence[dict[str, Any]]) -> list[str]:
@@ -89,4 +113,4 @@ def _reason(text: str) -> str:
     """The reason out of what pyrevm tells of a revert: `Revert { gas_used: .., output: 0x.. }`."""
     start = text.find("0x")
     output = bytes.fromhex(text[start + 2 :].split(" ")[0].rstrip(",})")) if start >= 0 else b""
-    return str(decode(["string"], output[4:])[0]) if output[:4] == _ERROR else ""
+    return output[68 : 68 + int.from_bytes(output[36:68], "big")].decode() if output[:4] == _ERROR else ""

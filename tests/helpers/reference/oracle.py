@@ -37,6 +37,14 @@ class FeedModel:
     """The owner lets the next median inside the bounds through."""
     level: list[tuple[int, int]] = field(default_factory=list)
     """(price, timestamp) of the medians that speak for a new level; the first is the candidate."""
+    spells: list[tuple[int, int, int]] = field(default_factory=list)
+    """(from, to, price) between each two rounds: what stood then; price 0: nothing that could be served."""
+
+    def stood(self, since: int, until: int, max_age_s: int) -> None:
+        """Write down what was served between two rounds, judged at the end of that time."""
+        last = self.last
+        served = last and not (self.tripped or self.held) and until - last.timestamp <= max_age_s
+        self.spells.append((since, until, last.price if last and served else 0))
 
     def take(self, median: int, round_id: int, timestamp: int) -> None:
         """What one round does to the feed; median 0: short of its quorum."""
@@ -103,6 +111,8 @@ class OracleModel:
         medians = self.medians(rows)
         if not any(medians):
             raise Refused("oracle: no quorum")
+        for feed in self.feeds:
+            feed.stood(self.timestamp, timestamp, self._default_age(feed))
         self.round_id += 1
         self.timestamp = self.times[self.round_id] = timestamp
         for feed, median in zip(self.feeds, medians, strict=True):
@@ -124,7 +134,10 @@ class OracleModel:
         return price
 
     def fresh_price(self, feed: int, now: int) -> int:
-        return self.price(feed, self.feeds[feed].rules.heartbeat + self.terms.max_lateness, now)
+        return self.price(feed, self._default_age(self.feeds[feed]), now)
+
+    def _default_age(self, feed: FeedModel) -> int:
+        return feed.rules.heartbeat + self.terms.max_lateness
 
     @property
     def oldest_round(self) -> int:
@@ -154,6 +167,29 @@ class OracleModel:
             raise Refused("oracle: round not in history")
         answer = self.feeds[feed].answers[stood[-1]]
         return answer.round_id, answer.price, answer.timestamp
+
+    def twap(self, feed: int, start: int, end: int, now: int) -> int:
+        """Every piece of the window times its price, over its length; without all pieces there is no average."""
+        self._check_stops(feed)
+        if not self.terms.twap:
+            raise Refused("oracle: keeps no TWAP")
+        if start >= end:
+            raise Refused("oracle: empty window")
+        if end > max(now, self.timestamp):
+            raise Refused("oracle: time not reached")
+        pieces = []
+        if end > self.timestamp:
+            pieces.append((max(start, self.timestamp), end, self.fresh_price(feed, now)))
+        if start < self.timestamp:
+            if self.times[self.oldest_round] > start:
+                raise Refused("oracle: round not in history")
+            spells = self.feeds[feed].spells
+            inside = [(max(a, start), min(b, end), price) for a, b, price in spells if a < end and start < b]
+            covered = sum(b - a for a, b, _ in inside)
+            if not all(price for *_, price in inside) or covered != min(end, self.timestamp) - start:
+                raise Refused("oracle: gap in window")
+            pieces += inside
+        return sum((b - a) * price for a, b, price in pieces) // (end - start)
 
     def stopped_since(self, feed: int) -> int:
         """The round of the last answer of a feed that may be cleared; 0: it never had one."""
