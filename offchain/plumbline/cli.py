@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from plumbline.commands import demo, index, journal, keeper, relayer, replay, reporter, trader, web
+from plumbline.commands import demo, index, journal, keeper, lab, relayer, replay, reporter, trader, web
 from plumbline.errors import ConfigError, PlumblineError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(reporter.app, name="reporter")
 app.add_typer(relayer.app, name="relayer")
 app.add_typer(journal.app, name="journal")
 app.add_typer(index.app, name="index")
+app.add_typer(lab.app, name="lab")
 app.add_typer(replay.app, name="replay")
 app.add_typer(keeper.app, name="keeper")
 app.add_typer(trader.app, name="trader")

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""A sweep: every method and period over the days, every deviation and heartbeat over what they give.
+
+One task is one method and period: the engine runs once, the policies are cheap. What a task found is written to the
+folder at once, under a key of everything it depends on: a sweep that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from plumbline.core.rules import FeedRule
+from plumbline.core.units import WAD
+from plumbline.errors import ConfigError
+from plumbline.lab.costs import CostRule
+from plumbline.lab.market import MarketDays, MarketSpec, without_venue
+from plumbline.lab.publish import Outcome, Policy, judge, publish
+from plumbline.lab.series import observe, with_method
+
+RESULTS: Final = "results.jsonl"
+_FORM: Final = 1
+"""Of what is written; another one is computed anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """`rules`: every feed that converts for the studied one, too, the reference's venue still among them."""
+
+    spec: MarketSpec
+    rules: tuple[FeedRule, ...]
+    feed: str
+    methods: tuple[str, ...]
+    periods_s: tuple[int, ...]
+    deviations_bps: tuple[int, ...]
+    heartbeats_s: tuple[int, ...]
+    costs: CostRule
+    landing_s: int = 2
+    swap_fee_bps: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One setting and what came of it."""
+
+    method: str
+    period_s: int
+    deviation_bps: int
+    heartbeat_s: int
+    outcome: Outcome
+    bend_bps: float | None
+    gas_a_day: float
+    bytes_a_day: float
+    l1_fee_a_day: float
+    """In the chain's coin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    sweep: Sweep
+    method: str
+    period_s: int
+
+    @property
+    def key(self) -> str:
+        """Of everything the results depend on."""
+        parts = (_FORM, self.sweep.spec, self.sweep.rules, self.sweep.feed, self.method, self.period_s)
+        rest = (self.sweep.deviations_bps, self.sweep.heartbeats_s, self.sweep.costs)
+        policy = (self.sweep.landing_s, self.sweep.swap_fee_bps, _stamp(self.sweep.spec.file))
+        return hashlib.sha256(msgspec.json.encode((parts, rest, policy), enc_hook=str)).hexdigest()[:16]
+
+
+class _Line(msgspec.Struct):
+    """What a task found, in the results' file."""
+
+    task: str
+    results: list[Result]
+
+
+Progress = Callable[[int, int, str], None]
+"""(tasks done, tasks in all, what was done last)."""
+
+
+def run(sweep: Sweep, folder: Path, jobs: int, progress: Progress) -> list[Result]:
+    """All results, those of an earlier run of the same sweep in the same folder included.
+
+    Raises:
+        ConfigError: a method cannot be studied with these feeds or days.
+    """
+    tasks = [Task(sweep, method, period_s) for method in sweep.methods for period_s in sweep.periods_s]
+    for method in sweep.methods:
+        studied_rules(sweep, method)  # what cannot be studied is said before anything runs
+    folder.mkdir(parents=True, exist_ok=True)
+    known = dict(_kept(folder / RESULTS))
+    found = {task.key: known[task.key] for task in tasks if task.key in known}
+    left = [task for task in tasks if task.key not in found]
+    progress(len(found), len(tasks), "kept from before" if found else "")
+    with (folder / RESULTS).open("ab") as file, ProcessPoolExecutor(max_workers=min(jobs, len(left) or 1)) as pool:
+        waiting = {pool.submit(study, task): task for task in left}
+        for done in as_completed(waiting):
+            task = waiting[done]
+            found[task.key] = done.result()
+            # A line that a kill tore ends here: what follows begins a new one.
+            file.write(b"\n" + msgspec.json.encode(_Line(task.key, found[task.key])) + b"\n")
+            file.flush()
+            progress(len(found), len(tasks), f"{task.method}, period {task.period_s} s")
+    return [result for task in tasks for result in found[task.key]]
+
+
+def _kept(path: Path) -> Iterator[tuple[str, list[Result]]]:
+    if path.is_file():
+        for line in path.read_bytes().splitlines():
+            try:
+                told = msgspec.json.decode(line, type=_Line)
+            except msgspec.MsgspecError:
+                continue  # empty, or torn by a kill: that task runs again
+            yield told.task, told.results
+
+
+def studied_rules(sweep: Sweep, method: str) -> list[FeedRule]:
+    return with_method(without_venue(sweep.rules, sweep.spec.reference.venue), sweep.feed, method)
+
+
+def study(task: Task) -> list[Result]:
+    """One method and period under every policy."""
+    sweep, days = task.sweep, days_of(task.sweep.spec)
+    rules = studied_rules(sweep, task.method)
+    decimals = next(rule.decimals for rule in rules if rule.name == sweep.feed)
+    series = observe(days, rules, sweep.feed, task.period_s)
+    l1_fee, size = sweep.costs.l1_fee_wei() / WAD, len(sweep.costs.calldata())
+    results = []
+    for deviation_bps in sweep.deviations_bps:
+        for heartbeat_s in sweep.heartbeats_s:
+            policy = Policy(deviation_bps, heartbeat_s, sweep.landing_s, sweep.swap_fee_bps)
+            answers = publish(series, policy, task.period_s)
+            try:
+                outcome = judge(days, series, answers, policy, task.period_s, decimals)
+            except ValueError as error:
+                raise ConfigError(f"{task.method}, period {task.period_s} s: {error}") from None
+            updates = outcome.updates_a_day
+            costs = (updates * sweep.costs.gas, updates * size, updates * l1_fee)
+            setting = (task.method, task.period_s, deviation_bps, heartbeat_s)
+            results.append(Result(*setting, outcome, series.bend_bps, *costs))
+    return results
+
+
+@lru_cache(maxsize=1)
+def days_of(spec: MarketSpec) -> MarketDays:
+    """Loaded once a process: every task is about the same days."""
+    return spec.load()
+
+
+def _stamp(file: Path | None) -> Sequence[int]:
+    """Tells a recording from another of the same name."""
+    if file is None or not file.is_file():
+        return ()
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
