@@ -14,12 +14,12 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from plumbline.config_feeds import FeedConfig, SelectionConfig, check_conversions
+from plumbline.config_venues import FaultConfig, PoolConfig, TapeConfig, VenueConfig
 from plumbline.core.units import MAX_BPS
 from plumbline.errors import ConfigError
 from plumbline.sections import (
     Address,
     Decimal,
-    Instant,
     Name,
     NonNegative,
     PoolFee,
@@ -153,18 +153,6 @@ class PolicyConfig(Section, frozen=True):
         check_unique("relayers", [address.lower() for address in self.relayers])
 
 
-class VenueConfig(Section, frozen=True):
-    name: Name
-    url: str | None = None
-    """None: the exchange's public endpoint."""
-    regulated: bool = False
-    """For source selection."""
-
-    def __post_init__(self) -> None:
-        if self.url is not None:
-            check_url("url", self.url, ("ws", "wss"))
-
-
 class PeerConfig(Section, frozen=True):
     """A reporter whose rows are fetched."""
 
@@ -181,6 +169,8 @@ class ReporterConfig(Section, frozen=True):
     journal: Path
     venues: Annotated[tuple[VenueConfig, ...], Meta(min_length=1)]
     feeds: Annotated[tuple[FeedConfig, ...], Meta(min_length=1, max_length=32)]
+    pools: Annotated[tuple[PoolConfig, ...], Meta(max_length=8)] = ()
+    """Uniswap v3 pools read beside the exchanges."""
     key: KeyConfig | None = None
     signer: SignerConfig | None = None
     """Exactly one of the two holds the key."""
@@ -205,14 +195,14 @@ class ReporterConfig(Section, frozen=True):
         if (self.key is None) == (self.signer is None):
             raise ValueError("key: expected exactly one of key and signer")
         check_unique("peers", [peer.name for peer in self.peers])
-        known = [venue.name for venue in self.venues]
+        known = [venue.name for venue in (*self.venues, *self.pools)]
         check_unique("venues", known)
         check_unique("feeds", [feed.name for feed in self.feeds])
         for i, feed in enumerate(self.feeds):
             for key, words in (("markets", feed.markets), ("crosses", feed.crosses)):
                 for j, word in enumerate(words):
                     if (venue := word.partition(":")[0]) not in known:
-                        raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]], got {venue!r}")
+                        raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]] or [[pools]], got {venue!r}")
         check_conversions(self.feeds)
         if self.selection is not None:
             self.selection.check([feed.rule() for feed in self.feeds], self.regulated)
@@ -220,7 +210,7 @@ class ReporterConfig(Section, frozen=True):
     @property
     def regulated(self) -> frozenset[str]:
         """The venues that are marked as regulated."""
-        return frozenset(venue.name for venue in self.venues if venue.regulated)
+        return frozenset(venue.name for venue in (*self.venues, *self.pools) if venue.regulated)
 
 
 class RelayerConfig(Section, frozen=True):
@@ -245,41 +235,6 @@ class RelayerConfig(Section, frozen=True):
 
     def __post_init__(self) -> None:
         check_unique("peers", [peer.name for peer in self.peers])
-
-
-class TapeConfig(Section, frozen=True):
-    """What the replay servers play: a seeded simulation, or a recording of one-minute bars (Parquet)."""
-
-    kind: Literal["simulated", "recorded"] = "simulated"
-    seed: NonNegative = 1
-    """simulated: the same seed gives the same market."""
-    file: Path | None = None
-    hours: Annotated[int, Meta(ge=1, le=24 * 31)] = 24
-    """recorded: how much of the recording to load, from the clock's origin on."""
-
-    def __post_init__(self) -> None:
-        if (self.kind == "recorded") != (self.file is not None):
-            raise ValueError('file: expected a path beside kind = "recorded", and only there')
-
-
-class FaultConfig(Section, frozen=True):
-    """One fault of one venue from `start` until before `end`, in market time; see `plumbline.replay.faults`."""
-
-    kind: Literal["freeze", "scale", "latency", "outage", "silence", "garbage", "duplicates"]
-    venue: Name
-    start: Instant
-    end: Instant
-    bps: Annotated[int, Meta(gt=-MAX_BPS, le=1_000 * MAX_BPS)] = 0
-    """scale: how far prices are off."""
-    delay_ms: Annotated[int, Meta(ge=0, le=3_600_000)] = 0
-    """latency: how late trades come."""
-
-    def __post_init__(self) -> None:
-        if self.end <= self.start:
-            raise ValueError(f"end: expected a time after start, {self.start.isoformat()}, got {self.end.isoformat()}")
-        for kind, key, value in (("scale", "bps", self.bps), ("latency", "delay_ms", self.delay_ms)):
-            if (self.kind == kind) != (value != 0):
-                raise ValueError(f'{key}: expected a value beside kind = "{kind}", and only there')
 
 
 class ReplayConfig(Section, frozen=True):

@@ -176,7 +176,7 @@ def test_load__mistyped_url__is_refused_without_showing_what_may_be_a_secret_in_
         (
             '"coinbase:BTC/USD"',
             '"binance:BTC/USD"',
-            "feeds[0].markets[1]: expected a venue of [[venues]], got 'binance'",
+            "feeds[0].markets[1]: expected a venue of [[venues]] or [[pools]], got 'binance'",
         ),
         ('crosses = ["kraken", "coinbase"]', "", "feeds[1].markets: expected at least one of markets and crosses"),
         (

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from plumbline.commands.checks import Checks
     from plumbline.config import ReporterConfig
+    from plumbline.config_venues import PoolConfig
     from plumbline.core.rules import FeedRule
     from plumbline.core.selection import Selector
     from plumbline.ports import Clock, RowSigner
     from plumbline.sources.codec import Books
+    from plumbline.sources.uniswap import PoolSource
     from plumbline.sources.websocket import WebSocketSource
     from plumbline.store.rows import RowJournal
 
@@ -155,9 +157,10 @@ def make_selector(config: ReporterConfig, rules: Sequence[FeedRule], journal: Ro
     return Selector(rules, config.selection.rule(), config.regulated, journal.standing())
 
 
-def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSocketSource]:
+def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSocketSource | PoolSource]:
     """One source per venue that a feed names. Raises ConfigError for a venue or market no adapter knows."""
     from plumbline.sources import codec_of
+    from plumbline.sources.rest import RestClient
     from plumbline.sources.websocket import WebSocketSource
 
     symbols: defaultdict[str, set[str]] = defaultdict(set)
@@ -167,7 +170,7 @@ def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSoc
             books[source.venue].add(_books_for(rule))
             for name, symbol in source.legs:
                 symbols[name].add(symbol)
-    sources = []
+    sources: list[WebSocketSource | PoolSource] = []
     for i, venue in enumerate(config.venues):
         if venue.name not in symbols:
             continue
@@ -177,8 +180,22 @@ def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSoc
             codec = codec_of(venue.name, sorted(symbols[venue.name]), wanted)
         except SourceError as error:
             raise ConfigError(f"{file}: venues[{i}]: {error}") from None
-        sources.append(WebSocketSource(codec, clock, venue.url))
+        asks_rest = venue.rest_url is not None or venue.url is None
+        rest = RestClient(codec, clock, venue.rest_url) if asks_rest else None
+        sources.append(WebSocketSource(codec, clock, venue.url, rest=rest))
+    sources += [_pool_source(pool) for pool in config.pools if pool.name in symbols]
     return sources
+
+
+def _pool_source(pool: PoolConfig) -> PoolSource:
+    from plumbline.chain.rpc import Rpc
+    from plumbline.core.units import parse_wad
+    from plumbline.sources.uniswap import PoolSource, PoolTerms
+
+    terms = PoolTerms(
+        pool.pool, pool.symbol, pool.base, pool.window_s, parse_wad(pool.min_depth), pool.name, pool.poll_s
+    )
+    return PoolSource(Rpc([pool.rpc_url], timeout_s=pool.timeout_s), terms)
 
 
 def _books_for(rule: FeedRule) -> Books:

