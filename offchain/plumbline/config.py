@@ -195,14 +195,15 @@ class ReporterConfig(Section, frozen=True):
         if (self.key is None) == (self.signer is None):
             raise ValueError("key: expected exactly one of key and signer")
         check_unique("peers", [peer.name for peer in self.peers])
-        known = [venue.name for venue in (*self.venues, *self.pools)]
+        known = [venue.name for venue in self.venues] + [pool.name for pool in self.pools]
         check_unique("venues", known)
         check_unique("feeds", [feed.name for feed in self.feeds])
         for i, feed in enumerate(self.feeds):
             for key, words in (("markets", feed.markets), ("crosses", feed.crosses)):
                 for j, word in enumerate(words):
                     if (venue := word.partition(":")[0]) not in known:
-                        raise ValueError(f"feeds[{i}].{key}[{j}]: expected a venue of [[venues]] or [[pools]], got {venue!r}")
+                        where = f"feeds[{i}].{key}[{j}]"
+                        raise ValueError(f"{where}: expected a venue of [[venues]] or [[pools]], got {venue!r}")
         check_conversions(self.feeds)
         if self.selection is not None:
             self.selection.check([feed.rule() for feed in self.feeds], self.regulated)
@@ -210,7 +211,8 @@ class ReporterConfig(Section, frozen=True):
     @property
     def regulated(self) -> frozenset[str]:
         """The venues that are marked as regulated."""
-        return frozenset(venue.name for venue in (*self.venues, *self.pools) if venue.regulated)
+        everyone: tuple[VenueConfig | PoolConfig, ...] = (*self.venues, *self.pools)
+        return frozenset(venue.name for venue in everyone if venue.regulated)
 
 
 class RelayerConfig(Section, frozen=True):

@@ -11,7 +11,8 @@ from datetime import datetime
 import structlog
 
 from plumbline.clock import make_clock
-from plumbline.config import FaultConfig, ReplayConfig
+from plumbline.config import ReplayConfig
+from plumbline.config_venues import FaultConfig
 from plumbline.core.models import Trade
 from plumbline.errors import ConfigError
 from plumbline.replay.faults import Fault, Faults
