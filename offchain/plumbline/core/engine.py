@@ -18,10 +18,10 @@ from typing import Final
 from plumbline.core import pricing
 from plumbline.core.depth import Mid
 from plumbline.core.markets import FUTURE_TOLERANCE_MS, Markets, MarketState
-from plumbline.core.methods import Needs
+from plumbline.core.methods import METHODS, Needs
 from plumbline.core.models import BookSnapshot, IndexPrice, Trade
 from plumbline.core.pricing import Priced
-from plumbline.core.quotes import Quotes
+from plumbline.core.quotes import Path, Quotes, Rate
 from plumbline.core.rules import Cross, FeedRule, Market, MarketId
 from plumbline.core.votes import (
     VenuePrice,
@@ -37,6 +37,7 @@ from plumbline.core.window import TradeWindow
 
 MAX_LEVELS: Final = 1_000
 """Of one side of a book: a bound on the work a venue can cause."""
+_SAME: Final = Rate()
 
 
 class IndexEngine:
@@ -50,7 +51,9 @@ class IndexEngine:
         self._trades = Markets[Trade]({*_legs(feeds, "trade"), *self._windows})
         self._mids = Markets[Mid](_legs(feeds, "mid"))
         self._quotes = Quotes(feeds)
-        self._feeds = tuple(_Feed(rule, self._trades if rule.price_from == "trade" else self._mids) for rule in feeds)
+        self._feeds = tuple(
+            _Feed(rule, self._trades if rule.price_from == "trade" else self._mids, self._quotes) for rule in feeds
+        )
         self._observed_ms = 0
         self.settled_books: tuple[BookSnapshot, ...] = ()
         """The books the last observation saw for the first time: with the trades, all that it was made of."""
@@ -130,8 +133,9 @@ class IndexEngine:
             priced = Priced(None, "venues disagree")
         else:
             priced = self._combine(rule, venues, sound, at_ms)
+        shares = priced.shares_bps()
         for vote in sound:
-            vote.weight_bps = 0 if vote.reason else priced.share_bps(vote.venue)
+            vote.weight_bps = 0 if vote.reason else shares.get(vote.venue, 0)
         return IndexPrice(
             rule.name,
             at_ms,
@@ -143,7 +147,7 @@ class IndexEngine:
         )
 
     def _combine(self, rule: FeedRule, venues: Mapping[str, VenuePrice], sound: Sequence[Vote], at_ms: int) -> Priced:
-        needs = pricing.kind(rule)
+        needs = METHODS[rule.method].needs
         markets = [(vote.venue, vote.symbol) for vote in sound if vote.venue in venues]
         if needs is Needs.TRADES:
             kept = [trade for market in markets for trade in self._windows[market].trades()]
@@ -164,37 +168,36 @@ class IndexEngine:
         return 0 if window is None else window.volume_wad(at_ms, rule.volume_window_s * 1000)
 
     def _vote(self, feed: _Feed, heard: _Heard, at_ms: int) -> Vote:
-        rule, vote = feed.rule, Vote(heard.source.venue, heard.source.symbol, heard.direct)
+        vote = Vote(heard.source.venue, heard.source.symbol, heard.direct)
         words = [state.last for state in heard.states if state.last is not None]
         if len(words) < len(heard.states):
-            vote.reason = f"no {'trade' if rule.price_from == 'trade' else 'book'} yet"
+            vote.reason = f"no {'trade' if feed.rule.price_from == 'trade' else 'book'} yet"
             return vote
         vote.age_ms = max(0, at_ms - min([word.at_ms for word in words]))
         vote.unchanged_ms = at_ms - min([state.unchanged_since_ms for state in heard.states])
         vote.price_wad = heard.source.price_wad(*[word.price_wad for word in words])
-        if vote.age_ms > rule.max_age_s * 1000:
+        if vote.age_ms > feed.max_age_ms:
             vote.reason = "stale"
         elif alias := self._alias(heard):
             vote.reason = f"alias of {alias}"
         else:
-            self._convert(vote, heard, rule, at_ms)
-            if not vote.reason and feed.left_out:
+            self._convert(vote, feed, heard, at_ms)
+            if feed.left_out and not vote.reason:
                 vote.reason = feed.left_out.get(vote.venue, "")
         return vote
 
-    def _convert(self, vote: Vote, heard: _Heard, rule: FeedRule, at_ms: int) -> None:
-        path = self._quotes.path(rule.name, heard.source.quote)
-        if path is None:
-            vote.reason = f"nothing converts {heard.source.quote} to {rule.quote}"
+    def _convert(self, vote: Vote, feed: _Feed, heard: _Heard, at_ms: int) -> None:
+        if heard.path is None:
+            vote.reason = f"nothing converts {heard.source.quote} to {feed.rule.quote}"
             return
-        rate, vote.reason = self._quotes.rate(path, at_ms)
+        rate, vote.reason = self._quotes.rate(heard.path, at_ms) if heard.path else (_SAME, "")
         if rate is None:
             return
-        vote.via = tuple([hop.feed for hop in path])
-        vote.converted_wad = rate.of(vote.price_wad) if path else vote.price_wad
+        vote.via = heard.via
+        vote.converted_wad = rate.of(vote.price_wad) if heard.path else vote.price_wad
         if not vote.converted_wad:
             vote.reason = "rounds to nothing"
-        elif pricing.kind(rule) is Needs.QUOTES:
+        elif feed.needs is Needs.QUOTES:
             vote.confidence_wad = rate.of_up(heard.half_spread_wad(vote.price_wad))
             if vote.confidence_wad >= vote.converted_wad:
                 vote.reason = "bid and ask too far apart"
@@ -209,10 +212,13 @@ class IndexEngine:
 class _Heard:
     """A feed's market or cross with the states it reads."""
 
-    __slots__ = ("direct", "markets", "source", "states")
+    __slots__ = ("direct", "markets", "path", "source", "states", "via")
 
-    def __init__(self, source: Market | Cross, rule: FeedRule, markets: Markets[Trade] | Markets[Mid]) -> None:
-        self.source, self.markets = source, markets
+    def __init__(
+        self, source: Market | Cross, rule: FeedRule, markets: Markets[Trade] | Markets[Mid], path: Path | None
+    ) -> None:
+        self.source, self.markets, self.path = source, markets, path
+        self.via = tuple([hop.feed for hop in path or ()])
         self.direct = isinstance(source, Market) and source.quote == rule.quote
         self.states: tuple[MarketState[Trade] | MarketState[Mid], ...] = tuple(markets[leg] for leg in source.legs)
 
@@ -227,11 +233,13 @@ class _Heard:
 class _Feed:
     """A rule with what it reads and remembers."""
 
-    __slots__ = ("heard", "left_out", "outliers", "rule")
+    __slots__ = ("heard", "left_out", "max_age_ms", "needs", "outliers", "rule")
 
-    def __init__(self, rule: FeedRule, markets: Markets[Trade] | Markets[Mid]) -> None:
-        self.rule = rule
-        self.heard = tuple(_Heard(source, rule, markets) for source in rule.sources)
+    def __init__(self, rule: FeedRule, markets: Markets[Trade] | Markets[Mid], quotes: Quotes) -> None:
+        self.rule, self.needs, self.max_age_ms = rule, METHODS[rule.method].needs, rule.max_age_s * 1000
+        self.heard = tuple(
+            _Heard(source, rule, markets, quotes.path(rule.name, source.quote)) for source in rule.sources
+        )
         self.outliers: set[str] = set()
         """Venues that are out for being far from the others."""
         self.left_out: dict[str, str] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from plumbline.core.depth import Book, depth_weighted_mid
-from plumbline.core.methods import METHODS, Needs, capped_weights, vote_median
+from plumbline.core.methods import METHODS, capped_weights, vote_median
 from plumbline.core.models import Trade
 from plumbline.core.rules import FeedRule
 from plumbline.core.settlement import partitioned_median
@@ -25,9 +25,10 @@ class Priced:
     weights: Mapping[str, int] = field(default_factory=dict)
     """Of the venues, in any one unit; empty where a venue has no weight of its own."""
 
-    def share_bps(self, venue: str) -> int:
+    def shares_bps(self) -> dict[str, int]:
+        """Each venue's part of all weights, rounded down."""
         total = sum(self.weights.values())
-        return self.weights.get(venue, 0) * MAX_BPS // total if total else 0
+        return {venue: weight * MAX_BPS // total for venue, weight in self.weights.items()}
 
 
 def of_venues(rule: FeedRule, venues: Mapping[str, VenuePrice], volumes_wad: Mapping[str, int]) -> Priced:
@@ -67,7 +68,3 @@ def of_trades(rule: FeedRule, trades: Sequence[Trade], at_ms: int) -> Priced:
 def of_books(rule: FeedRule, books: Sequence[Book]) -> Priced:
     """The consolidated book of the venues that are in."""
     return Priced(depth_weighted_mid(books, rule.spacing_wad))
-
-
-def kind(rule: FeedRule) -> Needs:
-    return METHODS[rule.method].needs
