@@ -114,6 +114,21 @@ class SignerConfig(Section, frozen=True):
         check_url("url", self.url, ("http", "https"))
 
 
+class BusConfig(Section, frozen=True):
+    """NATS JetStream between the processes of one reporter (`run --role`)."""
+
+    url: str = "nats://127.0.0.1:4222"
+    stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "plumbline"
+    """Begins the name of every stream, bucket and subject: one for each reporter."""
+    lease_s: Annotated[float, Meta(ge=0.5, le=60)] = 3.0
+    """A process that is silent for so long has lost its work to the others."""
+    wait_ms: NonNegative = 150
+    """Clock time after `delay_ms` in which a feed's price may reach the signer; then the row goes without it."""
+
+    def __post_init__(self) -> None:
+        check_url("url", self.url, ("nats", "tls"))
+
+
 class HttpConfig(Section, frozen=True):
     """Where a node listens. Port 0 takes a free one."""
 
@@ -182,6 +197,8 @@ class ReporterConfig(Section, frozen=True):
     """So far off the median of its peers a price is an alarm."""
     retention_days: Positive = 30
     """How long the journal keeps trades, observations and rows; nothing older than that is signed."""
+    bus: BusConfig | None = None
+    """What ties the processes together when this reporter runs as several."""
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
     delay_ms: NonNegative = 100

@@ -9,6 +9,7 @@ PlumblineError
 |   `-- MinedRevert        (chain/tx.py) a transaction failed on chain, and its gas is paid
 |-- JournalError       the journal refused (a second row for one round, a damaged file)
 |-- SignerError        a remote signer did not answer, or not with a signature of the key it should hold
+|-- BusError           the broker between a reporter's processes does not answer, or lost something
 |-- PeerError          a peer did not answer, or not with a row; `kind` is one word for counters
 `-- RowError           a signed row is malformed, foreign or wrongly signed; `kind` is one word for counters
 """
@@ -43,6 +44,10 @@ class JournalError(PlumblineError):
 
 
 class SignerError(PlumblineError):
+    pass
+
+
+class BusError(PlumblineError):
     pass
 
 

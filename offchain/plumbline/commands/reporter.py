@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,12 +31,20 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Watch the venues, sign a row each round, serve it.", no_args_is_help=True)
 
 
+RoleOption = Annotated[
+    str, typer.Option("--role", help="all, or one of several processes over NATS: ingest, aggregate, sign.")
+]
+
+
 @app.command()
-def run(config: ConfigPath, dry_run: DryRun = False) -> None:
+def run(config: ConfigPath, dry_run: DryRun = False, role: RoleOption = "all") -> None:
     """Run until stopped."""
     from plumbline.commands.service import run_node
     from plumbline.config import ReporterConfig
 
+    if role != "all":
+        run_node("reporter", config, ReporterConfig, lambda settings: _run_role(settings, config, role))
+        return
     run_node("reporter", config, ReporterConfig, lambda settings: _run(settings, config, dry_run))
 
 
@@ -56,6 +64,16 @@ def init(oracle: OracleAddress, rpc_url: RpcUrl = LOCAL_RPC, folder: Folder = Pa
     from plumbline.config import ReporterConfig
 
     write_node("reporter", ReporterConfig, folder, oracle=oracle, rpc_url=rpc_url)
+
+
+async def _run_role(config: ReporterConfig, path: Path, role: str) -> None:
+    try:
+        from plumbline.commands.split import Role, run_role
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"--role {role} needs the extra `nats` (pip install 'plumbline[nats]'): {error}") from None
+    if role not in {str(each) for each in Role}:
+        raise ConfigError(f"--role: expected one of {', '.join(Role)}, got {role!r}")
+    await run_role(config, path, Role(role))
 
 
 async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from starlette.applications import Starlette
@@ -11,26 +12,65 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from plumbline.core.models import Contribution, IndexPrice
+from plumbline.core.models import Contribution, IndexPrice, SignedRow
 from plumbline.errors import JournalError
+from plumbline.metrics import Metrics
 from plumbline.ports import TradeSource
 from plumbline.reporter.service import Reporter
 from plumbline.transport.pages import node_routes
 from plumbline.transport.rows import encode_row
+
+if TYPE_CHECKING:
+    # These need the extra `nats`; a reporter in one process does not.
+    from plumbline.reporter.assemble import Assembler
+    from plumbline.reporter.shares import Shares
 
 _MAX_DIGITS: Final = 12
 log = structlog.get_logger(__name__)
 
 
 def reporter_app(reporter: Reporter) -> Starlette:
-    """`GET /rows/{timestamp}`: the signed row of that round, 404 while there is none. And the pages of every node."""
+    """Its rows, and the pages of every node."""
+    routes = node_routes(reporter.metrics, reporter.unready, lambda: reporter_status(reporter))
+    return Starlette(routes=[rows_route(reporter.row), *routes])
+
+
+def assembler_app(assembler: Assembler) -> Starlette:
+    """The same of the signing part of a reporter in several processes."""
+
+    def status() -> dict[str, Any]:
+        last, chain = assembler.desk.last, assembler.chain
+        return {
+            "service": "reporter",
+            "address": assembler.address,
+            "method": assembler.desk.method,
+            "refusal": chain.refusal,
+            "chain_trouble": chain.trouble,
+            "unready": assembler.unready(),
+            "signs": bool(assembler.shares.held),
+            "row": last and _row(last),
+        }
+
+    routes = node_routes(assembler.metrics, assembler.unready, status)
+    return Starlette(routes=[rows_route(assembler.row), *routes])
+
+
+def shares_app(shares: Shares, metrics: Metrics) -> Starlette:
+    """Of a process that ingests or aggregates: what it works on."""
+    return Starlette(
+        routes=node_routes(metrics, lambda: "", lambda: {"service": "reporter", "holds": list(shares.held)})
+    )
+
+
+def rows_route(row_of: Callable[[int], SignedRow | None]) -> Route:
+    """`GET /rows/{timestamp}`: the signed row of that round, 404 while there is none."""
 
     async def row(request: Request) -> Response:
         asked = request.path_params["timestamp"]
         if not (asked.isascii() and asked.isdecimal() and len(asked) <= _MAX_DIGITS):
             return PlainTextResponse("expected /rows/{seconds since the epoch}\n", 400)
         try:
-            signed = reporter.row(int(asked))
+            signed = row_of(int(asked))
         except JournalError as error:
             log.error("journal not readable", reason=str(error))
             return PlainTextResponse("journal not readable\n", 503)
@@ -38,8 +78,7 @@ def reporter_app(reporter: Reporter) -> Starlette:
             return PlainTextResponse("no row for this round\n", 404)
         return Response(encode_row(signed), media_type="application/json")
 
-    routes = node_routes(reporter.metrics, reporter.unready, lambda: reporter_status(reporter))
-    return Starlette(routes=[Route("/rows/{timestamp}", row), *routes])
+    return Route("/rows/{timestamp}", row)
 
 
 def reporter_status(reporter: Reporter) -> dict[str, Any]:
@@ -67,18 +106,21 @@ def reporter_status(reporter: Reporter) -> dict[str, Any]:
             "period_s": config.period_s,
             "reporters": len(config.reporters),
         },
-        "row": last
-        and {
-            "reporter": last.reporter,
-            "epoch": last.row.epoch,
-            "timestamp": last.row.timestamp,
-            "prices": [str(price) for price in last.row.prices],
-        },
+        "row": last and _row(last),
         "venues": [_venue(source) for source in reporter.sources],
         "feeds": [
             {"name": rule.name, "decimals": rule.decimals} | _price(reporter.prices.get(rule.name))
             for rule in reporter.rules
         ],
+    }
+
+
+def _row(signed: SignedRow) -> dict[str, Any]:
+    return {
+        "reporter": signed.reporter,
+        "epoch": signed.row.epoch,
+        "timestamp": signed.row.timestamp,
+        "prices": [str(price) for price in signed.row.prices],
     }
 
 

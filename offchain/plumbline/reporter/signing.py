@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -14,6 +14,7 @@ import structlog
 from plumbline.chain.typed_data import domain_separator, row_message
 from plumbline.core.models import Row, SignedRow
 from plumbline.core.rules import FeedRule
+from plumbline.errors import JournalError
 from plumbline.ports import Clock, OracleConfig, RowSigner
 from plumbline.reporter.agreement import reporter_index
 from plumbline.store.rows import RowJournal
@@ -24,10 +25,18 @@ KEPT_ROWS: Final = 64
 log = structlog.get_logger(__name__)
 
 
+Fence = Callable[[int, str, Row], Awaitable[Row]]
+"""(chain id, oracle, row) -> the one row that is claimed for this round, everywhere. Raises BusError."""
+
+
 class SigningDesk:
     """One key and its journal."""
 
-    def __init__(self, key: RowSigner, journal: RowJournal, clock: Clock, method: str) -> None:
+    def __init__(
+        self, key: RowSigner, journal: RowJournal, clock: Clock, method: str, fence: Fence | None = None
+    ) -> None:
+        """`fence`: where processes with journals of their own share one key; None: this one is alone."""
+        self._fence = fence
         self.address, self.method = key.address, method
         self.last: SignedRow | None = None
         self._key, self._journal, self._clock = key, journal, clock
@@ -38,11 +47,15 @@ class SigningDesk:
 
         Raises:
             JournalError: the claim, or the signature, cannot be kept. Then nothing is served.
+            BusError: nobody knows whether the round is claimed elsewhere. Then nothing is signed.
             SignerError: the key's holder does not sign. The claim stands; it binds whoever signs later.
         """
         index, timestamp = reporter_index(config, self.address), observed.timestamp
         now_ms = self._clock.now_ms()
-        row = self._journal.claim(config.chain_id, config.address, index, observed, now_ms, self.method)
+        agreed = observed if self._fence is None else await self._agreed(self._fence, config, observed)
+        row = self._journal.claim(config.chain_id, config.address, index, agreed, now_ms, self.method)
+        if self._fence is not None and row != agreed:
+            raise JournalError(f"round {timestamp} was claimed here with other prices than on the bus")
         if row != observed:
             log.warning("round was claimed before", round=timestamp, claimed=row.prices, observed=observed.prices)
         r, vs = await self._key.sign_message(row_message(domain_separator(config.chain_id, config.address), row))
@@ -52,6 +65,11 @@ class SigningDesk:
         while len(self._rows) > KEPT_ROWS:
             del self._rows[next(iter(self._rows))]
         return signed
+
+    async def _agreed(self, fence: Fence, config: OracleConfig, observed: Row) -> Row:
+        """What all processes that hold this key may sign. What this journal holds already comes before what is seen."""
+        held = self._journal.claimed(config.chain_id, config.address, observed.epoch, observed.timestamp)
+        return await fence(config.chain_id, config.address, held or observed)
 
     def row(self, config: OracleConfig, timestamp: int) -> SignedRow | None:
         """The row that was signed for a round, if any. Raises JournalError."""

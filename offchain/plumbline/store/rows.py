@@ -282,6 +282,14 @@ class RowJournal(Database):
             raise JournalError(f"{self.path}: expected the journal of {self._address}, got that of {address}")
         return Row(row.epoch, row.timestamp, tuple(json.loads(claimed)))
 
+    def claimed(self, chain_id: int, oracle: str, epoch: int, timestamp: int) -> Row | None:
+        """What was claimed for a round, signed or not."""
+        found = self.execute(
+            "SELECT prices FROM rows WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ?",
+            *(chain_id, oracle, epoch, timestamp),
+        ).fetchone()
+        return None if found is None else Row(epoch, timestamp, tuple(json.loads(found[0])))
+
     def sign(self, chain_id: int, oracle: str, signed: SignedRow) -> None:
         """Keep the signature of a claimed row. Raises JournalError when that is not what was claimed."""
         row = signed.row

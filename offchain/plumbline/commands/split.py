@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""`plumbline reporter run --role`: one reporter as several processes over NATS JetStream."""
+
+from __future__ import annotations
+
+import os
+import socket
+from enum import StrEnum
+from pathlib import Path
+
+from plumbline.chain.oracle import ChainOracle
+from plumbline.chain.rpc import Rpc
+from plumbline.clock import make_clock
+from plumbline.commands.reporter import make_sources, signer_of
+from plumbline.config import BusConfig, ReporterConfig
+from plumbline.core.rules import FeedRule
+from plumbline.errors import ChainError, ConfigError
+from plumbline.metrics import ReporterMetrics
+from plumbline.reporter.aggregate import Aggregator
+from plumbline.reporter.assemble import Assembler
+from plumbline.reporter.ingest import Ingest
+from plumbline.reporter.pages import assembler_app, shares_app
+from plumbline.store.rows import RowJournal
+from plumbline.transport.bus import Bus
+from plumbline.transport.peer import peer_client
+from plumbline.transport.server import HttpServer
+
+
+class Role(StrEnum):
+    ALL = "all"
+    INGEST = "ingest"
+    AGGREGATE = "aggregate"
+    SIGN = "sign"
+
+
+_SPARE_S = 60
+
+
+async def run_role(config: ReporterConfig, path: Path, role: Role) -> None:
+    """Any of the roles but `all`. Raises ConfigError for what cannot be split."""
+    if config.bus is None:
+        raise ConfigError(f"{path}: bus: expected beside --role {role}, got nothing")
+    rules = [feed.rule() for feed in config.feeds]
+    for i, rule in enumerate(rules):
+        if rule.price_from != "trade":
+            raise ConfigError(f'{path}: feeds[{i}].price_from: expected "trade" beside [bus], got "{rule.price_from}"')
+    async with Bus(config.bus, _memory_s(rules)) as bus:
+        if role is Role.INGEST:
+            await _ingest(config, config.bus, path, rules, bus)
+        elif role is Role.AGGREGATE:
+            await _aggregate(config, config.bus, rules, bus)
+        else:
+            await _sign(config, config.bus, rules, bus)
+
+
+async def _ingest(config: ReporterConfig, bus_config: BusConfig, path: Path, rules: list[FeedRule], bus: Bus) -> None:
+    clock = make_clock(config.clock)
+    sources = make_sources(config, str(path), clock)
+    ingest = Ingest(bus, sources, rules, clock, _holder(), bus_config.lease_s)
+    async with HttpServer(shares_app(ingest.shares, ReporterMetrics(sources)), config.http):
+        await ingest.run()
+
+
+async def _aggregate(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedRule], bus: Bus) -> None:
+    async with Rpc.of(config.chain) as rpc:
+        try:
+            period_s = (await ChainOracle(rpc, config.chain.oracle).config()).period_s
+        except ChainError as error:
+            raise ConfigError(f"chain: expected an oracle that tells its period: {error}") from None
+    folder = config.journal.with_suffix(".feeds")
+    aggregator = Aggregator(
+        bus, rules, make_clock(config.clock), period_s, config.delay_ms, _holder(), bus_config.lease_s, folder
+    )
+    async with HttpServer(shares_app(aggregator.shares, ReporterMetrics([])), config.http):
+        await aggregator.run()
+
+
+async def _sign(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedRule], bus: Bus) -> None:
+    async with peer_client() as client, Rpc.of(config.chain) as rpc:
+        key = signer_of(config, client)
+        with RowJournal(config.journal, key.address) as journal:
+            oracle = ChainOracle(rpc, config.chain.oracle)
+            assembler = Assembler(
+                bus,
+                rules,
+                oracle,
+                key,
+                journal,
+                make_clock(config.clock),
+                _holder(),
+                bus_config.lease_s,
+                wait_ms=config.delay_ms + bus_config.wait_ms,
+                chain_poll_s=config.chain_poll_s,
+                kill_switch=config.kill_switch,
+            )
+            async with HttpServer(assembler_app(assembler), config.http):
+                await assembler.run()
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}".replace(".", "-")
+
+
+def _memory_s(rules: list[FeedRule]) -> float:
+    """How far back an engine looks, and a little further."""
+    return max(max(rule.max_age_s, rule.frozen_s, rule.window_s, rule.volume_window_s) for rule in rules) + _SPARE_S
