@@ -62,8 +62,6 @@ class ChainLook:
         found = {"block": block.number, "at_s": block.timestamp, "oracle": oracle, "vault": vault}
         found["pool"] = yield from self._read_pool(block, oracle, vault)
         yield from self._read_events()
-        for each in oracle["feeds"]:
-            each["trip"] = each["reason"] == "oracle: tripped"
         oracle["rounds"] = list(self.rounds)
         if vault is not None:
             for component in vault["components"]:
@@ -139,7 +137,7 @@ class ChainLook:
                 token
                 | {
                     "feed": priced["name"],
-                    "per_share": format_units(unit // WAD, token["decimals"]),
+                    "per_share": format_units(unit, token["decimals"] + WAD_DECIMALS),
                     "held": format_units(has, token["decimals"]),
                     "usd_per_share": _text(value),
                     "weight_bps": round(value * MAX_BPS * WAD / nav) if nav and value is not None else None,

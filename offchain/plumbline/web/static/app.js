@@ -7,6 +7,7 @@ import { h, render } from "./render.js";
 
 const RANGES = [["10 min", 600], ["1 h", 3_600], ["8 h", 28_800], ["all", null]];
 const SILENT_MS = 5_000;
+const RETRY_MS = 2_000;
 const VENUE_COLORS = 8;
 
 const chosen = { feed: null, span_s: 600 };
@@ -133,17 +134,27 @@ function live(state, words) {
   if (said.textContent !== words) said.textContent = words;
 }
 
+let source = null;
+let opened_ms = 0;
+
 function listen() {
-  const source = new EventSource("/events");
+  source?.close();
+  source = new EventSource("/events");
+  opened_ms = Date.now();
   source.onmessage = (event) => {
     take(JSON.parse(event.data));
     live("live", "live");
   };
   source.onerror = () => live("lost", heard_ms ? "connection lost, trying again" : "no answer from this page's server, trying again");
-  setInterval(() => {
-    const silent_ms = Date.now() - heard_ms;
-    if (heard_ms && silent_ms > SILENT_MS) live("lost", `nothing heard for ${age(silent_ms / 1000)}`);
-  }, 1_000);
+}
+
+// A browser gives up after an answer that is no stream (a proxy's error, too many listeners), and waits for ever on a
+// connection whose other end is gone; this page does neither.
+function watchSilence() {
+  const silent_ms = Date.now() - heard_ms;
+  if (heard_ms && silent_ms > SILENT_MS) live("lost", `nothing heard for ${age(silent_ms / 1000)}, trying again`);
+  const waited_ms = Date.now() - Math.max(opened_ms, heard_ms);
+  if (waited_ms > (source.readyState === EventSource.CLOSED ? RETRY_MS : 2 * SILENT_MS)) listen();
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -156,3 +167,4 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 // For whoever measures: how long each chart took to draw.
 window.plumblineCharts = () => charts;
 listen();
+setInterval(watchSilence, 1_000);

@@ -63,7 +63,7 @@ export class Chart {
   }
 
   draw() {
-    const began = performance.now();
+    this.began_ms = performance.now();
     const seen = this.data.slice(1).some((column) => column.some((value) => value !== null));
     this.say(seen);
     if (!seen) {
@@ -77,7 +77,7 @@ export class Chart {
       this.place.replaceChildren();
       this.plot = new uPlot(this.options(), this.data, this.place);
     }
-    this.drawn_ms = performance.now() - began;
+    if (this.plot.cursor.idx === null || this.plot.cursor.idx === undefined) this.plot.setLegend({ idx: this.data[0].length - 1 });
   }
 
   say(seen) {
@@ -116,6 +116,11 @@ export class Chart {
       ],
       bands: this.band ? [{ series: this.band.map((key) => this.keys.indexOf(key) + 1), fill: color("band") }] : [],
       hooks: {
+        draw: [() => { this.drawn_ms = performance.now() - this.began_ms; }],
+        setCursor: [(plot) => {
+          // Without a pointer the legend tells the last values.
+          if (plot.cursor.idx === null || plot.cursor.left < 0) plot.setLegend({ idx: this.data[0].length - 1 });
+        }],
         setSelect: [(plot) => {
           if (plot.select.width > 4) this.zoom([plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x")]);
         }],
@@ -124,6 +129,7 @@ export class Chart {
     };
   }
 
+  // Bubbles, so that all charts show the same time.
   zoom(to) {
     this.zoomed = to && [Math.floor(to[0]), Math.max(Math.ceil(to[1]), Math.floor(to[0]) + 2)];
     this.place.dispatchEvent(new CustomEvent("zoom", { bubbles: true, detail: this }));

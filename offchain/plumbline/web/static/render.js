@@ -21,17 +21,23 @@ const state = (kind, text) => h("td", { className: "text state", "data-state": k
 function table(caption, heads, rows) {
   return h("table", {},
     h("caption", {}, caption),
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", className: head.text ? "text" : "" }, head.text ?? head)))),
+    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", className: head.text ? "text" : head.more ? "more" : "" }, head.text ?? head.more ?? head)))),
     h("tbody", {}, rows));
 }
 
 const text = (name) => ({ text: name });
-const cells = (values) => values.map((value) => (value instanceof Node ? value : h("td", {}, value)));
+// A column that a phone does without.
+const more = (name) => ({ more: name });
+const cell = (value) => {
+  if (value instanceof Node) return value;
+  return value?.more === undefined ? h("td", {}, value) : h("td", { className: "more", title: value.title }, value.more);
+};
+const cells = (values) => values.map(cell);
 const row = (name, values, kind) => h("tr", { "data-state": kind }, h("th", { scope: "row" }, name), cells(values));
 
 export function render(look, feed) {
   verdict(look);
-  hero(look);
+  hero(look, feed);
   venues(look, feed);
   reporters(look, feed);
   rounds(look);
@@ -57,11 +63,13 @@ function verdict(look) {
   put("where", look.block === null ? "no block seen" : `block ${look.block.toLocaleString("en-US")}, ${utc(look.at_s)}`);
 }
 
-function hero(look) {
+function hero(look, feed) {
   const box = (what, value, note) =>
     h("div", {}, h("div", { className: "what" }, what), h("div", { className: "value" }, value), h("div", { className: "note" }, note));
   const { oracle, vault, pool, trades } = look;
   const boxes = [];
+  const served = oracle?.feeds.find((each) => each.name === feed);
+  if (served) boxes.push(box(`${feed} on chain`, price(served.price), served.price === null ? served.reason : `${age(served.age_s)} old`));
   if (oracle) boxes.push(box("Last round", oracle.round_id ? oracle.round_id.toLocaleString("en-US") : "none yet", oracle.round_id ? `${age(oracle.round_age_s)} old` : ""));
   if (vault) boxes.push(box(`NAV of ${vault.symbol}`, vault.nav ? fixed(Number(vault.nav), 4) : NONE, vault.nav ? "USD a share" : vault.reason));
   if (pool) boxes.push(box("Pool price", pool.price ? fixed(Number(pool.price), 4) : NONE, pool.price ? "USD a share" : pool.reason));
@@ -92,10 +100,10 @@ function venues(look, feed) {
     const down = venue && !venue.connected;
     const kind = down ? "bad" : each.included ? "in" : "out";
     const why = down ? `no connection: ${venue.reason || "unknown"}` : each.included ? "in" : `out: ${each.reason}`;
-    const weight = weighed ? [each.included && each.weight_bps !== null ? `${fixed(each.weight_bps / 100, 1)} %` : NONE] : [];
-    return row(`${each.venue} ${each.symbol}`, [price(value), bps(off), each.age_ms === null ? NONE : age(each.age_ms / 1000), ...weight, state(kind, why)], kind);
+    const weight = weighed ? [more(each.included && each.weight_bps !== null ? `${fixed(each.weight_bps / 100, 1)} %` : NONE)] : [];
+    return row(`${each.venue} ${each.symbol}`, [price(value), more(bps(off)), more(each.age_ms === null ? NONE : age(each.age_ms / 1000)), ...weight, state(kind, why)], kind);
   });
-  put("venues", rows.length ? table(`Markets of ${feed}`, [text("Market"), `Price, ${quote}`, "Off the index", "Age", ...(weighed ? ["Weight"] : []), text("In or out, and why")], rows) : empty("No market observed yet."));
+  put("venues", rows.length ? table(`Markets of ${feed}`, [text("Market"), `Price, ${quote}`, more("Off the index"), more("Age"), ...(weighed ? [more("Weight")] : []), text("In or out, and why")], rows) : empty("No market observed yet."));
 }
 
 function reporters(look, feed) {
@@ -110,15 +118,15 @@ function reporters(look, feed) {
   const widest = Math.max(1, ...look.reporters.map((each) => Math.abs(each.off_bps[feed] ?? 0)));
   const rows = look.reporters.map((each) => {
     const off = each.off_bps[feed] ?? null;
-    const cell = h("td", {}, bps(off, 2));
+    const offset = h("td", {}, bps(off, 2));
     if (off !== null) {
       const dot = h("i");
       dot.style.left = `${50 + (45 * off) / widest}%`;
-      cell.append(h("span", { className: "off", "aria-hidden": "true" }, dot));
+      offset.append(h("span", { className: "off", "aria-hidden": "true" }, dot));
     }
-    return row(each.name, [cell, clock(each.round_at_s), h("td", { title: each.address }, short(each.address)), state(each.trouble ? "bad" : "in", each.trouble || "signs")], each.trouble ? "bad" : "in");
+    return row(each.name, [offset, more(clock(each.round_at_s)), { more: short(each.address), title: each.address }, state(each.trouble ? "bad" : "in", each.trouble || "signs")], each.trouble ? "bad" : "in");
   });
-  put("reporters", table(`Reporters against the median of ${feed}`, [text("Reporter"), "Off the median", "Round of, UTC", "Key", text("State")], rows));
+  put("reporters", table(`Reporters against the median of ${feed}`, [text("Reporter"), "Off the median", more("Round of, UTC"), more("Key"), text("State")], rows));
 }
 
 function rounds(look) {
@@ -131,14 +139,14 @@ function rounds(look) {
   put("rounds-lead", oracle.paused ? h("strong", {}, "Paused: no round is taken and no price served.")
     : oracle.round_id ? [h("strong", {}, `Round ${oracle.round_id.toLocaleString("en-US")}`), ` of ${utc(oracle.round_at_s)}, ${age(oracle.round_age_s)} old. Epoch ${oracle.epoch}, ${oracle.reporters.length} reporters, a round at most every ${oracle.period_s} s.`]
       : "No round yet: the first comes when a quorum of reporters has signed.");
-  put("rounds", table("Feeds as the oracle serves them", [text("Feed"), "Served", "Age", "Heartbeat", "Deviation", "Round", text("State")], oracle.feeds.map((feed) => {
+  put("rounds", table("Feeds as the oracle serves them", [text("Feed"), "Served", "Age", more("Heartbeat"), more("Deviation"), more("Round"), text("State")], oracle.feeds.map((feed) => {
     const late = feed.age_s !== null && feed.age_s > feed.heartbeat_s + oracle.period_s;
     const kind = feed.price === null ? "bad" : late ? "warn" : "in";
     const why = feed.price === null ? feed.reason : late ? "older than its heartbeat" : "served";
-    return row(feed.name, [h("td", { title: feed.price ?? "" }, price(feed.price)), age(feed.age_s), `${feed.heartbeat_s} s`, `${feed.deviation_bps} bps`, feed.round_id ?? NONE, state(kind, why)], kind === "bad" ? "bad" : "in");
+    return row(feed.name, [h("td", { title: feed.price ?? "" }, price(feed.price)), age(feed.age_s), more(`${feed.heartbeat_s} s`), more(`${feed.deviation_bps} bps`), more(feed.round_id ?? NONE), state(kind, why)], kind === "bad" ? "bad" : "in");
   })));
-  put("round-list", oracle.rounds.length ? table("Last rounds", [text("Round"), "Signed for, UTC", "Block", "Relayer", "Transaction"], [...oracle.rounds].reverse().map((each) =>
-    row(each.round_id, [utc(each.timestamp), each.block, h("td", { title: each.relayer }, short(each.relayer)), h("td", { title: each.tx_hash }, short(each.tx_hash))]))) : empty("No round since the first block that is looked at."));
+  put("round-list", oracle.rounds.length ? table("Last rounds", [text("Round"), "Signed for, UTC", "Block", more("Relayer"), more("Transaction")], [...oracle.rounds].reverse().map((each) =>
+    row(each.round_id, [utc(each.timestamp), each.block, { more: short(each.relayer), title: each.relayer }, { more: short(each.tx_hash), title: each.tx_hash }]))) : empty("No round since the first block that is looked at."));
 }
 
 function share(look) {
@@ -185,8 +193,8 @@ function basket(look) {
     return;
   }
   put("basket-lead", h("strong", {}, `${amount(vault.supply, 2)} ${vault.symbol}`), ` outstanding${vault.paused ? ", paused: no mints" : ""}. Fees: ${vault.mint_fee_bps} bps to mint, ${vault.redeem_fee_bps} to redeem, ${vault.streaming_fee_bps} a year; ${amount(vault.pending_fees)} pending.`);
-  put("basket", table("Components of a share", [text("Token"), "A share holds", "Worth, USD", "Weight", "Vault holds", "Claims", text("Priced by")], vault.components.map((each) =>
-    row(each.symbol, [h("td", { title: each.per_share }, amount(each.per_share, 6)), each.usd_per_share === null ? NONE : fixed(Number(each.usd_per_share), 4), each.weight_bps === null ? NONE : `${fixed(each.weight_bps / 100, 1)} %`, h("td", { title: each.held }, amount(each.held, 2)), Number(each.claims) ? amount(each.claims) : "none", h("td", { className: "text" }, each.feed)]))));
+  put("basket", table("Components of a share", [text("Token"), "A share holds", "Worth, USD", "Weight", more("Vault holds"), "Claims", more("Priced by")], vault.components.map((each) =>
+    row(each.symbol, [h("td", { title: each.per_share }, amount(each.per_share, 6)), each.usd_per_share === null ? NONE : fixed(Number(each.usd_per_share), 4), each.weight_bps === null ? NONE : `${fixed(each.weight_bps / 100, 1)} %`, { more: amount(each.held, 2), title: each.held }, Number(each.claims) ? amount(each.claims) : "none", more(each.feed)]))));
 }
 
 function keeper(look) {
@@ -200,6 +208,6 @@ function keeper(look) {
   if (node) said.push(node.trouble ? h("strong", {}, `The keeper ${node.trouble}. `) : ["Last look: ", h("strong", {}, node.unready || node.outcome || "none yet"), ". "]);
   if (trades) said.push(trades.count ? [`${trades.count} trades brought `, h("strong", {}, `${fixed(Number(trades.profit), 2)} ${trades.quote}`), " before gas, at the oracle's prices."] : "No trade yet: the price has not left the band, or nobody was there to bring it back.");
   put("keeper-lead", said.flat());
-  put("trades", trades?.recent.length ? table("Last trades", [text("Time, UTC"), text("Took a"), "Shares", `Profit, ${trades.quote}`, "Block", "Transaction"], [...trades.recent].reverse().map((each) =>
-    row(utc(each.at_s), [h("td", { className: "text" }, each.side), amount(each.shares, 2), fixed(Number(each.profit), 2), each.block, h("td", { title: each.tx_hash }, short(each.tx_hash))]))) : empty("None yet."));
+  put("trades", trades?.recent.length ? table("Last trades", [text("Time, UTC"), text("Took a"), "Shares", `Profit, ${trades.quote}`, more("Block"), more("Transaction")], [...trades.recent].reverse().map((each) =>
+    row(utc(each.at_s), [h("td", { className: "text" }, each.side), amount(each.shares, 2), fixed(Number(each.profit), 2), more(each.block), { more: short(each.tx_hash), title: each.tx_hash }]))) : empty("None yet."));
 }
