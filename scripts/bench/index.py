@@ -19,7 +19,7 @@ from plumbline.core.models import Trade
 from plumbline.core.rules import FeedRule, parse_markets
 from plumbline.core.units import WAD, parse_wad
 from plumbline.replay.bars import Bar
-from scripts.bench import recorded
+from scripts.bench import hourly, recorded
 from scripts.bench.onchain import Published, publish
 from scripts.bench.recorded import DAY_S, DEPEG_DAY_S, END_S, FIRST_DAY_S, VENUES, Disturb, Recording, rules, sound
 from scripts.bench.report import Bench
@@ -241,6 +241,7 @@ def main() -> int:
         without = pool.submit(index_without_coinbase)
         undisturbed = pool.submit(index_disturbed, "none", "")
         off = {kind: {venue: pool.submit(index_disturbed, kind, venue) for venue in VENUES} for kind in kinds}
+        hourly.add_all(bench)
         add_depeg_day(bench)
         add_published(bench, plain.result())
         add_faults(bench, whole.result(), faulty.result())
