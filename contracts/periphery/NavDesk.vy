@@ -54,9 +54,19 @@ LIFE: public(immutable(uint256))                    # {s} from there to the last
 MAX_AGE: public(immutable(uint256))                 # {s} of the prices that a request is measured by
 ASSET_SCALE: immutable(uint256)                     # 10**(asset decimals + asset feed decimals)
 
+_MASK_16: constant(uint256) = 2**16 - 1
+_MASK_40: constant(uint256) = 2**40 - 1
+_MASK_128: constant(uint256) = 2**128 - 1
+
+# A request as it is kept, in the fewest slots.
+struct Packed:
+    terms: uint256            # owner 160 | 0 39 | selling 1 | spread 16 | settles from 40
+    amounts: uint256          # shares 128 | assets 128
+    min_assets: uint256
+
 credit: public(HashMap[address, HashMap[address, uint256]])    # account -> token -> amount
 request_count: public(uint256)
-_requests: HashMap[uint256, INavDesk.Request]
+_requests: HashMap[uint256, Packed]
 _spread_bps: uint256
 _min_shares: uint256
 _max_shares: uint256
@@ -248,7 +258,7 @@ def request(id: uint256) -> INavDesk.Request:
     """
     @notice An open request; all zeros when it has been settled, has expired or never was.
     """
-    return self._requests[id]
+    return self._unpacked(id)
 
 
 @external
@@ -282,15 +292,12 @@ def _enter(selling: bool, shares: uint256, assets: uint256, min_assets: uint256,
     id: uint256 = self.request_count
     self.request_count = id + 1
     settles_from: uint256 = block.timestamp + DELAY
-    self._requests[id] = INavDesk.Request(
-        owner=msg.sender,
-        selling=selling,
-        shares=shares,
-        assets=assets,
+    assert max(shares, assets) <= _MASK_128, "desk: amount too large"
+    self._requests[id] = Packed(
+        terms=(convert(msg.sender, uint256) << 96)
+        | (convert(selling, uint256) << 56) | (spread_bps << 40) | settles_from,
+        amounts=(shares << 128) | assets,
         min_assets=min_assets,
-        spread_bps=spread_bps,
-        settles_from=settles_from,
-        expires_at=settles_from + LIFE,
     )
     log INavDesk.Requested(
         id=id,
@@ -310,10 +317,29 @@ def _end(id: uint256) -> INavDesk.Request:
     """
     @notice Take a request off the books.
     """
-    request: INavDesk.Request = self._requests[id]
+    request: INavDesk.Request = self._unpacked(id)
     assert request.owner != empty(address), "desk: no such request"
-    self._requests[id] = empty(INavDesk.Request)
+    self._requests[id] = empty(Packed)
     return request
+
+
+@internal
+@view
+def _unpacked(id: uint256) -> INavDesk.Request:
+    packed: Packed = self._requests[id]
+    if packed.terms == 0:
+        return empty(INavDesk.Request)
+    settles_from: uint256 = packed.terms & _MASK_40
+    return INavDesk.Request(
+        owner=convert(packed.terms >> 96, address),
+        selling=(packed.terms >> 56) & 1 == 1,
+        shares=packed.amounts >> 128,
+        assets=packed.amounts & _MASK_128,
+        min_assets=packed.min_assets,
+        spread_bps=(packed.terms >> 40) & _MASK_16,
+        settles_from=settles_from,
+        expires_at=settles_from + LIFE,
+    )
 
 
 @internal

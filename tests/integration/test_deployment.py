@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from scripts.artifacts import compile_contract
-from scripts.deployment import cast, record, steps
+from scripts.deployment import cast, pools, record, steps
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain, DeployError
 from tests.helpers.anvil import Anvil, rpc
@@ -59,6 +60,22 @@ def test_vault__is_fully_backed_and_worth_its_basket(chain: Chain) -> None:
     assert abs(vault.nav(600).call() - 131_600_000_000_000_000_000) < 131_600_000_000_000
 
 
+def test_periphery__sees_the_index_and_trades_it(chain: Chain) -> None:
+    lens, vault = functions(chain, "index lens"), chain.address("vault")
+    overview, components, market, *_ = lens.snapshot(vault, "0x" + "00" * 20, chain.address("pool"), 1, 600).call()
+    assert overview[1:4] == (True, cast.INDEX_NAME, cast.INDEX_SYMBOL)
+    assert [component[1] for component in components] == [component.symbol for component in cast.COMPONENTS]
+    assert abs(market[2]) <= 1
+    router = functions(chain, "index router")
+    assert router.index_factory().call() == chain.address("index factory")
+    assert router.pool_factory().call() == chain.address("uniswap factory")
+    usdc, nobody = chain.address("token USDC"), "0x" + "00" * 20
+    order = (vault, 10**18, usdc, 0, [0] * 4, [b""] * 4, nobody, 0)
+    paid, amounts = functions(chain, "index quoter").quote_mint(order).call()
+    assert list(amounts) == list(functions(chain, "vault").preview_mint(10**18).call())
+    assert paid == amounts[1]
+
+
 def test_pool__opens_at_nav_with_both_sides_filled(chain: Chain) -> None:
     pool, vault = functions(chain, "pool"), chain.address("vault")
     share_first = pool.token0().call() == vault
@@ -76,7 +93,23 @@ def test_arbitrageur__is_the_keepers_own_and_may_take_what_it_needs(chain: Chain
     for component in cast.COMPONENTS:
         token = functions(chain, f"token {component.symbol}")
         assert token.allowance(keeper, chain.address("arbitrageur")).call() > 2**200
-        assert token.balanceOf(keeper).call() >= PARAMETERS.inventory_shares * component.per_share
+    floats = functions(chain, "vault").float_of(chain.address("arbitrageur")).call()
+    assert floats == [PARAMETERS.inventory_shares * component.per_share for component in cast.COMPONENTS]
+    assert functions(chain, "token USDC").balanceOf(keeper).call() > PARAMETERS.inventory_shares * 10**6
+
+
+@pytest.mark.parametrize("symbol", ["WBTC", "USDT", "EURC"])
+def test_component_pools__open_at_the_oracle_s_prices_in_two_tiers(chain: Chain, symbol: str) -> None:
+    component, quote = cast.component(symbol), cast.component(cast.QUOTE)
+    prices = [cast.FEEDS[cast.feed_index(each.feed)].opening for each in (component, quote)]
+    for tier in (500, 3_000):
+        pool = functions(chain, pools.component_pool(symbol, tier))
+        first = pool.token0().call() == chain.address(f"token {symbol}")
+        price = Fraction(pool.slot0().call()[0] ** 2, 1 << 192)
+        expected = Fraction(prices[0] * 10**quote.decimals, prices[1] * 10**component.decimals)
+        assert abs((price if first else 1 / price) / expected - 1) < Fraction(1, 10**6)
+        held = functions(chain, f"token {symbol}").balanceOf(pool.address).call()
+        assert held > PARAMETERS.pooled_components * component.per_share // 6
 
 
 def test_record__is_read_back_as_written__and_refused_on_another_chain(chain: Chain, tmp_path) -> None:

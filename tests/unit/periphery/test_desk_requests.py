@@ -142,6 +142,13 @@ def test_request__beyond_the_inventory__reverts(desk: Desk):
     desk.sell(WAD, 0, 110 * 10**6)
 
 
+def test_request_buy__with_more_than_the_books_hold__reverts(desk: Desk):
+    desk.usdc.mint(desk.requester, 2**128)
+    with boa.reverts("desk: amount too large"):
+        desk.buy(WAD, 2**128)
+    assert desk.desk.request(desk.buy(WAD, 2**128 - 1)).assets == 2**128 - 1
+
+
 def test_request__when_the_oracle_does_not_serve__reverts(desk: Desk):
     boa.env.evm.patch.timestamp += MAX_AGE_S + 6
     with boa.reverts("oracle: stale"):
