@@ -24,8 +24,8 @@ setup:           ## The environment, from the lock files
 bench-%: setup   ## make bench-oracle, bench-vault, bench-index, ...: figures against their bounds
 	@scripts/run python -m scripts.bench.$*
 
-fuzz: setup      ## The long state-machine runs
-	@PLUMBLINE_FUZZ=long scripts/run pytest -q tests/stateful
+fuzz: setup      ## The long runs of the state machines and of the parsers
+	@PLUMBLINE_FUZZ=long scripts/run pytest -q tests/stateful tests/offchain/sources/test_codec_fuzz.py
 
 soak: setup      ## An hour of thirteen reporters: make bench-node for longer, memory growth included
 	@scripts/run python -m scripts.bench.node --seconds 3600

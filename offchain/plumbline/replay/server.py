@@ -46,8 +46,10 @@ class ReplayServer:
         markets: Mapping[str, Sequence[str]],
         port: int,
         host: str = "127.0.0.1",
+        sessions: Mapping[str, type[Session]] = SESSIONS,
     ) -> None:
         """`markets`: the canonical symbols each venue lists. `port` 0 takes a free one, told by `self.port`."""
+        self._sessions = sessions
         self._tape = tape
         self._clock = clock
         self._markets = markets
@@ -99,8 +101,8 @@ class ReplayServer:
         venue, path = _route(request.path)
         if venue in self._clients and "upgrade" not in request.headers:
             return self._answer(connection, venue, path, request.path.partition("?")[2])
-        if venue not in self._clients or path not in ("", SESSIONS[venue].path):
-            known = ", ".join(f"/{name}{SESSIONS[name].path}" for name in self._clients)
+        if venue not in self._clients or path not in ("", self._sessions[venue].path):
+            known = ", ".join(f"/{name}{self._sessions[name].path}" for name in self._clients)
             return connection.respond(HTTPStatus.NOT_FOUND, f"no exchange at {request.path}; there are: {known}\n")
         if self._tape.faults.down(venue, self._clock.now_ms()):
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{venue} is down\n")
@@ -110,14 +112,14 @@ class ReplayServer:
         now_ms, faults = self._clock.now_ms(), self._tape.faults
         if faults.down(venue, now_ms) or faults.active(venue, "silence", now_ms):
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{venue} is down\n")
-        session = SESSIONS[venue](self._markets[venue])
+        session = self._sessions[venue](self._markets[venue])
         status, body = session.answer(path, dict(parse_qsl(query)), self._of(venue), now_ms)
         return connection.respond(HTTPStatus(status), body.decode())
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
         venue, _ = _route(connection.request.path)
-        session = SESSIONS[venue](self._markets[venue])
+        session = self._sessions[venue](self._markets[venue])
         self._clients[venue][connection] = session
         beats = asyncio.create_task(self._beat(connection, session))
         try:

@@ -255,13 +255,7 @@ class Codec(ABC, Generic[Id]):
         `text` makes of a level what the venue's checksum is made of; `checksum` compares it.
         """
         book = self.market(native).book
-        told_bids, told_asks = [
-            [
-                Told(positive(level[0], "price"), not_negative(level[1], "size"), text(level) if text else "")
-                for level in side
-            ]
-            for side in (bids, asks)
-        ]
+        told_bids, told_asks = [[_told(level, text) for level in side] for side in (bids, asks)]
         if at_ms <= 0:
             raise FrameError("time", f"{at_ms} ms")
         if book is None or (changes and not book.synced):
@@ -362,6 +356,12 @@ class UnorderedCodec(Codec[str]):
                     del market.seen[next(iter(market.seen))]
                 out.append(trade)
         return out
+
+
+def _told(level: TextLevel, text: Callable[[TextLevel], str] | None) -> Told:
+    if len(level) < 2:
+        raise FrameError("malformed", f"level {level!r}, expected a price and a size")
+    return Told(positive(level[0], "price"), not_negative(level[1], "size"), text(level) if text else "")
 
 
 def one_level(price: str, size: str) -> list[TextLevel]:
