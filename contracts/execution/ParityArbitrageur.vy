@@ -4,16 +4,22 @@
 """
 @title Parity Arbitrageur
 @license AGPL-3.0-only
-@notice One keeper's atomic trade between a vault and a Uniswap v3 pool of its share: mint and sell at a premium, buy
-        and redeem at a discount. It profits at the oracle's prices or it reverts.
-@dev The inventory stays with the owner: tokens are pulled inside the transaction and what comes out goes straight back.
-     Profit is the change of what the owner holds (components and quote, measured by balance, each token once), valued in
-     one currency: the quote token has a price of its own, a stablecoin is not a dollar.
-     Amounts are in each token's own smallest unit; shares have 18 decimals; USD values are D18{USD}.
-@custom:security The owner approves this contract, so only the owner may trade with it; the pool comes from the factory,
-        and the callback pays that pool alone, once per swap. Neither a token nor an approval is left behind.
-        Slippage needs no limit of its own: whatever a sandwich takes is missing from the profit.
-@custom:kill The owner withdraws its approvals; there is nothing else to take.
+@notice One keeper's atomic trade between a vault and the Uniswap v3 pools of its share and of its components. Two ways:
+
+        flash        take_premium: sell shares -> buy components with the quote -> mint -> deliver the shares
+                     take_discount: buy shares -> redeem -> sell components for quote -> pay for the shares
+                     No capital, no oracle, no exposure: begins and ends in the quote token.
+        with float   mint_and_sell, buy_and_redeem: the components never move, they are the keeper's float in the vault.
+                     A third of the gas; profit is counted at the oracle's prices.
+@dev A v3 pool pays first and asks for its due in a callback, so the pools of the share are the flash loan, at no fee
+     beyond the swap's own: their callbacks are nested, the trade is made inside the innermost, and each is paid from it.
+     A *leg* is one swap of a route in one word: place << 152 | fee << 128 | amount. `place` is the component's in the
+     basket (0 in legs of the share), `fee` the pool's tier {1e-6}, `amount` the most of the share or the component that
+     goes through it. Amounts are in each token's smallest unit; shares have 18 decimals; USD values are D18{USD}.
+@custom:security Only the owner trades. A callback is taken from the one pool that was just called, once, and what it is
+        paid in was written down before the call; pools are derived from the factory. Profit is measured as balances,
+        and below `min_profit` all reverts, so whatever a pool, a token or a sandwich takes is missing from it.
+@custom:kill The owner withdraws its float and its approval of quote; the flash trades need neither.
 """
 
 from ethereum.ercs import IERC20
@@ -22,7 +28,6 @@ from ethereum.ercs import IERC20Detailed
 from contracts.interfaces import IIndexVault
 from contracts.interfaces import IMedianOracle
 from contracts.interfaces import IParityArbitrageur
-from contracts.interfaces import IUniswapV3Factory
 from contracts.interfaces import IUniswapV3Pool
 from contracts.modules import constants as c
 from contracts.modules import token
@@ -31,43 +36,63 @@ implements: IParityArbitrageur
 
 WAD: constant(uint256) = c.WAD
 MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
-MAX_TOKENS: constant(uint256) = MAX_COMPONENTS + 1      # and the quote, when it is not a component
+MAX_SHARE_LEGS: constant(uint256) = 4                   # each a nested callback
+MAX_LEGS: constant(uint256) = 2 * MAX_COMPONENTS
 # The pool's own bounds, exclusive: a swap with these limits ends only when it is filled or the pool is dry.
 MIN_SQRT_RATIO: constant(uint160) = 4295128739
 MAX_SQRT_RATIO: constant(uint160) = 1461446703485210103287273052203988822378723970342
 
 _DRY: constant(String[32]) = "arbitrageur: pool ran dry"
+_LEFT: constant(String[32]) = "arbitrageur: component left"
 _NOT_OWNER: constant(String[32]) = "arbitrageur: not the owner"
+_TOO_SMALL: constant(String[32]) = "arbitrageur: profit too small"
 
 OWNER: public(immutable(address))
 VAULT: public(immutable(IIndexVault))
 QUOTE: public(immutable(IERC20))
 QUOTE_FEED: public(immutable(uint256))
 ORACLE: public(immutable(IMedianOracle))
-FACTORY: public(immutable(IUniswapV3Factory))
+FACTORY: public(immutable(address))
+POOL_CODE_HASH: public(immutable(bytes32))
 SHARE: immutable(IERC20)                                # the vault, as the token it is
-SHARE_IS_TOKEN0: immutable(bool)
 
-# What the owner held before the trade, and what each token is worth.
+# How the pool that is being called will be paid.
+flag Payment:
+    HELD        # from what lies here
+    OWNERS      # from the owner's pocket
+    EARNED      # from what the rest of a flash trade brings: it is made first
+
+# What a float was worth: to be compared with what it is worth after the trade.
 struct Book:
-    components: uint256                                 # {1} how many of the tokens the vault is made of
-    tokens: DynArray[address, MAX_TOKENS]
-    balances: DynArray[uint256, MAX_TOKENS]
-    prices: DynArray[uint256, MAX_TOKENS]               # in the decimals of the token's feed
-    scales: DynArray[uint256, MAX_TOKENS]               # 10**(token decimals + feed decimals): amount * price / scale is USD
+    floats: DynArray[uint256, MAX_COMPONENTS]           # {tok}
+    prices: DynArray[uint256, MAX_COMPONENTS]           # in the decimals of each feed
+    scales: DynArray[uint256, MAX_COMPONENTS]           # 10**(token decimals + feed decimals): amount * price / scale is USD
+    quote_price: uint256
+    quote_scale: uint256
 
-# The pool whose callback is awaited; empty outside a swap.
+# The pool whose callback is awaited, what it is owed in, and from where; empty outside a swap.
 _awaited: transient(address)
+_owed: transient(address)
+_payment: transient(Payment)
+
+# A flash trade under way: callbacks are told nothing, they read it here.
+_minting: transient(bool)
+_shares: transient(uint256)
+_deadline: transient(uint256)
+_called: transient(uint256)                             # how many of the share's pools
+_share_legs: transient(DynArray[uint256, MAX_SHARE_LEGS])
+_legs: transient(DynArray[uint256, MAX_LEGS])
 
 
 @deploy
-def __init__(vault: IIndexVault, quote: IERC20, quote_feed: uint256, factory: IUniswapV3Factory):
+def __init__(vault: IIndexVault, quote: IERC20, quote_feed: uint256, factory: address, pool_code_hash: bytes32):
     """
     @notice Binds one vault and one quote token to the deployer, for good.
     @param vault The vault whose share is held to its value.
-    @param quote The token the share is traded against.
+    @param quote The token the share and the components are traded against.
     @param quote_feed The index of the quote token's own USD price in the vault's oracle.
     @param factory The Uniswap v3 factory whose pools are trusted.
+    @param pool_code_hash The keccak of the creation code of that factory's pools.
     """
     assert quote.address != vault.address, "arbitrageur: quote is the share"
     OWNER = msg.sender
@@ -76,7 +101,7 @@ def __init__(vault: IIndexVault, quote: IERC20, quote_feed: uint256, factory: IU
     QUOTE = quote
     QUOTE_FEED = quote_feed
     FACTORY = factory
-    SHARE_IS_TOKEN0 = convert(vault.address, uint160) < convert(quote.address, uint160)
+    POOL_CODE_HASH = pool_code_hash
     oracle: address = empty(address)
     feeds: DynArray[uint256, MAX_COMPONENTS] = []
     oracle, feeds = staticcall vault.price_feeds()
@@ -85,87 +110,154 @@ def __init__(vault: IIndexVault, quote: IERC20, quote_feed: uint256, factory: IU
 
 
 @external
-def mint_and_sell(fee: uint24, shares: uint256, min_profit: uint256, max_age: uint256, deadline: uint256) -> uint256:
+def take_premium(
+    share_legs: DynArray[uint256, MAX_SHARE_LEGS],
+    legs: DynArray[uint256, MAX_LEGS],
+    min_profit: uint256,
+    deadline: uint256,
+) -> uint256:
     """
-    @notice Takes a premium: mints `shares` from the owner's components and sells all of them for quote.
-    @param fee The pool's fee tier {1e-6}.
-    @param shares {share} to mint and sell.
+    @notice Sells shares before there are any, buys what they are made of with the quote, mints and delivers them.
+    @param share_legs Where to sell how many shares; their sum is minted.
+    @param legs Where to buy the components; of each, legs are used in order until enough is bought. The quote token,
+           where it is a component, needs none.
+    @param min_profit {quote} the least that must be left, before gas.
+    @param deadline {s} the last block time at which the trade is wanted.
+    @return The profit {quote}, sent to the owner.
+    """
+    return self._take(True, share_legs, legs, min_profit, deadline)
+
+
+@external
+def take_discount(
+    share_legs: DynArray[uint256, MAX_SHARE_LEGS],
+    legs: DynArray[uint256, MAX_LEGS],
+    min_profit: uint256,
+    deadline: uint256,
+) -> uint256:
+    """
+    @notice Buys shares on credit, redeems them, sells the components and pays with the quote they bring.
+    @param share_legs Where to buy how many shares; their sum is redeemed.
+    @param legs Where to sell the components; of each, legs are used in order until nothing is left.
+    @param min_profit {quote} the least that must be left, before gas.
+    @param deadline {s} the last block time at which the trade is wanted.
+    @return The profit {quote}, sent to the owner.
+    """
+    return self._take(False, share_legs, legs, min_profit, deadline)
+
+
+@external
+def mint_and_sell(
+    share_legs: DynArray[uint256, MAX_SHARE_LEGS], min_profit: uint256, max_age: uint256, deadline: uint256
+) -> uint256:
+    """
+    @notice Takes a premium with float: mints from it and sells the shares; the quote goes to the owner.
+    @param share_legs Where to sell how many shares; their sum is minted.
     @param min_profit {quote} the least profit at oracle prices, before gas.
     @param max_age {s} the oldest oracle price that counts.
     @param deadline {s} the last block time at which the trade is wanted.
     @return The profit {quote}.
     """
     assert msg.sender == OWNER, _NOT_OWNER
-    pool: address = self._pool(fee)
     book: Book = self._open(max_age)
+    held: uint256 = staticcall QUOTE.balanceOf(OWNER)
 
-    # The preview is what the mint takes, to the wei: pulled, approved and used up exactly.
-    amounts: DynArray[uint256, MAX_COMPONENTS] = staticcall VAULT.preview_mint(shares)
-    for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
-        token._pull(book.tokens[i], OWNER, amounts[i])
-        assert extcall IERC20(book.tokens[i]).approve(
-            VAULT.address, amounts[i], default_return_value=True
-        ), "arbitrageur: approve failed"
-    extcall VAULT.mint(shares, self, amounts, deadline)
-    for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
-        assert staticcall IERC20(book.tokens[i]).allowance(self, VAULT.address) == 0, "arbitrageur: approval left"
+    shares: uint256 = self._sum(share_legs)
+    extcall VAULT.mint_from_float(shares, self, staticcall VAULT.basket_version(), deadline)
+    for leg: uint256 in share_legs:
+        self._swap(SHARE.address, QUOTE.address, self._fee(leg), convert(self._amount(leg), int256), OWNER, Payment.HELD)
 
-    self._swap(pool, True, shares)
-
-    profit: uint256 = self._close(book, min_profit)
-    log IParityArbitrageur.PremiumTaken(pool=pool, shares=shares, profit=profit)
+    gained: uint256 = staticcall QUOTE.balanceOf(OWNER) - held
+    spent: uint256 = self._float_change(book, True)
+    assert gained >= spent, "arbitrageur: loss"
+    profit: uint256 = gained - spent
+    assert profit >= min_profit, _TOO_SMALL
+    log IParityArbitrageur.PremiumTaken(shares=shares, profit=profit, flash=False)
     return profit
 
 
 @external
-def buy_and_redeem(fee: uint24, shares: uint256, min_profit: uint256, max_age: uint256, deadline: uint256) -> uint256:
+def buy_and_redeem(
+    share_legs: DynArray[uint256, MAX_SHARE_LEGS], min_profit: uint256, max_age: uint256, deadline: uint256
+) -> uint256:
     """
-    @notice Takes a discount: buys exactly `shares` with the owner's quote and redeems them to the owner.
-    @param fee The pool's fee tier {1e-6}.
-    @param shares {share} to buy and redeem.
+    @notice Takes a discount with float: buys shares with the owner's quote and redeems them to the float.
+    @param share_legs Where to buy how many shares; their sum is redeemed.
     @param min_profit {quote} the least profit at oracle prices, before gas.
     @param max_age {s} the oldest oracle price that counts.
     @param deadline {s} the last block time at which the trade is wanted.
     @return The profit {quote}.
     """
     assert msg.sender == OWNER, _NOT_OWNER
-    pool: address = self._pool(fee)
     book: Book = self._open(max_age)
+    held: uint256 = staticcall QUOTE.balanceOf(OWNER)
 
-    self._swap(pool, False, shares)
-    # No minimum per component: the profit counts what arrived of each, at its price.
-    min_amounts: DynArray[uint256, MAX_COMPONENTS] = []
-    for i: uint256 in range(book.components, bound=MAX_COMPONENTS):
-        min_amounts.append(0)
-    extcall VAULT.redeem(shares, OWNER, min_amounts, deadline)
+    for leg: uint256 in share_legs:
+        self._swap(QUOTE.address, SHARE.address, self._fee(leg), -convert(self._amount(leg), int256), self, Payment.OWNERS)
+    shares: uint256 = self._sum(share_legs)
+    extcall VAULT.redeem_to_float(shares, staticcall VAULT.basket_version(), deadline)
 
-    profit: uint256 = self._close(book, min_profit)
-    log IParityArbitrageur.DiscountTaken(pool=pool, shares=shares, profit=profit)
+    spent: uint256 = held - staticcall QUOTE.balanceOf(OWNER)
+    gained: uint256 = self._float_change(book, False)
+    assert gained >= spent, "arbitrageur: loss"
+    profit: uint256 = gained - spent
+    assert profit >= min_profit, _TOO_SMALL
+    log IParityArbitrageur.DiscountTaken(shares=shares, profit=profit, flash=False)
     return profit
+
+
+@external
+def deposit_float(amounts: DynArray[uint256, MAX_COMPONENTS]):
+    """
+    @notice Moves components of the owner's into the float that `mint_and_sell` mints from.
+    @param amounts {tok} of each component.
+    """
+    assert msg.sender == OWNER, _NOT_OWNER
+    tokens: DynArray[address, MAX_COMPONENTS] = self._components()
+    for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
+        if amounts[i] != 0:
+            token._pull(tokens[i], OWNER, amounts[i])
+    self._approve(tokens, amounts)
+    extcall VAULT.deposit_float(amounts)
+    self._check_no_approval(tokens)
+
+
+@external
+def withdraw_float(amounts: DynArray[uint256, MAX_COMPONENTS]):
+    """
+    @notice Moves float back to the owner.
+    @param amounts {tok} of each component.
+    """
+    assert msg.sender == OWNER, _NOT_OWNER
+    extcall VAULT.withdraw_float(amounts, OWNER)
 
 
 @external
 @reentrant
 def uniswapV3SwapCallback(amount0_delta: int256, amount1_delta: int256, data: Bytes[32]):
     """
-    @notice Pays the pool that this contract has just called: minted shares, or the owner's quote.
+    @notice Pays the pool that this contract has just called.
     @dev Open while the lock is held, because the pool calls in the middle of our own call. The awaited pool is
-         forgotten first, so one swap is paid once.
+         forgotten first, so one swap is paid once; what it is owed in, and from where, was settled before the call.
     @param amount0_delta {token0} owed if positive.
     @param amount1_delta {token1} owed if positive.
     @param data Unused.
     """
     assert msg.sender == self._awaited, "arbitrageur: not the pool called"
     self._awaited = empty(address)
-    share_delta: int256 = amount0_delta if SHARE_IS_TOKEN0 else amount1_delta
-    quote_delta: int256 = amount1_delta if SHARE_IS_TOKEN0 else amount0_delta
-    if share_delta > 0:
-        token._push(SHARE.address, msg.sender, convert(share_delta, uint256))
-    else:
+    owed: address = self._owed
+    payment: Payment = self._payment
+    # One of the two is owed, the other was given.
+    amount: uint256 = convert(max(amount0_delta, amount1_delta), uint256)
+    if payment == Payment.OWNERS:
         # The pool itself measures what arrived.
-        assert extcall QUOTE.transferFrom(
-            OWNER, msg.sender, convert(quote_delta, uint256), default_return_value=True
+        assert extcall IERC20(owed).transferFrom(
+            OWNER, msg.sender, amount, default_return_value=True
         ), "arbitrageur: transferFrom failed"
+        return
+    if payment == Payment.EARNED:
+        self._go_on()
+    token._push(owed, msg.sender, amount)
 
 
 @external
@@ -181,69 +273,180 @@ def rescue(asset: address, amount: uint256):
 
 
 @internal
+def _take(
+    minting: bool,
+    share_legs: DynArray[uint256, MAX_SHARE_LEGS],
+    legs: DynArray[uint256, MAX_LEGS],
+    min_profit: uint256,
+    deadline: uint256,
+) -> uint256:
+    assert msg.sender == OWNER, _NOT_OWNER
+    # What lies here by mistake is neither used nor counted.
+    held: uint256 = staticcall QUOTE.balanceOf(self)
+    shares: uint256 = self._sum(share_legs)
+    self._minting = minting
+    self._shares = shares
+    self._deadline = deadline
+    self._called = 0
+    self._share_legs = share_legs
+    self._legs = legs
+
+    self._go_on()
+
+    after: uint256 = staticcall QUOTE.balanceOf(self)
+    assert after >= held, "arbitrageur: loss"
+    profit: uint256 = after - held
+    assert profit >= min_profit, _TOO_SMALL
+    token._push(QUOTE.address, OWNER, profit)
+    if minting:
+        log IParityArbitrageur.PremiumTaken(shares=shares, profit=profit, flash=True)
+    else:
+        log IParityArbitrageur.DiscountTaken(shares=shares, profit=profit, flash=True)
+    return profit
+
+
+@internal
+def _go_on():
+    """
+    @dev The next pool of the share; its callback comes here again. When all of them have paid, and wait for theirs: the
+         trade itself.
+    """
+    at: uint256 = self._called
+    if at == len(self._share_legs):
+        if self._minting:
+            self._buy_and_mint()
+        else:
+            self._redeem_and_sell()
+        return
+    self._called = at + 1
+    leg: uint256 = self._share_legs[at]
+    amount: int256 = convert(self._amount(leg), int256)
+    if self._minting:
+        self._swap(SHARE.address, QUOTE.address, self._fee(leg), amount, self, Payment.EARNED)
+    else:
+        self._swap(QUOTE.address, SHARE.address, self._fee(leg), -amount, self, Payment.EARNED)
+
+
+@internal
+def _buy_and_mint():
+    tokens: DynArray[address, MAX_COMPONENTS] = self._components()
+    # The preview is what the mint takes, to the wei: bought, approved and used up exactly.
+    amounts: DynArray[uint256, MAX_COMPONENTS] = staticcall VAULT.preview_mint(self._shares)
+    self._trade(tokens, amounts)
+    self._approve(tokens, amounts)
+    extcall VAULT.mint(self._shares, self, amounts, self._deadline)
+    self._check_no_approval(tokens)
+
+
+@internal
+def _redeem_and_sell():
+    tokens: DynArray[address, MAX_COMPONENTS] = self._components()
+    # No minimum per component: the profit counts what each was sold for.
+    no_minimum: DynArray[uint256, MAX_COMPONENTS] = []
+    for i: uint256 in range(len(tokens), bound=MAX_COMPONENTS):
+        no_minimum.append(0)
+    self._trade(tokens, extcall VAULT.redeem(self._shares, self, no_minimum, self._deadline))
+
+
+@internal
+def _trade(tokens: DynArray[address, MAX_COMPONENTS], amounts: DynArray[uint256, MAX_COMPONENTS]):
+    """
+    @dev Buys (minting) or sells exactly `amounts` along the legs, but of the quote token itself.
+    """
+    left: DynArray[uint256, MAX_COMPONENTS] = amounts
+    for j: uint256 in range(len(self._legs), bound=MAX_LEGS):
+        leg: uint256 = self._legs[j]
+        place: uint256 = leg >> 152
+        amount: uint256 = min(self._amount(leg), left[place])
+        if amount == 0:
+            continue
+        left[place] -= amount
+        if self._minting:
+            self._swap(
+                QUOTE.address, tokens[place], self._fee(leg), -convert(amount, int256), self, Payment.HELD
+            )
+        else:
+            self._swap(tokens[place], QUOTE.address, self._fee(leg), convert(amount, int256), self, Payment.HELD)
+    for i: uint256 in range(len(tokens), bound=MAX_COMPONENTS):
+        assert left[i] == 0 or tokens[i] == QUOTE.address, _LEFT
+
+
+@internal
+def _swap(
+    token_in: address, token_out: address, fee: uint24, specified: int256, recipient: address, payment: Payment
+):
+    """
+    @dev Sells exactly `specified` of token_in, or buys exactly `-specified` of token_out.
+    """
+    zero_for_one: bool = convert(token_in, uint160) < convert(token_out, uint160)
+    limit: uint160 = MAX_SQRT_RATIO - 1
+    if zero_for_one:
+        limit = MIN_SQRT_RATIO + 1
+    pool: address = self._pool(token_in, token_out, zero_for_one, fee)
+    self._awaited = pool
+    self._owed = token_in
+    self._payment = payment
+    amount0: int256 = 0
+    amount1: int256 = 0
+    amount0, amount1 = extcall IUniswapV3Pool(pool).swap(recipient, zero_for_one, specified, limit, b"")
+    moved: int256 = amount1
+    if zero_for_one == (specified > 0):
+        moved = amount0
+    assert moved == specified, _DRY
+
+
+@internal
 @view
-def _pool(fee: uint24) -> address:
-    pool: address = staticcall FACTORY.getPool(SHARE.address, QUOTE.address, fee)
-    assert pool != empty(address), "arbitrageur: no such pool"
-    return pool
+def _pool(token_in: address, token_out: address, zero_for_one: bool, fee: uint24) -> address:
+    """
+    @dev Where the factory deploys the pool of two tokens and a tier: cheaper than to ask it. None there: the call fails.
+    """
+    salt: bytes32 = keccak256(abi_encode(token_out, token_in, fee))
+    if zero_for_one:
+        salt = keccak256(abi_encode(token_in, token_out, fee))
+    return convert(
+        convert(keccak256(concat(b"\xff", convert(FACTORY, bytes20), salt, POOL_CODE_HASH)), uint256) & (2**160 - 1),
+        address,
+    )
 
 
 @internal
 @view
 def _open(max_age: uint256) -> Book:
-    """
-    @dev The owner's holdings before the trade and each token's price and scale: the components in the vault's order,
-         then the quote unless it is one of them (counted twice, its gains would double).
-    """
-    components: DynArray[address, MAX_COMPONENTS] = []
-    units: DynArray[uint256, MAX_COMPONENTS] = []
-    components, units = staticcall VAULT.components()
     oracle: address = empty(address)
     feeds: DynArray[uint256, MAX_COMPONENTS] = []
     oracle, feeds = staticcall VAULT.price_feeds()
     # QUOTE_FEED is an index in the oracle of the deployment; in another oracle it may name another thing.
     assert oracle == ORACLE.address, "arbitrageur: oracle changed"
-
     book: Book = empty(Book)
-    book.components = len(components)
-    prices: DynArray[uint256, MAX_COMPONENTS] = staticcall ORACLE.prices(feeds, max_age)
-    for i: uint256 in range(len(components), bound=MAX_COMPONENTS):
-        book.tokens.append(components[i])
-        book.balances.append(staticcall IERC20(components[i]).balanceOf(OWNER))
-        book.prices.append(prices[i])
-        book.scales.append(self._scale(components[i], feeds[i]))
-    if QUOTE.address not in components:
-        book.tokens.append(QUOTE.address)
-        book.balances.append(staticcall QUOTE.balanceOf(OWNER))
-        book.prices.append(staticcall ORACLE.price(QUOTE_FEED, max_age))
-        book.scales.append(self._scale(QUOTE.address, QUOTE_FEED))
+    book.floats = staticcall VAULT.float_of(self)
+    book.prices = staticcall ORACLE.prices(feeds, max_age)
+    tokens: DynArray[address, MAX_COMPONENTS] = self._components()
+    for i: uint256 in range(len(tokens), bound=MAX_COMPONENTS):
+        book.scales.append(self._scale(tokens[i], feeds[i]))
+    book.quote_price = staticcall ORACLE.price(QUOTE_FEED, max_age)
+    book.quote_scale = self._scale(QUOTE.address, QUOTE_FEED)
     return book
 
 
 @internal
 @view
-def _close(book: Book, min_profit: uint256) -> uint256:
+def _float_change(book: Book, spent: bool) -> uint256:
     """
-    @dev What the trade gained {quote}: gains are rounded down and costs up, token by token, in D18{USD}.
+    @dev {quote} what the float has lost, rounded up, or gained, rounded down; of each component in D18{USD}, then all.
     """
-    gained: uint256 = 0
-    spent: uint256 = 0
-    usd_per_quote: uint256 = 0                          # D18{USD/quote} = usd_per_quote / quote_scale
-    quote_scale: uint256 = 0
-    for i: uint256 in range(len(book.tokens), bound=MAX_TOKENS):
-        price_wad: uint256 = book.prices[i] * WAD
-        held: uint256 = staticcall IERC20(book.tokens[i]).balanceOf(OWNER)
-        if held >= book.balances[i]:
-            gained += (held - book.balances[i]) * price_wad // book.scales[i]
+    floats: DynArray[uint256, MAX_COMPONENTS] = staticcall VAULT.float_of(self)
+    usd: uint256 = 0
+    quote_price: uint256 = book.quote_price * WAD
+    for i: uint256 in range(len(floats), bound=MAX_COMPONENTS):
+        price: uint256 = book.prices[i] * WAD
+        if spent:
+            usd += ((book.floats[i] - floats[i]) * price + book.scales[i] - 1) // book.scales[i]
         else:
-            spent += ((book.balances[i] - held) * price_wad + book.scales[i] - 1) // book.scales[i]
-        if book.tokens[i] == QUOTE.address:
-            usd_per_quote = price_wad
-            quote_scale = book.scales[i]
-    assert gained >= spent, "arbitrageur: loss"
-    profit: uint256 = (gained - spent) * quote_scale // usd_per_quote
-    assert profit >= min_profit, "arbitrageur: profit too small"
-    return profit
+            usd += (floats[i] - book.floats[i]) * price // book.scales[i]
+    if spent:
+        return (usd * book.quote_scale + quote_price - 1) // quote_price
+    return usd * book.quote_scale // quote_price
 
 
 @internal
@@ -254,25 +457,46 @@ def _scale(asset: address, feed: uint256) -> uint256:
 
 
 @internal
-def _swap(pool: address, selling: bool, shares: uint256):
-    """
-    @dev Sells exactly `shares` held here for quote to the owner, or buys exactly `shares` to here.
-    """
-    zero_for_one: bool = selling == SHARE_IS_TOKEN0
-    limit: uint160 = MAX_SQRT_RATIO - 1
-    if zero_for_one:
-        limit = MIN_SQRT_RATIO + 1
-    recipient: address = self
-    specified: int256 = -convert(shares, int256)        # negative: an exact output
-    if selling:
-        recipient = OWNER
-        specified = convert(shares, int256)
+@view
+def _components() -> DynArray[address, MAX_COMPONENTS]:
+    tokens: DynArray[address, MAX_COMPONENTS] = []
+    units: DynArray[uint256, MAX_COMPONENTS] = []
+    tokens, units = staticcall VAULT.components()
+    return tokens
 
-    self._awaited = pool
-    amount0: int256 = 0
-    amount1: int256 = 0
-    amount0, amount1 = extcall IUniswapV3Pool(pool).swap(recipient, zero_for_one, specified, limit, b"")
-    share_delta: int256 = amount1
-    if SHARE_IS_TOKEN0:
-        share_delta = amount0
-    assert share_delta == specified, _DRY
+
+@internal
+def _approve(tokens: DynArray[address, MAX_COMPONENTS], amounts: DynArray[uint256, MAX_COMPONENTS]):
+    for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
+        if amounts[i] != 0:
+            assert extcall IERC20(tokens[i]).approve(
+                VAULT.address, amounts[i], default_return_value=True
+            ), "arbitrageur: approve failed"
+
+
+@internal
+@view
+def _check_no_approval(tokens: DynArray[address, MAX_COMPONENTS]):
+    for i: uint256 in range(len(tokens), bound=MAX_COMPONENTS):
+        assert staticcall IERC20(tokens[i]).allowance(self, VAULT.address) == 0, "arbitrageur: approval left"
+
+
+@internal
+@pure
+def _sum(share_legs: DynArray[uint256, MAX_SHARE_LEGS]) -> uint256:
+    shares: uint256 = 0
+    for leg: uint256 in share_legs:
+        shares += self._amount(leg)
+    return shares
+
+
+@internal
+@pure
+def _fee(leg: uint256) -> uint24:
+    return convert((leg >> 128) & (2**24 - 1), uint24)
+
+
+@internal
+@pure
+def _amount(leg: uint256) -> uint256:
+    return leg & (2**128 - 1)

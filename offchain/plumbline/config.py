@@ -279,11 +279,24 @@ class KeeperConfig(Section, frozen=True):
     """A ParityArbitrageur that this key deployed: it names vault, quote token and exchange."""
     gas_token_usd: Decimal
     """USD price of the token that gas is paid in."""
-    fee_pips: PoolFee = 500
+    tiers: Annotated[tuple[PoolFee, ...], Meta(min_length=1)] = (100, 500, 3_000, 10_000)
+    """Fee tiers whose pools are traded in, of the share and of the components: those that exist at the start."""
+    funding: Annotated[tuple[Literal["float", "flash"], ...], Meta(min_length=1)] = ("float", "flash")
+    """What trades are paid with; the one that leaves more is made."""
     max_age_s: Positive = 90
     """The oldest oracle price a trade is made on."""
     min_edge_usd: Decimal = "0"
     """Least profit after gas that is worth a trade."""
+    tip_percent: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Of the profit above gas and edge, at most so much is added to the tip."""
+    max_daily_loss_usd: Decimal | None = None
+    """Nothing is sent while the trades of the last 24 hours have lost more, gas included."""
+    max_float_usd: Decimal | None = None
+    """Float is not bought beyond this worth."""
+    kill_switch: Path | None = None
+    """While this file exists nothing is sent."""
+    dry_run: bool = False
+    """Log what would be sent, and send nothing."""
     poll_ms: Positive = 200
     """Wall time between two looks for a new block."""
     deadline_s: Positive = 60

@@ -113,7 +113,7 @@ class RelayerMetrics(Metrics):
 class KeeperMetrics(Metrics):
     def __init__(self) -> None:
         super().__init__()
-        self.turns = self.counter("keeper_turns", "Looks at a new block, by what became of them", "outcome")
+        self.turns = self.counter("keeper_turns", "Looks at a new block, by what became of them", "strategy", "outcome")
         self.trades = self.counter("keeper_trades", "Trades mined", "side")
         self.reverts = self.counter("keeper_reverts", "Trades mined that reverted")
         self.profit = self.counter("keeper_profit_usd", "Profit before gas at the oracle's prices")

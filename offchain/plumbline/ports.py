@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side
+from plumbline.core.cycle import CycleMarket
 from plumbline.core.models import BookSnapshot, SignedRow, Trade
 
 
@@ -184,13 +185,15 @@ class RowPeer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ParitySnapshot:
-    """A vault, a pool of its share and the keeper's inventory at one block."""
+    """A vault, the pools of its share and its components, and the keeper's inventory at one block."""
 
     block: int
     at_s: int
     gas_price_wei: int
     """The most a unit of gas costs in the next block."""
     market: ParityMarket
+    cycle: CycleMarket | None = None
+    """None: some component has no pool, so a trade without capital cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +223,12 @@ class ParityVenue(Protocol):
     async def snapshot(self) -> ParitySnapshot: ...
 
     async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
-        """(profit, gas) of the trade on the latest state; nothing is sent."""
+        """(profit, gas) of the trade in the block to come; nothing is sent."""
         ...
 
-    async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
-        """Send the trade with room for `gas`; returns once it is mined, reverted or not."""
+    async def execute(self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int) -> ParityReceipt:
+        """Send the trade with room for `gas` and up to `tip_wei` a unit more than usual; returns once it is mined,
+        reverted or not."""
         ...
 
     async def receipts_since(self, block: int) -> list[ParityReceipt]:

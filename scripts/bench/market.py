@@ -40,7 +40,7 @@ from plumbline.core.pushes import push_in
 from plumbline.core.rules import FeedRule
 from plumbline.core.units import WAD, parse_wad
 from plumbline.errors import ChainError
-from plumbline.keeper.service import Keeper, KeeperRules, Outcome
+from plumbline.keeper.parity import KeeperRules, Outcome, Parity
 from plumbline.replay.bars import MINUTE_S
 from plumbline.reporter.agreement import make_row
 from plumbline.store.trades import TradeJournal
@@ -156,7 +156,7 @@ class Outsider:
 class Day:
     """The day, block by block."""
 
-    def __init__(self, chain: Chain, rpc: Rpc, oracle: ChainOracle, keeper: Keeper, trader: Trader) -> None:
+    def __init__(self, chain: Chain, rpc: Rpc, oracle: ChainOracle, keeper: Parity, trader: Trader) -> None:
         self._chain, self._rpc, self._oracle, self._keeper, self._trader = chain, rpc, oracle, keeper, trader
         self.outcomes: list[Outcome] = []
 
@@ -231,7 +231,7 @@ async def run(url: str, minutes: int) -> Bench:
     with tempfile.TemporaryDirectory() as folder, TradeJournal(Path(folder) / "keeper.sqlite") as journal:
         async with Rpc([url], timeout_s=30) as rpc:
             oracle = ChainOracle(rpc, chain.address("oracle"), players.sender(rpc, "relayer"))
-            keeper = Keeper(players.parity(rpc, config), journal, KeeperRules(parse_wad(GAS_TOKEN_USD)))
+            keeper = Parity(players.parity(rpc, config), journal, KeeperRules(parse_wad(GAS_TOKEN_USD)))
             trader = Trader(players.swapper(rpc, chain, url), SystemClock(), seed=SEED, interval_s=MINUTE_S, **PUSH_BPS)
             day = Day(chain, rpc, oracle, keeper, trader)
             reporters.learn(recorded, DEPEG_DAY_S)
@@ -256,7 +256,7 @@ def figures(day: Day, journal: TradeJournal, pushes: int) -> Bench:
     bench.add("mean distance from NAV", mean(premiums.distances), "bps")
     bench.add("pushes of 0.5 to 3 %", pushes, "", f">= {len(premiums.every) // BLOCKS_A_MINUTE}")
     # What each trade brought in the quote token, at the quote's price at the end of the day; gas of reverted ones too.
-    usd = float(end.tokens[end.quote].usd)
+    usd = float(end.quote.usd)
     bench.add("trades", len(trades), "")
     bench.add("profit of the trades, net of gas", sum(t.net for t in sent) * usd, "USD", ">= 1")
     bench.add("gas paid", sum(t.gas_cost for t in sent) * usd, "USD")

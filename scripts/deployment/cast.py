@@ -91,11 +91,15 @@ class Parameters:
     streaming_fee_bps: int = 50
     """A year."""
     pool_fee_pips: int = 500
-    """Uniswap's fee tier {1e-6}."""
+    """Uniswap's fee tier {1e-6} of the share's main pool ..."""
+    side_pool_fee_pips: int = 3_000
+    """... and of the one beside it, with a tenth of its liquidity."""
     pool_shares: int = 10_000
-    """Whole shares on the pool's share side; as much value in the quote token stands against them."""
+    """Whole shares on the main pool's share side; as much value in the quote token stands against them."""
+    pooled_components: int = 40_000
+    """The pools of each component hold what so many shares hold of it; as much value in the quote against it."""
     inventory_shares: int = 5_000
-    """The keeper gets the components of so many shares, the trader the shares; each as much value in the quote."""
+    """The keeper gets the components of so many shares, as float, the trader the shares; each as much in the quote."""
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token, evaluate
+from plumbline.core.curve import Market
 from plumbline.core.uniswap_math import PoolState, sqrt_price_of, swap, tick_at_sqrt_price
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
@@ -21,7 +22,8 @@ USDC = 1
 
 
 def tokens(held: int = PLENTY) -> tuple[Token, ...]:
-    return tuple(
+    """The components, then USDC as the quote token."""
+    components = tuple(
         Token(
             unit_wad=usd * 10**8 * 10**decimals * WAD // price,
             price=price,
@@ -30,6 +32,7 @@ def tokens(held: int = PLENTY) -> tuple[Token, ...]:
         )
         for decimals, price, usd in BASKET
     )
+    return (*components, replace(components[USDC], unit_wad=0))
 
 
 def pool_at(share_price: Fraction, positions: list[tuple[int, int, int]], *, share_is_token0: bool, fee: int = 500):
@@ -53,27 +56,38 @@ def market_at(
     premium: Fraction, positions, *, share_is_token0: bool, fee: int = 500, held: int = PLENTY
 ) -> ParityMarket:
     """The basket above with its share traded against USDC at NAV * (1 + premium)."""
-    basket = tokens(held)
-    market = ParityMarket(pool_at(Fraction(1), [], share_is_token0=True), True, basket, USDC, 5, 5)
-    pool = pool_at(market.nav / basket[USDC].usd * (1 + premium), positions, share_is_token0=share_is_token0, fee=fee)
-    return replace(market, pool=pool, share_is_token0=share_is_token0)
+    market = ParityMarket(Market((), share_is_token0), tokens(held), 5, 5)
+    return with_pool(market, premium, positions, fee)
+
+
+def with_pool(market: ParityMarket, premium: Fraction, positions, fee: int) -> ParityMarket:
+    """The same market with one more pool of the share, at NAV * (1 + premium)."""
+    is_token0 = market.share.is_token0
+    pool = pool_at(market.nav / market.quote.usd * (1 + premium), positions, share_is_token0=is_token0, fee=fee)
+    return replace(market, share=Market((*market.share.pools, pool), is_token0))
 
 
 WIDE = [(-3_000, 3_000, 3 * 10**17)]
 LAYERED = [(-3_000, 3_000, 10**16), (-40, 25, 10**18), (-8, 300, 4 * 10**17), (-300, -6, 2 * 10**18)]
 
 
-def after_trade(market: ParityMarket, trade: ParityTrade) -> PoolState:
-    """The pool once the trade is done."""
-    selling = trade.side is Side.PREMIUM
-    down = market.share_is_token0 == selling
-    moved = swap(
-        market.pool, zero_for_one=down, amount=trade.shares, limit_x96=0 if down else 1 << 160, exact_in=selling
+def after_trade(market: ParityMarket, trade: ParityTrade) -> Market:
+    """The share's pools once the trade is done."""
+    amounts = {leg.fee_pips: leg.amount for leg in trade.share_legs}
+    down = market.share.is_token0 == (trade.side is Side.PREMIUM)
+    pools = (
+        after_swap(pool, down, amounts.get(pool.fee_pips, 0), exact_in=trade.side is Side.PREMIUM)
+        for pool in market.share.pools
     )
+    return Market(tuple(pools), market.share.is_token0)
+
+
+def after_swap(pool: PoolState, down: bool, amount: int, *, exact_in: bool) -> PoolState:
+    moved = swap(pool, zero_for_one=down, amount=amount, limit_x96=0 if down else 1 << 160, exact_in=exact_in)
     tick = tick_at_sqrt_price(moved.sqrt_price_x96)
-    crossed = [net for at, net in market.pool.ticks if min(tick, market.pool.tick) < at <= max(tick, market.pool.tick)]
-    liquidity = market.pool.liquidity + (-1 if tick < market.pool.tick else 1) * sum(crossed)
-    return replace(market.pool, sqrt_price_x96=moved.sqrt_price_x96, tick=tick, liquidity=liquidity)
+    crossed = [net for at, net in pool.ticks if min(tick, pool.tick) < at <= max(tick, pool.tick)]
+    liquidity = pool.liquidity + (-1 if tick < pool.tick else 1) * sum(crossed)
+    return replace(pool, sqrt_price_x96=moved.sqrt_price_x96, tick=tick, liquidity=liquidity)
 
 
 GWEI = 10**9
@@ -96,6 +110,7 @@ class FakeVenue:
     """So many of the next trades are mined, but the keeper never hears of it."""
     traded: asyncio.Event = field(default_factory=asyncio.Event)
     simulated: int = 0
+    tips: list[int] = field(default_factory=list)
     reverted: int = 0
 
     async def head(self) -> bytes:
@@ -111,8 +126,9 @@ class FakeVenue:
         self.simulated += 1
         return self._checked(trade, min_profit).profit, self.gas
 
-    async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
+    async def execute(self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int) -> ParityReceipt:
         self._fail()
+        self.tips.append(tip_wei)
         assert gas >= self.gas
         if self.rival is not None:
             self._apply(self.rival)
@@ -141,19 +157,17 @@ class FakeVenue:
 
     def _checked(self, trade: ParityTrade, min_profit: int) -> ParityTrade:
         """As the contract does: profit at today's state, or a revert with its words."""
-        done = evaluate(self.market, trade.side, trade.shares)
+        done = evaluate(self.market, trade.side, trade.share_legs)
         if done.profit < min_profit:
             raise ChainError("reverted", "arbitrageur: loss" if done.profit < 0 else "arbitrageur: profit too small")
         return done
 
     def _apply(self, trade: ParityTrade) -> None:
         market, selling = self.market, trade.side is Side.PREMIUM
-        amounts = market.mint_amounts(trade.shares) if selling else market.redeem_amounts(trade.shares)
         sign = -1 if selling else 1
-        held = [token.held + sign * amount for token, amount in zip(market.tokens, amounts, strict=True)]
-        held[market.quote] -= sign * trade.quote_amount
-        tokens = tuple(replace(token, held=each) for token, each in zip(market.tokens, held, strict=True))
-        self.market = replace(market, pool=after_trade(market, trade), tokens=tokens)
+        moved = [*(sign * amount for amount in market.amounts(trade.side, trade.shares)), -sign * trade.quote_amount]
+        tokens = (replace(token, held=token.held + each) for token, each in zip(market.tokens, moved, strict=True))
+        self.market = replace(market, share=after_trade(market, trade), tokens=tuple(tokens))
         self.block += 1
 
     def _fail(self) -> None:

@@ -34,9 +34,11 @@ class ChainToken:
         self._rpc = rpc
         self._contract: AsyncContract = rpc.w3.eth.contract(address=to_checksum_address(address), abi=cast(Any, _ABI))
 
-    async def balance(self, holder: str) -> int:
-        """In the token's smallest units."""
-        return int(await self._rpc.ask(self._contract.functions.balanceOf(to_checksum_address(holder)).call()))
+    async def balance(self, holder: str, block: int | None = None) -> int:
+        """In the token's smallest units, as of a block, else the latest."""
+        at: Any = "latest" if block is None else block
+        question = self._contract.functions.balanceOf(to_checksum_address(holder))
+        return int(await self._rpc.ask(question.call(block_identifier=at)))
 
     async def decimals(self) -> int:
         return int(await self._rpc.ask(self._contract.functions.decimals().call()))

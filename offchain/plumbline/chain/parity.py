@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The keeper's `ParityVenue` over web3: a vault, a pool of its share, and the keeper's own ParityArbitrageur."""
+"""The keeper's `ParityVenue` over web3: a vault, the pools of its share and components, the keeper's arbitrageur."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,20 +12,27 @@ from web3.logs import DISCARD
 from web3.types import TxReceipt
 
 from plumbline.chain.erc20 import ChainToken
-from plumbline.chain.pool import ChainPool, find_pool
+from plumbline.chain.pool import Place, PoolBook, look_for_pool
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.tx import GWEI, MinedRevert, Sender
 from plumbline.chain.vault import ChainVault, VaultTerms, scale
 from plumbline.config import KeeperConfig
-from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token
+from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, Token
+from plumbline.core.curve import Market
+from plumbline.core.cycle import Component, CycleMarket
 from plumbline.core.uniswap_math import PoolState
 from plumbline.errors import ChainError
 from plumbline.ports import ParityReceipt, ParitySnapshot
 
-_FUNCTIONS: Final = {Side.PREMIUM: "mint_and_sell", Side.DISCOUNT: "buy_and_redeem"}
+_FUNCTIONS: Final = {
+    (Side.PREMIUM, False): "mint_and_sell",
+    (Side.DISCOUNT, False): "buy_and_redeem",
+    (Side.PREMIUM, True): "take_premium",
+    (Side.DISCOUNT, True): "take_discount",
+}
 _EVENTS: Final = {Side.PREMIUM: "PremiumTaken", Side.DISCOUNT: "DiscountTaken"}
-_LOOKS: Final = 3
-"""Times a snapshot is begun anew because a block came in between."""
+_REST: Final = (1 << 128) - 1
+"""As much as is left: what the last leg of each component takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +40,19 @@ class _Setting:
     """Who trades what where: asked once, and again when anything of it turns out to be otherwise."""
 
     vault: ChainVault
-    pool: ChainPool
     terms: VaultTerms
     tokens: tuple[str, ...]
-    """The components, then the quote token unless it is one."""
+    """The components, then the quote token, even if it is one of them."""
     scales: tuple[int, ...]
     feeds: tuple[int, ...]
-    quote: int
+    book: PoolBook
+    pools: tuple[tuple[str, ...], ...]
+    """The share's pools against the quote, then each component's: none of the quote's own, or of an illiquid one."""
 
-    @property
-    def share_is_token0(self) -> bool:
-        return int(self.vault.address, 16) < int(self.tokens[self.quote], 16)
+    def market(self, place: int, token: str, states: Mapping[str, PoolState]) -> Market:
+        """Of the share (place 0), or of the component before that place."""
+        pools = tuple(states[address] for address in self.pools[place])
+        return Market(pools, int(token, 16) < int(self.tokens[-1], 16))
 
 
 class ChainParity:
@@ -63,17 +73,12 @@ class ChainParity:
         """Everything that decides the next trade, as of one block.
 
         Raises:
-            ChainError: the chain did not answer, the oracle serves no price (its reason), or blocks come too fast.
+            ChainError: the chain did not answer, or the oracle serves no price (its reason).
         """
         try:
-            for _ in range(_LOOKS):
-                header = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
-                setting = self._setting = self._setting or await self._find()
-                market = await self._market(setting)
-                if market is not None and await self.head() == bytes(header["hash"]):
-                    break
-            else:
-                raise ChainError(f"no still moment in {_LOOKS} looks: blocks come faster than they can be read")
+            header: Any = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
+            setting = self._setting = self._setting or await self._find()
+            market, cycle = await self._markets(setting, header)
         except ChainError as error:
             if not error.reason:
                 # No words of a contract of ours: whatever answers now may be another chain.
@@ -83,19 +88,23 @@ class ChainParity:
         # The base fee rises by at most an eighth from one block to the next (EIP-1559).
         base_fee = -(-header["baseFeePerGas"] * 9 // 8)
         gas_price_wei = base_fee + self._config.tx.priority_fee_gwei * GWEI
-        return ParitySnapshot(header["number"], header["timestamp"], gas_price_wei, market)
+        return ParitySnapshot(header["number"], header["timestamp"], gas_price_wei, market, cycle)
 
     async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
+        """In the block it would land in."""
         call = self._call(trade, min_profit)
         sender: Any = {"from": self._sender.address}
-        profit, gas = await asyncio.gather(self._rpc.ask(call.call(sender)), self._rpc.ask(call.estimate_gas(sender)))
+        profit, gas = await asyncio.gather(
+            self._rpc.ask(call.call(sender, block_identifier="pending")),
+            self._rpc.ask(call.estimate_gas(sender, block_identifier="pending")),
+        )
         return int(profit), int(gas)
 
-    async def execute(self, trade: ParityTrade, min_profit: int, gas: int) -> ParityReceipt:
+    async def execute(self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int = 0) -> ParityReceipt:
         call = self._call(trade, min_profit)
         data = self._arbitrageur.encode_abi(call.abi_element_identifier, args=list(call.args))
         try:
-            receipt = await self._sender.send(str(self._arbitrageur.address), data, gas=gas)
+            receipt = await self._sender.send(str(self._arbitrageur.address), data, gas=gas, tip_wei=tip_wei)
         except MinedRevert as error:
             return _receipt(error.receipt, trade.side, 0, 0, error.reason)
         return self._read_receipt(receipt)
@@ -122,34 +131,40 @@ class ChainParity:
         return _receipt(receipt, side, said["shares"], said["profit"])
 
     def _call(self, trade: ParityTrade, min_profit: int) -> Any:
-        config = self._config
-        deadline = self._seen_s + config.deadline_s
-        arguments = (config.fee_pips, trade.shares, min_profit, config.max_age_s, deadline)
-        return self._arbitrageur.functions[_FUNCTIONS[trade.side]](*arguments)
+        deadline = self._seen_s + self._config.deadline_s
+        share_legs = [_word(leg) for leg in trade.share_legs]
+        arguments: tuple[Any, ...] = (share_legs, min_profit, self._config.max_age_s, deadline)
+        if trade.flash:
+            arguments = (share_legs, words_of(trade.legs), min_profit, deadline)
+        return self._arbitrageur.functions[_FUNCTIONS[trade.side, trade.flash]](*arguments)
 
-    async def _market(self, setting: _Setting) -> ParityMarket | None:
-        """None when the basket is no longer the one of `setting`."""
-        holder = self._sender.address
-        pool: PoolState
-        pool, units, prices, held = await asyncio.gather(
-            setting.pool.state(),
-            setting.vault.units(),
-            self._rpc.ask(self._oracle.functions.prices(list(setting.feeds), self._config.max_age_s).call()),
-            asyncio.gather(*(ChainToken(self._rpc, token).balance(holder) for token in setting.tokens)),
+    async def _markets(self, setting: _Setting, header: Any) -> tuple[ParityMarket, CycleMarket | None]:
+        block, at = Place(header["number"], bytes(header["hash"]), bytes(header["parentHash"])), header["number"]
+        prices_asked = self._oracle.functions.prices(list(setting.feeds), self._config.max_age_s)
+        states, units, prices, floats, quote_held = await asyncio.gather(
+            setting.book.states(block),
+            setting.vault.units(at),
+            self._rpc.ask(prices_asked.call(block_identifier=at)),
+            setting.vault.float_of(str(self._arbitrageur.address), at),
+            ChainToken(self._rpc, setting.tokens[-1]).balance(self._sender.address, at),
         )
         if tuple(token for token, _ in units) != setting.terms.components:
             self._setting = None
-            return None
-        # A quote token that is no component has no unit.
-        per_share = [unit for _, unit in units] + [0] * (len(setting.tokens) - len(units))
-        return ParityMarket(
-            pool=pool,
-            share_is_token0=setting.share_is_token0,
-            tokens=tuple(map(Token, per_share, prices, setting.scales, held)),
-            quote=setting.quote,
+            raise ChainError("the basket has changed: it is read anew at the next look")
+        share = setting.market(0, setting.vault.address, states)
+        market = ParityMarket(
+            share=share,
+            tokens=tuple(map(Token, [*(unit for _, unit in units), 0], prices, setting.scales, [*floats, quote_held])),
             mint_fee_bps=setting.terms.mint_fee_bps,
             redeem_fee_bps=setting.terms.redeem_fee_bps,
         )
+        components = tuple(
+            Component(unit, None if token == setting.tokens[-1] else setting.market(place, token, states))
+            for place, (token, unit) in enumerate(units, start=1)
+        )
+        if any(each.market is not None and not each.market.pools for each in components):
+            return market, None
+        return market, CycleMarket(share, components, market.mint_fee_bps, market.redeem_fee_bps)
 
     async def _find(self) -> _Setting:
         """Asks the arbitrageur what it is bound to, and refuses one that is not ours or trusts another oracle."""
@@ -167,16 +182,35 @@ class ChainParity:
                 f"three oracles: the config's {self._config.chain.oracle}, the arbitrageur's {oracle}, "
                 f"the vault's {terms.oracle}"
             )
-        tokens, scales, feeds = list(terms.components), list(terms.scales), list(terms.feeds)
-        if quote not in tokens:
-            tokens.append(quote)
-            scales.append(await scale(self._rpc, quote, oracle, quote_feed))
-            feeds.append(quote_feed)
-        pool = ChainPool(self._rpc, await find_pool(self._rpc, factory, vault_address, quote, self._config.fee_pips))
-        return _Setting(vault, pool, terms, tuple(tokens), tuple(scales), tuple(feeds), tokens.index(quote))
+        pools = await asyncio.gather(
+            *(self._pools(factory, token, quote) for token in (vault.address, *terms.components))
+        )
+        if not pools[0]:
+            raise ChainError(f"no pool of the share and its quote token in any of the tiers {self._config.tiers}")
+        book = PoolBook(self._rpc, [address for each in pools for address in each])
+        tokens, feeds = (*terms.components, quote), (*terms.feeds, quote_feed)
+        scales = (*terms.scales, await scale(self._rpc, quote, oracle, quote_feed))
+        return _Setting(vault, terms, tokens, scales, feeds, book, tuple(pools))
+
+    async def _pools(self, factory: str, token: str, quote: str) -> tuple[str, ...]:
+        """The token's pools against the quote that hold any liquidity now, in lower case; none of the quote's own."""
+        if token == quote:
+            return ()
+        asked = (look_for_pool(self._rpc, factory, token, quote, tier) for tier in self._config.tiers)
+        return tuple(address.lower() for address in await asyncio.gather(*asked) if address is not None)
 
     async def _bound(self, name: str) -> Any:
         return await self._rpc.ask(self._arbitrageur.functions[name]().call())
+
+
+def words_of(legs: tuple[Leg, ...]) -> list[int]:
+    """Legs as the contract reads them; the last of each component takes what the others leave."""
+    last = {leg.place: i for i, leg in enumerate(legs)}
+    return [_word(leg, _REST if last[leg.place] == i else leg.amount) for i, leg in enumerate(legs)]
+
+
+def _word(leg: Leg, amount: int | None = None) -> int:
+    return leg.place << 152 | leg.fee_pips << 128 | (leg.amount if amount is None else amount)
 
 
 def _receipt(mined: TxReceipt, side: Side, shares: int, profit: int, reverted: str = "") -> ParityReceipt:

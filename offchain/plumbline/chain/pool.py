@@ -1,25 +1,54 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Reads a Uniswap v3 pool: what decides its next swaps."""
+"""Uniswap v3 pools as sizing sees them: read once, then kept up to date from their own events.
+
+One `eth_getLogs` a block tells all of it, for any number of pools: a swap says price, tick and liquidity after it, a
+position says which ticks it changed. What is known stands on a block's hash. A block that does not descend from it (a
+reorganisation, a restarted chain) makes everything be read anew.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from eth_utils.crypto import keccak
+from web3.types import LogReceipt
 
 from plumbline.chain.rpc import Rpc
 from plumbline.core.uniswap_math import MAX_TICK, MIN_TICK, WORD_TICKS, PoolState
 from plumbline.errors import ChainError
 
 NO_POOL: Final = "0x" + "00" * 20
+_SWAP: Final = keccak(text="Swap(address,address,int256,int256,uint160,uint128,int24)")
+_MINT: Final = keccak(text="Mint(address,address,int24,int24,uint128,uint256,uint256)")
+_BURN: Final = keccak(text="Burn(address,int24,int24,uint128,uint256,uint256)")
+_MOST_BLOCKS: Final = 500
+"""A longer gap is cheaper to read anew than to follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A block, and the one before it."""
+
+    number: int
+    hash: bytes
+    parent: bytes
 
 
 async def find_pool(rpc: Rpc, factory: str, token_a: str, token_b: str, fee_pips: int) -> str:
     """Address of the pool of two tokens at one fee tier. Raises ChainError when there is none."""
-    functions = rpc.contract("IUniswapV3Factory", factory).functions
-    address = str(await rpc.ask(functions.getPool(token_a, token_b, fee_pips).call()))
-    if address == NO_POOL:
+    address = await look_for_pool(rpc, factory, token_a, token_b, fee_pips)
+    if address is None:
         raise ChainError(f"no pool of {token_a} and {token_b} at fee tier {fee_pips}")
     return address
+
+
+async def look_for_pool(rpc: Rpc, factory: str, token_a: str, token_b: str, fee_pips: int) -> str | None:
+    functions = rpc.contract("IUniswapV3Factory", factory).functions
+    address = str(await rpc.ask(functions.getPool(token_a, token_b, fee_pips).call()))
+    return None if address == NO_POOL else address
 
 
 class ChainPool:
@@ -31,15 +60,19 @@ class ChainPool:
         self.address = str(self._contract.address)
         self._terms: tuple[int, int] | None = None
 
-    async def state(self, words: int = 1) -> PoolState:
-        """The latest state with every initialised tick of the bitmap word of the price and `words` on each side.
+    async def state(self, words: int = 1, block: int | None = None) -> PoolState:
+        """The state with every initialised tick of the bitmap word of the price and `words` on each side.
 
         A word spans 256 tick spacings: at spacing 10 the price may move by 29 % before the known range ends.
+        block: its number; None is the latest.
         """
+        at: Any = "latest" if block is None else block
         if self._terms is None:
             self._terms = await self._read("fee"), await self._read("tickSpacing")
         fee_pips, spacing = self._terms
-        (sqrt_price_x96, tick, *_), liquidity = await asyncio.gather(self._read("slot0"), self._read("liquidity"))
+        (sqrt_price_x96, tick, *_), liquidity = await asyncio.gather(
+            self._read("slot0", at=at), self._read("liquidity", at=at)
+        )
         if not sqrt_price_x96:
             raise ChainError(f"pool {self.address} was never given a price")
         word = tick // spacing // WORD_TICKS
@@ -50,25 +83,105 @@ class ChainPool:
             liquidity=liquidity,
             fee_pips=fee_pips,
             tick_spacing=spacing,
-            ticks=await self._ticks(low, high, spacing),
+            ticks=await self._ticks(low, high, spacing, at),
             low_tick=max(low * WORD_TICKS * spacing, MIN_TICK),
             high_tick=min((high * WORD_TICKS + WORD_TICKS - 1) * spacing, MAX_TICK),
         )
 
-    async def _ticks(self, low: int, high: int, spacing: int) -> tuple[tuple[int, int], ...]:
+    async def _ticks(self, low: int, high: int, spacing: int, at: Any) -> tuple[tuple[int, int], ...]:
         words = range(low, high + 1)
-        bitmaps = await asyncio.gather(*(self._read("tickBitmap", word) for word in words))
+        bitmaps = await asyncio.gather(*(self._read("tickBitmap", word, at=at) for word in words))
         ticks = [
             (word * WORD_TICKS + bit) * spacing
             for word, bitmap in zip(words, bitmaps, strict=True)
             for bit in range(bitmap.bit_length())
             if bitmap >> bit & 1
         ]
-        found = await asyncio.gather(*(self._read("ticks", tick) for tick in ticks))
+        found = await asyncio.gather(*(self._read("ticks", tick, at=at) for tick in ticks))
         return tuple((tick, net) for tick, (_, net, *_) in zip(ticks, found, strict=True))
 
-    async def _read(self, function: str, *arguments: Any) -> Any:
-        return await self._rpc.ask(self._contract.functions[function](*arguments).call())
+    async def _read(self, function: str, *arguments: Any, at: Any = "latest") -> Any:
+        return await self._rpc.ask(self._contract.functions[function](*arguments).call(block_identifier=at))
+
+
+class PoolBook:
+    """The states of some pools at the block last asked for."""
+
+    def __init__(self, rpc: Rpc, addresses: Sequence[str]) -> None:
+        self._rpc = rpc
+        self._pools = {address.lower(): ChainPool(rpc, address) for address in addresses}
+        self._states: dict[str, PoolState] = {}
+        self._at: Place | None = None
+
+    async def states(self, block: Place) -> dict[str, PoolState]:
+        """By address in lower case, as of `block`, which must be the latest or near it."""
+        if self._at is not None and block.hash == self._at.hash:
+            return dict(self._states)
+        if self._at is None or not await self._descends(block, self._at):
+            await self._read_all(block)
+        else:
+            start, self._at = self._at, None
+            for entry in await self._logs(start, block):
+                address = str(entry["address"]).lower()
+                self._states[address] = apply(self._states[address], entry)
+            await self._widen(block)
+        self._at = block
+        return dict(self._states)
+
+    async def _descends(self, block: Place, known: Place) -> bool:
+        if block.parent == known.hash:
+            return True
+        if not 0 < block.number - known.number <= _MOST_BLOCKS:
+            return False
+        found: Any = await self._rpc.ask(self._rpc.w3.eth.get_block(known.number))
+        return bytes(found["hash"]) == known.hash
+
+    async def _logs(self, start: Place, block: Place) -> list[LogReceipt]:
+        wanted: Any = {"address": [pool.address for pool in self._pools.values()]}
+        if block.parent == start.hash:
+            # By its hash: no other block of that number can answer.
+            wanted["blockHash"] = "0x" + block.hash.hex()
+        else:
+            wanted |= {"fromBlock": start.number + 1, "toBlock": block.number}
+        found = await self._rpc.ask(self._rpc.w3.eth.get_logs(wanted))
+        return sorted(found, key=lambda entry: (entry["blockNumber"], entry["logIndex"]))
+
+    async def _read_all(self, block: Place) -> None:
+        self._at = None
+        found = await asyncio.gather(*(pool.state(block=block.number) for pool in self._pools.values()))
+        self._states = dict(zip(self._pools, found, strict=True))
+
+    async def _widen(self, block: Place) -> None:
+        """Reads a pool anew whose price has left the middle third of the ticks that are known."""
+        for address, state in self._states.items():
+            span = state.high_tick - state.low_tick
+            if not state.low_tick + span // 6 < state.tick < state.high_tick - span // 6:
+                self._states[address] = await self._pools[address].state(block=block.number)
+
+
+def apply(state: PoolState, entry: LogReceipt) -> PoolState:
+    """The state after one of the pool's events; those that move no price and no liquidity change nothing."""
+    topics, data = entry["topics"], bytes(entry["data"])
+    words = [int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)]
+    if topics[0] == _SWAP:
+        return replace(state, sqrt_price_x96=words[2], liquidity=words[3], tick=_signed(words[4]))
+    if topics[0] in (_MINT, _BURN):
+        # A mint names its sender before the amount.
+        change = words[1] if topics[0] == _MINT else -words[0]
+        low, high = (_signed(int.from_bytes(topic, "big")) for topic in topics[2:4])
+        nets = dict(state.ticks)
+        for tick, net in ((low, change), (high, -change)):
+            if state.low_tick <= tick <= state.high_tick:
+                nets[tick] = nets.get(tick, 0) + net
+        active = change if low <= state.tick < high else 0
+        # A tick whose net is zero but that is still initialised changes no amount: only a rounding could differ.
+        ticks = tuple(sorted((tick, net) for tick, net in nets.items() if net))
+        return replace(state, liquidity=state.liquidity + active, ticks=ticks)
+    return state
+
+
+def _signed(word: int) -> int:
+    return word - (1 << 256) if word >> 255 else word
 
 
 def _word(tick: int, spacing: int) -> int:

@@ -82,10 +82,13 @@ class Sender:
             return None
         return await self._rpc.number(self._rpc.w3.eth.block_number) - int(receipt["blockNumber"]) + 1
 
-    async def send(self, to: str, data: str, *, value_wei: int = 0, gas: int | None = None) -> TxReceipt:
+    async def send(
+        self, to: str, data: str, *, value_wei: int = 0, gas: int | None = None, tip_wei: int = 0
+    ) -> TxReceipt:
         """Simulate, send, and wait until it is mined; returns the receipt of a success.
 
         gas: limit; None estimates it, and raises what the estimate reverted with before anything is sent.
+        tip_wei: {wei per gas} offered beside the configured priority fee, within the cap.
 
         Raises:
             MinedRevert: it reverted on chain.
@@ -102,7 +105,7 @@ class Sender:
             chain_id = await self._same_chain()
             nonce = await self._rpc.number(eth.get_transaction_count(self._from, "latest"))
             unsigned = {"to": to, "data": data, "value": value_wei, "gas": gas, "nonce": nonce, "chainId": chain_id}
-            receipt = await self._see_through(unsigned | {"type": 2})
+            receipt = await self._see_through(unsigned | {"type": 2}, tip_wei)
         if receipt["status"] != 1:
             reason = await self._failure(call)
             raise MinedRevert(receipt, reason)
@@ -119,9 +122,9 @@ class Sender:
             )
         return chain_id
 
-    async def _see_through(self, unsigned: dict[str, Any]) -> TxReceipt:
+    async def _see_through(self, unsigned: dict[str, Any], tip_wei: int) -> TxReceipt:
         """Send, and replace with higher fees while it is not mined, until the deadline."""
-        fees = await self._fees()
+        fees = await self._fees(tip_wei)
         if fees is None:
             raise ChainError(f"gas is too dear: a block's base fee and our priority fee exceed {self._cap / GWEI} gwei")
         hashes = [await self._broadcast(unsigned, fees)]
@@ -136,7 +139,7 @@ class Sender:
                 raise ChainError(f"not mined within {self.config.deadline_blocks} blocks: {', '.join(hashes)}")
             if head - last_sent >= self.config.replace_after_blocks:
                 last_sent = head
-                fresh = await self._fees()
+                fresh = await self._fees(tip_wei)
                 # Beyond the cap it stays as it is: the base fee may fall again before the deadline.
                 if fresh is not None and (raised := fees.raised().at_least(fresh)).max_fee <= self._cap:
                     fees = raised
@@ -177,12 +180,13 @@ class Sender:
     def _cap(self) -> int:
         return self.config.max_fee_gwei * GWEI
 
-    async def _fees(self) -> Fees | None:
+    async def _fees(self, tip_wei: int) -> Fees | None:
         """Twice the base fee, so that six full blocks in a row do not price it out; None beyond the cap."""
         base = (await self._rpc.header()).base_fee_wei
         priority = self.config.priority_fee_gwei * GWEI
         if base + priority > self._cap:
             return None
+        priority = min(priority + tip_wei, self._cap - base)
         return Fees(min(2 * base + priority, self._cap), priority)
 
     async def _receipt(self, tx_hash: str) -> TxReceipt | None:

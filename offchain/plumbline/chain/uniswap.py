@@ -82,6 +82,11 @@ def linked_bytecode(name: str, libraries: dict[str, str]) -> str:
     return code
 
 
+def pool_code_hash() -> bytes:
+    """The keccak of the code that makes a pool: with factory, tokens and tier it says where the pool is (CREATE2)."""
+    return bytes(Web3.keccak(hexstr=artifact("UniswapV3Pool")["bytecode"]))
+
+
 def contract(web3: Web3, name: str, address: ChecksumAddress) -> Contract:
     return web3.eth.contract(address=address, abi=artifact(name)["abi"])
 

@@ -48,17 +48,22 @@ class ChainVault:
             redeem_fee_bps=redeem_fee_bps,
         )
 
-    async def units(self) -> tuple[tuple[str, int], ...]:
-        """(component, D18{tok/share}) as of the latest block, fees accrued, rounded down."""
-        components, units = await self._read("components")
+    async def units(self, block: int | None = None) -> tuple[tuple[str, int], ...]:
+        """(component, D18{tok/share}) as of a block, else the latest; fees accrued, rounded down."""
+        components, units = await self._read("components", block=block)
         return tuple(zip(components, units, strict=True))
+
+    async def float_of(self, owner: str, block: int | None = None) -> tuple[int, ...]:
+        """{tok} of each component that `owner` could mint from or withdraw."""
+        return tuple(await self._read("float_of", owner, block=block))
 
     async def nav_wad(self, max_age_s: int) -> int:
         """USD per share. Raises ChainError with the oracle's reason when a price is too old or not served."""
         return int(await self._read("nav", max_age_s))
 
-    async def _read(self, function: str, *arguments: Any) -> Any:
-        return await self._rpc.ask(self._contract.functions[function](*arguments).call())
+    async def _read(self, function: str, *arguments: Any, block: int | None = None) -> Any:
+        at: Any = "latest" if block is None else block
+        return await self._rpc.ask(self._contract.functions[function](*arguments).call(block_identifier=at))
 
 
 async def scale(rpc: Rpc, token: str, oracle: str, feed: int) -> int:

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from plumbline.config import KeeperConfig
+    from plumbline.keeper.parity import KeeperRules
 
 app = typer.Typer(help="Hold the share's market price to its value, for a profit.", no_args_is_help=True)
 
@@ -43,20 +44,40 @@ async def _run(config: KeeperConfig) -> None:
     from plumbline.chain.parity import ChainParity
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.tx import Sender
-    from plumbline.core.units import parse_wad
     from plumbline.keeper.pages import keeper_app
-    from plumbline.keeper.service import Keeper, KeeperRules
+    from plumbline.keeper.parity import Parity
+    from plumbline.keeper.service import Keeper, every
     from plumbline.store.trades import TradeJournal
     from plumbline.transport.server import HttpServer
 
     key = open_key(config.key)
-    rules = KeeperRules(parse_wad(config.gas_token_usd), parse_wad(config.min_edge_usd))
     with TradeJournal(config.journal) as journal:
         async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
             venue = ChainParity(rpc, Sender(rpc, key, config.tx), config)
-            keeper = Keeper(venue, journal, rules)
+            parity = Parity(venue, journal, _rules(config))
+            keeper = Keeper(venue.head, [parity], parity.metrics)
             async with HttpServer(keeper_app(keeper), config.http):
-                await keeper.run(config.poll_ms / 1_000)
+                await keeper.run(every(config.poll_ms / 1_000))
+
+
+def _rules(config: KeeperConfig) -> KeeperRules:
+    from plumbline.core.units import parse_wad
+    from plumbline.keeper.limits import Limits
+    from plumbline.keeper.parity import KeeperRules
+
+    limits = Limits(
+        kill_switch=config.kill_switch,
+        max_daily_loss_usd_wad=parse_wad(config.max_daily_loss_usd) if config.max_daily_loss_usd else None,
+        max_float_usd_wad=parse_wad(config.max_float_usd) if config.max_float_usd else None,
+    )
+    return KeeperRules(
+        parse_wad(config.gas_token_usd),
+        parse_wad(config.min_edge_usd),
+        funding=config.funding,
+        tip_percent=config.tip_percent,
+        dry_run=config.dry_run,
+        limits=limits,
+    )
 
 
 async def _check(config: KeeperConfig) -> str:
@@ -67,5 +88,10 @@ async def _check(config: KeeperConfig) -> str:
 
     async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
         sender = Sender(rpc, open_key(config.key), config.tx)
-        market = (await ChainParity(rpc, sender, config).snapshot()).market
-    return f"ok: {sender.address} trades {len(market.tokens)} tokens; premium {float(market.premium):+.4%}"
+        seen = await ChainParity(rpc, sender, config).snapshot()
+    market, pools = seen.market, len(seen.market.share.pools)
+    if seen.cycle is not None:
+        pools += sum(len(each.pools) for each in seen.cycle.markets()[1:])
+    flash = "" if seen.cycle is not None else ", no flash funding: a component has no pool"
+    found = f"{pools} pools{flash}, {len(market.components)} components"
+    return f"ok: {sender.address} sees {found}; premium {float(market.premium):+.4%}"

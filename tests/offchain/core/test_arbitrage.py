@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.helpers.parity import LAYERED, PLENTY, USDC, WIDE, after_trade, market_at, pool_at, tokens
+from tests.helpers.parity import LAYERED, PLENTY, USDC, WIDE, after_trade, market_at, pool_at, tokens, with_pool
 
-from plumbline.core.arbitrage import ParityMarket, Side, band, best_trade, evaluate, optimal_shares
+from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, band, best_trade, evaluate
+from plumbline.core.curve import Market
 from plumbline.core.units import WAD
 
 
 def dust(market: ParityMarket) -> int:
     """One smallest unit of every token, in quote units: what rounding alone may cost or give."""
-    quote = market.tokens[market.quote].usd
-    return sum(-(-token.usd // quote) for token in market.tokens) + 2
+    return sum(-(-token.usd // market.quote.usd) for token in market.tokens) + 2
+
+
+def of(market: ParityMarket, side: Side, shares: int) -> ParityTrade:
+    """The trade of so many shares in the only pool."""
+    return evaluate(market, side, (Leg(0, market.pool.fee_pips, shares),))
 
 
 positions_st = st.lists(
@@ -44,7 +50,8 @@ def test_best_trade__any_other_size__profits_no_more(premium_bps, positions, sha
     best = best_trade(market)
     greatest = best.profit if best else 0
     for side in Side:
-        size = optimal_shares(replace(market, tokens=tokens()), side)
+        ideal = best_trade(replace(market, tokens=tokens()))
+        size = ideal.shares if ideal is not None and ideal.side is side else 10**20
         # The feasible sizes: what inventory allows. The optimum without inventory says where to look.
         for shares in {
             *(size * i // 24 for i in range(1, 36)),
@@ -53,18 +60,20 @@ def test_best_trade__any_other_size__profits_no_more(premium_bps, positions, sha
         }:
             if shares <= 0 or not feasible(market, side, shares):
                 continue
-            assert evaluate(market, side, shares).profit <= greatest + dust(market)
+            assert of(market, side, shares).profit <= greatest + dust(market)
 
 
 def feasible(market: ParityMarket, side: Side, shares: int) -> bool:
     """Whether the keeper's inventory and the known pool suffice."""
     try:
-        trade = evaluate(market, side, shares)
+        trade = of(market, side, shares)
     except ValueError:
         return False
     if side is Side.DISCOUNT:
-        return trade.quote_amount <= market.tokens[market.quote].held
-    return all(amount <= token.held for amount, token in zip(market.mint_amounts(shares), market.tokens, strict=True))
+        return trade.quote_amount <= market.quote.held
+    return all(
+        amount <= token.held for amount, token in zip(market.amounts(side, shares), market.components, strict=True)
+    )
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -87,7 +96,7 @@ def test_best_trade__plenty_of_inventory__leaves_the_premium_at_the_band(premium
     market = market_at(Fraction(premium_bps, 10_000), positions, share_is_token0=share_is_token0)
     trade = best_trade(market)
     assert trade.side is (Side.PREMIUM if premium_bps > 0 else Side.DISCOUNT)
-    after = replace(market, pool=after_trade(market, trade))
+    after = replace(market, share=after_trade(market, trade))
     low, high = band(after)
     edge = high if premium_bps > 0 else low
     # First order: the exact edge is (1 + vault fee) / (1 - pool fee).
@@ -106,20 +115,12 @@ def test_best_trade__quote_below_its_peg__counts_at_its_own_price():
     market = market_at(Fraction(0), WIDE, share_is_token0=True)
     assert best_trade(market) is None
     scared = list(market.tokens)
-    scared[USDC] = replace(scared[USDC], price=90_000_000)
+    for place in (USDC, -1):
+        scared[place] = replace(scared[place], price=90_000_000)
     # The pool still asks the same USDC, but each is worth 7.2 % less and is only a fifth of the basket: a discount.
     trade = best_trade(replace(market, tokens=tuple(scared)))
     assert trade is not None
     assert trade.side is Side.DISCOUNT
-
-
-def test_best_trade__quote_is_no_component__is_valued_beside_the_basket():
-    market = market_at(Fraction(1, 100), WIDE, share_is_token0=True)
-    outside = replace(market.tokens[USDC], unit_wad=0)
-    basket = (*market.tokens, outside)
-    trade = best_trade(replace(market, tokens=basket, quote=len(basket) - 1))
-    assert trade is not None
-    assert trade.profit == pytest.approx(best_trade(market).profit, abs=3)
 
 
 def test_best_trade__no_inventory__is_none():
@@ -130,14 +131,19 @@ def test_best_trade__no_inventory__is_none():
 def test_evaluate__more_than_the_known_pool_holds__says_so():
     market = market_at(Fraction(1, 100), WIDE, share_is_token0=True)
     near = replace(market.pool, low_tick=market.pool.tick - 500, high_tick=market.pool.tick + 500)
-    with pytest.raises(ValueError, match="the known part of the pool cannot fill"):
-        evaluate(replace(market, pool=near), Side.PREMIUM, 10**30)
+    with pytest.raises(ValueError, match="the known part of the 500 pool cannot fill"):
+        of(replace(market, share=Market((near,), True)), Side.PREMIUM, 10**30)
+
+
+def test_evaluate__tier_without_a_pool__says_so():
+    with pytest.raises(ValueError, match="no pool of tier 3000"):
+        evaluate(market_at(Fraction(1, 100), WIDE, share_is_token0=True), Side.PREMIUM, (Leg(0, 3_000, WAD),))
 
 
 def test_best_trade__beyond_the_known_ticks__stops_at_their_edge():
     market = market_at(Fraction(1, 10), WIDE, share_is_token0=True)
     near = replace(market.pool, low_tick=market.pool.tick - 100, high_tick=market.pool.tick + 100)
-    trade = best_trade(replace(market, pool=near))
+    trade = best_trade(replace(market, share=Market((near,), True)))
     assert 0 < trade.shares < best_trade(market).shares
 
 
@@ -145,6 +151,56 @@ def test_premium__worked_example__is_pool_price_over_nav():
     """100 USD a share, 101 USDC in the pool, USDC at 0.97: 97.97 / 100 - 1 = -2.03 %."""
     market = market_at(Fraction(0), WIDE, share_is_token0=True)
     share_price = Fraction(101 * 10**6, WAD)
-    market = replace(market, pool=pool_at(share_price, WIDE, share_is_token0=True))
+    market = replace(market, share=Market((pool_at(share_price, WIDE, share_is_token0=True),), True))
     assert float(market.nav * WAD) == pytest.approx(100, rel=1e-6)
     assert float(market.premium) == pytest.approx(-0.0203, abs=1e-6)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    premiums=st.tuples(st.integers(-400, 400), st.integers(-400, 400)),
+    positions=st.tuples(positions_st, positions_st),
+    share_is_token0=st.booleans(),
+    held=st.sampled_from([PLENTY, 10**12, 10**10]),
+    seed=st.integers(0, 10**6),
+)
+def test_best_trade__two_pools__no_other_split_profits_more(premiums, positions, share_is_token0, held, seed):
+    market = market_at(Fraction(premiums[0], 10_000), positions[0], share_is_token0=share_is_token0, held=held)
+    market = with_pool(market, Fraction(premiums[1], 10_000), positions[1], 3_000)
+    best = best_trade(market)
+    assert best is None or affordable(market, best.side, best.share_legs)
+    greatest = best.profit if best else 0
+    ideal = best_trade(replace(market, tokens=tokens()))
+    centre = {leg.fee_pips: leg.amount for leg in ideal.share_legs} if ideal else {}
+    rng = random.Random(seed)
+    for _ in range(10):
+        side = ideal.side if ideal else rng.choice(list(Side))
+        tried = {fee: centre.get(fee, 10**18) * rng.randint(0, 32) // 16 for fee in (500, 3_000)}
+        legs = tuple(Leg(0, fee, amount) for fee, amount in tried.items() if amount)
+        if legs and affordable(market, side, legs):
+            assert evaluate(market, side, legs).profit <= greatest + 2 * dust(market)
+
+
+def affordable(market: ParityMarket, side: Side, legs: tuple[Leg, ...]) -> bool:
+    try:
+        trade = evaluate(market, side, legs)
+    except ValueError:
+        return False
+    if side is Side.DISCOUNT:
+        return trade.quote_amount <= market.quote.held
+    wanted = market.amounts(side, trade.shares)
+    return all(amount <= token.held for amount, token in zip(wanted, market.components, strict=True))
+
+
+def test_best_trade__second_pool_not_worth_its_gas__is_left_out():
+    market = market_at(Fraction(2, 100), WIDE, share_is_token0=True)
+    market = with_pool(market, Fraction(2, 100), [(-3_000, 3_000, 10**15)], 3_000)
+    free = best_trade(market)
+    assert {leg.fee_pips for leg in free.share_legs} == {500, 3_000}
+    (leg,) = best_trade(market, swap_cost=free.profit // 10).share_legs
+    assert leg.fee_pips == 500
+
+
+def test_best_trade__gas_dearer_than_the_profit__is_none():
+    market = market_at(Fraction(2, 100), WIDE, share_is_token0=True)
+    assert best_trade(market, swap_cost=best_trade(market).profit) is None

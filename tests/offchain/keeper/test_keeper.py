@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from tests.helpers.parity import GWEI, USDC, WIDE, FakeVenue, market_at
+from tests.helpers.parity import GWEI, WIDE, FakeVenue, market_at
 
 from plumbline.core.arbitrage import Side, band, best_trade
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.keeper.pages import keeper_app
-from plumbline.keeper.service import MAX_REVERTS, PAUSE_BLOCKS, Keeper, KeeperRules, Outcome
+from plumbline.keeper.parity import MAX_REVERTS, PAUSE_BLOCKS, KeeperRules, Outcome, Parity
+from plumbline.keeper.service import Keeper, every
 from plumbline.store.trades import TradeJournal
 
 HELD = 10**13
@@ -34,14 +36,19 @@ def venue_at(premium_bps: int, held: int = HELD) -> FakeVenue:
     return FakeVenue(market_at(Fraction(premium_bps, 10_000), WIDE, share_is_token0=True, held=held))
 
 
-def keeper_of(venue: FakeVenue, journal: TradeJournal, min_edge_usd_wad: int = 0) -> Keeper:
-    return Keeper(venue, journal, KeeperRules(GAS_TOKEN_USD_WAD, min_edge_usd_wad))
+def parity_of(venue: FakeVenue, journal: TradeJournal, min_edge_usd_wad: int = 0, **rules: Any) -> Parity:
+    return Parity(venue, journal, KeeperRules(GAS_TOKEN_USD_WAD, min_edge_usd_wad, **rules))
+
+
+def keeper_of(venue: FakeVenue, journal: TradeJournal) -> Keeper:
+    parity = parity_of(venue, journal)
+    return Keeper(venue.head, [parity], parity.metrics)
 
 
 @pytest.mark.parametrize(("premium_bps", "side"), [(150, Side.PREMIUM), (-150, Side.DISCOUNT)])
 def test_turn__outside_the_band__trades_back_to_its_edge_and_writes_it_down(journal, premium_bps, side):
     venue = venue_at(premium_bps)
-    keeper = keeper_of(venue, journal)
+    keeper = parity_of(venue, journal)
     assert asyncio.run(keeper.turn()) is Outcome.TRADED
 
     low, high = band(venue.market, slack_bps=1)
@@ -57,7 +64,7 @@ def test_turn__outside_the_band__trades_back_to_its_edge_and_writes_it_down(jour
 
 def test_turn__inside_the_band__does_nothing(journal):
     venue = venue_at(5)
-    assert asyncio.run(keeper_of(venue, journal).turn()) is Outcome.INSIDE
+    assert asyncio.run(parity_of(venue, journal).turn()) is Outcome.INSIDE
     assert venue.simulated == 0
 
 
@@ -66,22 +73,22 @@ def test_turn__profit_below_gas__does_not_trade(journal):
     venue = venue_at(13)
     assert best_trade(venue.market).profit > 0
     venue.gas_price_wei = 10 * GWEI
-    assert asyncio.run(keeper_of(venue, journal).turn()) is Outcome.TOO_SMALL
+    assert asyncio.run(parity_of(venue, journal).turn()) is Outcome.TOO_SMALL
     assert venue.executed == []
 
 
 def test_turn__profit_below_the_wanted_edge__does_not_trade(journal):
     venue = venue_at(150)
-    profit_usd = best_trade(venue.market).profit * venue.market.tokens[USDC].usd
-    asked = keeper_of(venue, journal, min_edge_usd_wad=int(profit_usd * WAD))
+    profit_usd = best_trade(venue.market).profit * venue.market.quote.usd
+    asked = parity_of(venue, journal, min_edge_usd_wad=int(profit_usd * WAD))
     assert asyncio.run(asked.turn()) is Outcome.TOO_SMALL
-    content = keeper_of(venue, journal, min_edge_usd_wad=int((profit_usd - 1) * WAD))
+    content = parity_of(venue, journal, min_edge_usd_wad=int((profit_usd - 1) * WAD))
     assert asyncio.run(content.turn()) is Outcome.TRADED
 
 
 def test_turn__gas_turns_out_dearer_than_typical__is_weighed_again_before_sending(journal):
     venue = venue_at(20)
-    keeper = keeper_of(venue, journal)
+    keeper = parity_of(venue, journal)
     venue.gas = 400_000_000
     assert asyncio.run(keeper.turn()) is Outcome.TOO_SMALL
     assert (venue.simulated, venue.executed) == (1, [])
@@ -89,11 +96,11 @@ def test_turn__gas_turns_out_dearer_than_typical__is_weighed_again_before_sendin
 
 def test_turn__oracle_serves_no_price__does_not_trade_and_is_not_ready(journal):
     venue = venue_at(150)
-    keeper = keeper_of(venue, journal)
+    keeper = parity_of(venue, journal)
     venue.failures = [ChainError("reverted: oracle: stale", "oracle: stale")]
     assert asyncio.run(keeper.turn()) is Outcome.NO_PRICE
     assert venue.executed == []
-    assert keeper.status()["unready"] == "no block seen yet"
+    assert keeper.unready() == "no block seen yet"
     assert asyncio.run(keeper.turn()) is Outcome.TRADED
     venue.failures = [ChainError("reverted: oracle: tripped", "oracle: tripped")]
     assert asyncio.run(keeper.turn()) is Outcome.NO_PRICE
@@ -102,7 +109,7 @@ def test_turn__oracle_serves_no_price__does_not_trade_and_is_not_ready(journal):
 
 def test_turn__nothing_to_trade_with__says_so(journal):
     venue = venue_at(150, held=0)
-    keeper = keeper_of(venue, journal)
+    keeper = parity_of(venue, journal)
     assert asyncio.run(keeper.turn()) is Outcome.NO_INVENTORY
     assert keeper.unready() == "no inventory"
 
@@ -110,7 +117,7 @@ def test_turn__nothing_to_trade_with__says_so(journal):
 def test_turn__inventory_for_a_part__trades_that_part(journal):
     venue = venue_at(150, held=3 * 10**9)
     held = [token.held for token in venue.market.tokens]
-    assert asyncio.run(keeper_of(venue, journal).turn()) is Outcome.TRADED
+    assert asyncio.run(parity_of(venue, journal).turn()) is Outcome.TRADED
     assert all(token.held >= 0 for token in venue.market.tokens)
     assert [token.held for token in venue.market.tokens] != held
     assert 0 < venue.executed[0].shares < best_trade(venue_at(150).market).shares
@@ -119,7 +126,7 @@ def test_turn__inventory_for_a_part__trades_that_part(journal):
 def test_turn__somebody_is_quicker__reverts_writes_its_gas_down_and_goes_on(journal):
     venue = venue_at(150)
     venue.rival = best_trade(venue.market)
-    keeper = keeper_of(venue, journal)
+    keeper = parity_of(venue, journal)
     assert asyncio.run(keeper.turn()) is Outcome.REVERTED
     (lost,) = journal.trades()
     assert lost.reverted
@@ -137,13 +144,13 @@ def test_turn__simulation_reverts__costs_nothing_and_is_not_written_down(journal
     venue.failures = [None, ChainError("reverted", "arbitrageur: loss")]
     # The first look of a first start also asks for earlier trades.
     venue.failures.insert(1, None)
-    assert asyncio.run(keeper_of(venue, journal).turn()) is Outcome.REFUSED
+    assert asyncio.run(parity_of(venue, journal).turn()) is Outcome.REFUSED
     assert journal.trades() == []
 
 
 def test_turn__several_reverts_in_a_row__pauses_for_some_blocks_and_tries_again(journal):
     venue = venue_at(150)
-    keeper = keeper_of(venue, journal)
+    keeper = parity_of(venue, journal)
 
     def turns(count: int) -> list[Outcome]:
         outcomes = []
@@ -172,7 +179,7 @@ def test_look__same_block__takes_one_turn(journal):
             await keeper.look()
 
     asyncio.run(look_at([100, 100, 101, 101, 7]))
-    assert keeper.metrics.turns.labels(Outcome.INSIDE)._value.get() == 3
+    assert keeper.metrics.turns.labels("parity", Outcome.INSIDE)._value.get() == 3
 
 
 def test_look__chain_does_not_answer__goes_on_when_it_does(journal):
@@ -228,7 +235,7 @@ def test_run__until_cancelled__trades_and_stops_at_once(journal):
     venue = venue_at(150)
 
     async def main() -> None:
-        task = asyncio.create_task(keeper_of(venue, journal).run(0.001))
+        task = asyncio.create_task(keeper_of(venue, journal).run(every(0.001)))
         await venue.traded.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -244,10 +251,10 @@ def test_pages__after_a_trade__show_premium_band_and_trade(journal):
         pages = httpx.ASGITransport(app=keeper_app(keeper))
         async with httpx.AsyncClient(transport=pages, base_url="http://keeper") as client:
             assert (await client.get("/readyz")).status_code == 503
-            assert (await client.get("/status")).json()["block"] is None
+            assert (await client.get("/status")).json()["parity"]["block"] is None
             await keeper.look()
             assert (await client.get("/readyz")).status_code == 200
-            status = (await client.get("/status")).json()
+            status = (await client.get("/status")).json()["parity"]
             assert status["premium_ppm"] == 15_000
             assert status["band_ppm"] == [-1_000, 1_000]
             assert status["trades"][0]["side"] == "premium"
@@ -259,7 +266,7 @@ def test_pages__after_a_trade__show_premium_band_and_trade(journal):
 def test_journal__opened_again__holds_the_same_trades(tmp_path):
     venue = venue_at(150)
     with TradeJournal(tmp_path / "trades.sqlite") as first:
-        asyncio.run(keeper_of(venue, first).turn())
+        asyncio.run(parity_of(venue, first).turn())
         trades = first.trades()
         assert not first.append(trades[0])
         first.append(replace(trades[0], tx_hash="0xb", block=trades[0].block + 1, side=Side.DISCOUNT))

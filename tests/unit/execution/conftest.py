@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""An index whose share trades in a real Uniswap v3 pool at NAV, a keeper with an arbitrageur, a trader who pushes."""
+"""An index whose share and components trade in real Uniswap v3 pools at the oracle's prices, a keeper with an
+arbitrageur and float, a trader who pushes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from eth_abi import encode
 from scripts.artifacts import compile_contract
 
-from plumbline.chain.uniswap import TICK_SPACING, artifact, linked_bytecode
+from plumbline.chain.uniswap import TICK_SPACING, artifact, linked_bytecode, pool_code_hash
 from plumbline.core.uniswap_math import sqrt_price_of, tick_at_sqrt_price
 from tests.helpers.contracts import deployer
 from tests.helpers.index import deploy_factory
@@ -35,6 +37,16 @@ BASKET = (
     ("EURC", 6, 20_000_000, 105_250_000),
 )
 USDC = 1
+REST = 2**128 - 1
+"""As much as is left: the amount of a component's last leg."""
+
+
+def leg(amount: int, fee: int = FEE_PIPS, place: int = 0) -> int:
+    return place << 152 | fee << 128 | amount
+
+
+ROUTE = [leg(REST, place=place) for place in (0, 2, 3)]
+"""Each component through its one pool; USDC is the quote token itself."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +65,7 @@ def stage() -> Iterator[None]:
 
 
 def _role(name: str) -> Any:
-    return pytest.fixture(name=name)(lambda: boa.env.generate_address(name))
+    return pytest.fixture(name=name, scope="session")(lambda: boa.env.generate_address(name))
 
 
 owner = _role("owner")
@@ -96,23 +108,42 @@ class Market:
     def holdings(self, who: str) -> list[int]:
         return [asset.balanceOf(who) for asset in self.assets]
 
-    def push(self, *, buy: bool, amount: int) -> None:
-        """The trader buys shares with `amount` of USDC, or sells `amount` of shares."""
-        route = (self.usdc.address, self.vault.address) if buy else (self.vault.address, self.usdc.address)
-        order = (*route, FEE_PIPS, self.trader, FOREVER, amount, 0, 0)
+    def push(self, *, buy: bool, amount: int, asset: Any = None, fee: int = FEE_PIPS) -> None:
+        """The trader buys shares (or another asset) with `amount` of USDC, or sells `amount` of them."""
+        asset = asset or self.vault
+        route = (self.usdc.address, asset.address) if buy else (asset.address, self.usdc.address)
+        order = (*route, fee, self.trader, FOREVER, amount, 0, 0)
         self.router.exactInputSingle(order, sender=self.trader)
 
+    def wealth(self) -> list[int]:
+        """What the keeper has of each component, float included, and of the share."""
+        floats = [*self.vault.float_of(self.arbitrageur.address), 0]
+        return [held + kept for held, kept in zip(self.holdings(self.keeper), floats, strict=True)]
+
+    def left_behind(self) -> list[int]:
+        """What the arbitrageur holds, and what it still allows the vault to take."""
+        allowed = [token.allowance(self.arbitrageur.address, self.vault.address) for token in self.tokens]
+        return [*self.holdings(self.arbitrageur.address), *allowed]
+
     def profit_of(self, before: list[int], after: list[int]) -> int:
-        """USDC units the keeper gained at the oracle's prices: gains down, costs up, an independent reckoning."""
-        usd_wad = 0
-        for (_, decimals, _, price), was, now in zip(BASKET, before, after, strict=False):
-            usd_wad += (now - was) * price * WAD // 10 ** (decimals + 8)
-        return usd_wad * 10 ** (6 + 8) // (BASKET[USDC][3] * WAD)
+        """USDC units the keeper gained at the oracle's prices, to within a unit or two: an independent reckoning."""
+        usd = sum(
+            Fraction((now - was) * price, 10 ** (decimals + 8))
+            for (_, decimals, _, price), was, now in zip(BASKET, before, after, strict=False)
+        )
+        return int(usd * 10 ** (6 + 8) / BASKET[USDC][3])
 
 
-@pytest.fixture(params=[True, False], ids=["share-is-token0", "share-is-token1"])
-def market(request: Any, owner: str, keeper: str, trader: str) -> Market:
+@pytest.fixture(scope="session", params=[True, False], ids=["share-is-token0", "share-is-token1"])
+def opened(request: Any, owner: str, keeper: str, trader: str) -> Market:
+    boa.env.evm.patch.timestamp = START_S
     return make_market(owner, keeper, trader, share_is_token0=request.param)
+
+
+@pytest.fixture
+def market(opened: Market) -> Market:
+    """As it was when it opened: the stage takes back what each test does."""
+    return replace(opened, tokens=list(opened.tokens))
 
 
 def make_market(owner: str, keeper: str, trader: str, *, share_is_token0: bool = True) -> Market:
@@ -134,8 +165,11 @@ def make_market(owner: str, keeper: str, trader: str, *, share_is_token0: bool =
         token.approve(arbitrageur.address, FOREVER, sender=keeper)
     vault.mint(40_000 * WAD, trader, [FOREVER] * 4, FOREVER, sender=trader)
     pool = open_pool(factory, vault, tokens[USDC], trader)
-    for asset in (vault, tokens[USDC]):
+    for place in (0, 2, 3):
+        open_component_pool(factory, tokens, place, trader)
+    for asset in (vault, *tokens):
         asset.approve(router.address, FOREVER, sender=trader)
+    arbitrageur.deposit_float([20_000 * unit for _, _, unit, _ in BASKET], sender=keeper)
     return Market(tokens, oracle, vault, factory, router, pool, arbitrageur, keeper, trader)
 
 
@@ -153,7 +187,9 @@ def make_vault(tokens: list[Any], oracle: Any, owner: str, *, share_is_token0: b
 
 def deploy_arbitrageur(vault: Any, quote: Any, quote_feed: int, factory: Any, keeper: str) -> Any:
     with boa.env.prank(keeper):
-        return deployer("ParityArbitrageur").deploy(vault.address, quote.address, quote_feed, factory.address)
+        return deployer("ParityArbitrageur").deploy(
+            vault.address, quote.address, quote_feed, factory.address, pool_code_hash()
+        )
 
 
 def open_pool(
@@ -166,18 +202,33 @@ def open_pool(
     reach: int | None = None,
 ) -> Any:
     """Share against quote at NAV, with so many shares of liquidity over all prices, or `reach` ticks either side."""
-    manager = deploy_uniswap("NonfungiblePositionManager", factory.address, ZERO, ZERO)
     per_share = vault.nav(MAX_AGE_S) * 10 ** (6 + 8) // (BASKET[USDC][3] * WAD)
-    worth = {vault.address: WAD, quote.address: per_share}
+    return _open_pool(factory, {vault: WAD, quote: per_share}, provider, shares, fee_pips, reach)
+
+
+def open_component_pool(
+    factory: Any, tokens: list[Any], place: int, provider: str, shares: int = 40_000, fee_pips: int = FEE_PIPS
+) -> Any:
+    """A component against USDC at the oracle's prices, with what so many shares hold of it."""
+    _, decimals, unit, price = BASKET[place]
+    worth = unit * price * 10 ** (6 + 8) // 10 ** (decimals + 8) // BASKET[USDC][3]
+    return _open_pool(factory, {tokens[place]: unit, tokens[USDC]: worth}, provider, shares, fee_pips, None)
+
+
+def _open_pool(
+    factory: Any, amounts: dict[Any, int], provider: str, times: int, fee_pips: int, reach: int | None
+) -> Any:
+    manager = deploy_uniswap("NonfungiblePositionManager", factory.address, ZERO, ZERO)
+    worth = {asset.address: amount for asset, amount in amounts.items()}
     token0, token1 = sorted(worth, key=lambda address: int(address, 16))
     sqrt_price = sqrt_price_of(worth[token1], worth[token0])
     manager.createAndInitializePoolIfNecessary(token0, token1, fee_pips, sqrt_price, sender=provider)
-    for asset in (vault, quote):
+    for asset in amounts:
         asset.approve(manager.address, FOREVER, sender=provider)
-    deposit = (shares * worth[token0], shares * worth[token1])
+    deposit = (times * worth[token0], times * worth[token1])
     spacing, tick = TICK_SPACING[fee_pips], tick_at_sqrt_price(sqrt_price)
     low, high = (-TICK_EDGE, TICK_EDGE) if reach is None else (tick - reach, tick + reach)
-    ticks = (low // spacing * spacing, high // spacing * spacing)
+    ticks = (-(-low // spacing) * spacing, high // spacing * spacing)
     position = (token0, token1, fee_pips, *ticks, *deposit, 0, 0, provider, FOREVER)
     manager.mint(position, sender=provider)
     interface = boa.loads_abi(json.dumps(artifact("UniswapV3Pool")["abi"]), name="UniswapV3Pool")
