@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The `plumbline` program: gathers the command groups and turns an error into one clear sentence.
 
-Exit status: 0 done; 1 it could not be done; 2 wrong usage or a wrong config.
+Exit status: 0 done; 1 it could not be done; 2 wrong usage or a wrong config; 3 `status` found something bad.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from typing import Annotated
 
 import typer
 
-from plumbline.commands import demo, index, journal, keeper, lab, relayer, replay, reporter, trader, web
+from plumbline.commands import demo, index, journal, keeper, lab, relayer, replay, reporter, status, top, trader, web
 from plumbline.errors import ConfigError, PlumblineError
 
 app = typer.Typer(
     name="plumbline",
     help="An index-price oracle nobody can bend, and an index vault worth its index.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -33,6 +32,8 @@ app.add_typer(keeper.app, name="keeper")
 app.add_typer(trader.app, name="trader")
 app.add_typer(web.app, name="web")
 app.command()(demo.demo)
+app.command()(status.status)
+app.command()(top.top)
 
 
 def _show_version(asked: bool) -> None:

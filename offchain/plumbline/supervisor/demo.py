@@ -174,8 +174,9 @@ class Demo:
         watch.found_pool(run.contracts["pool"])
         await self._start("keeper", run.keeper())
         await self._start("trader", run.trader())
+        await self._start("web", run.web())
         console = f"APE_FOUNDRY_HOST={run.rpc_url} PLUMBLINE_DEPLOYMENT={self._record} scripts/run ape console"
-        self._say(f"market open; to look inside: {console}")
+        self._say(f"market open; the page: {run.url('web')}/; to look inside: {console}")
 
     async def _settle(self, watch: Watch) -> None:
         """The trader goes first, so that its last push is answered; then looks until the price is home."""
