@@ -12,23 +12,23 @@ from web3.contract import Contract
 
 from plumbline.chain.signing import LocalKey
 from plumbline.chain.typed_data import domain_separator, pack, row_digest
-from plumbline.chain.uniswap import Uniswap, add_liquidity, create_pool, deploy_uniswap
+from plumbline.chain.uniswap import Uniswap, deploy_uniswap, pool_code_hash
 from plumbline.core.models import Row
 from scripts.artifacts import compile_contract, compile_many
-from scripts.deployment import cast
+from scripts.deployment import cast, pools
 from scripts.deployment.cast import COMPONENTS, FEEDS, QUOTE, Parameters
 from scripts.deployment.chain import Chain, DeployError
 
 WAD = 10**18
 FOREVER = 2**256 - 1
 NOBODY = "0x" + "00" * 20
+SOLC = pools.SOLC
 CONTRACTS = (
     *("FeedSetWriter", "MedianOracle", "AggregatorAdapter", "ParityArbitrageur"),
     *("AuctionHouse", "IndexVaultExtension", "IndexVault", "IndexFactory"),
     *("IndexLens", "IndexRouter", "IndexQuoter"),
     *("MockERC20", "MockNoReturnERC20", "MockWETH9"),
 )
-SOLC = "solc 0.7.6, as Uniswap's npm packages hold it"
 
 
 def deploy(chain: Chain, parameters: Parameters) -> None:
@@ -143,6 +143,7 @@ def deploy_exchange(chain: Chain) -> None:
         chain.address(f"token {QUOTE}"),
         cast.feed_index(cast.component(QUOTE).feed),
         uniswap.factory,
+        pool_code_hash(),
         sender=cast.address("keeper"),
     )
 
@@ -158,7 +159,12 @@ def deploy_periphery(chain: Chain) -> None:
 
 def fill_pockets(chain: Chain, parameters: Parameters) -> None:
     """What keeper, trader and liquidity provider start with, and whom they allow to take it."""
-    inventory, pooled = parameters.inventory_shares, parameters.pool_shares
+    inventory, pooled = parameters.inventory_shares, parameters.pool_shares * 11 // 10
+    # As much again as it puts into the components' pools: what it moves them with.
+    _give_components(chain, "liquidity-provider", 2 * parameters.pooled_components)
+    _give(
+        chain, QUOTE, "liquidity-provider", 2_000 * parameters.pooled_components * 10 ** cast.component(QUOTE).decimals
+    )
     _give_components(chain, "keeper", inventory)
     for role, shares in (("trader", inventory), ("liquidity-provider", pooled)):
         # A fiftieth more than the shares hold: the mint fee, rounding up.
@@ -173,6 +179,12 @@ def fill_pockets(chain: Chain, parameters: Parameters) -> None:
     for role in ("trader", "liquidity-provider"):
         for key in ("vault", f"token {QUOTE}"):
             _approve(chain, key, role, chain.address(spenders[role]))
+    for token in COMPONENTS:
+        _approve(chain, f"token {token.symbol}", "liquidity-provider", chain.address("position manager"))
+        _approve(chain, f"token {token.symbol}", "liquidity-provider", chain.address("swap router"))
+    arbitrageur = chain.at("arbitrageur", compile_contract("ParityArbitrageur").abi)
+    floats = [inventory * token.per_share for token in COMPONENTS]
+    chain.send(arbitrageur.functions.deposit_float(floats), cast.address("keeper"))
 
 
 def opening_round(chain: Chain, parameters: Parameters) -> None:
@@ -193,16 +205,15 @@ def opening_round(chain: Chain, parameters: Parameters) -> None:
 
 
 def open_market(chain: Chain, parameters: Parameters) -> None:
-    """The pool of share and quote at NAV, and liquidity on both sides. Needs a round no older than two heartbeats."""
-    provider, quote = cast.address("liquidity-provider"), chain.address(f"token {QUOTE}")
-    vault, uniswap = chain.address("vault"), _uniswap(chain)
-    per_share = quote_per_share(chain, 2 * parameters.heartbeat_s)
-    worth = {vault: WAD, quote: per_share}
-    pool = create_pool(chain.web3, provider, uniswap, worth, parameters.pool_fee_pips)
-    token0, token1 = sorted(worth, key=lambda token: int(token, 16))
-    chain.remember("pool", "UniswapV3Pool", pool, [token0, token1, parameters.pool_fee_pips], SOLC)
-    deposit = {vault: parameters.pool_shares * WAD, quote: parameters.pool_shares * per_share}
-    add_liquidity(chain.web3, provider, uniswap, deposit, parameters.pool_fee_pips)
+    """The pools of share and quote at NAV, and of every component and quote at the oracle's price, with liquidity on
+    both sides. Needs a round no older than two heartbeats."""
+    max_age_s, uniswap = 2 * parameters.heartbeat_s, _uniswap(chain)
+    pooled, per_share = parameters.pool_shares, quote_per_share(chain, max_age_s)
+    worth = {chain.address("vault"): pooled * WAD, chain.address(f"token {QUOTE}"): pooled * per_share}
+    pools.open_pool(chain, uniswap, "pool", worth, pools.Tier(parameters.pool_fee_pips, 100, None))
+    side = pools.Tier(parameters.side_pool_fee_pips, 10, None)
+    pools.open_pool(chain, uniswap, f"pool share {side.fee_pips}", worth, side)
+    pools.open_component_pools(chain, parameters, uniswap, max_age_s)
 
 
 def quote_per_share(chain: Chain, max_age_s: int) -> int:

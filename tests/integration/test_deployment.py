@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from scripts.artifacts import compile_contract
-from scripts.deployment import cast, record, steps
+from scripts.deployment import cast, pools, record, steps
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain, DeployError
 from tests.helpers.anvil import Anvil, rpc
@@ -92,7 +93,23 @@ def test_arbitrageur__is_the_keepers_own_and_may_take_what_it_needs(chain: Chain
     for component in cast.COMPONENTS:
         token = functions(chain, f"token {component.symbol}")
         assert token.allowance(keeper, chain.address("arbitrageur")).call() > 2**200
-        assert token.balanceOf(keeper).call() >= PARAMETERS.inventory_shares * component.per_share
+    floats = functions(chain, "vault").float_of(chain.address("arbitrageur")).call()
+    assert floats == [PARAMETERS.inventory_shares * component.per_share for component in cast.COMPONENTS]
+    assert functions(chain, "token USDC").balanceOf(keeper).call() > PARAMETERS.inventory_shares * 10**6
+
+
+@pytest.mark.parametrize("symbol", ["WBTC", "USDT", "EURC"])
+def test_component_pools__open_at_the_oracle_s_prices_in_two_tiers(chain: Chain, symbol: str) -> None:
+    component, quote = cast.component(symbol), cast.component(cast.QUOTE)
+    prices = [cast.FEEDS[cast.feed_index(each.feed)].opening for each in (component, quote)]
+    for tier in (500, 3_000):
+        pool = functions(chain, pools.component_pool(symbol, tier))
+        first = pool.token0().call() == chain.address(f"token {symbol}")
+        price = Fraction(pool.slot0().call()[0] ** 2, 1 << 192)
+        expected = Fraction(prices[0] * 10**quote.decimals, prices[1] * 10**component.decimals)
+        assert abs((price if first else 1 / price) / expected - 1) < Fraction(1, 10**6)
+        held = functions(chain, f"token {symbol}").balanceOf(pool.address).call()
+        assert held > PARAMETERS.pooled_components * component.per_share // 6
 
 
 def test_record__is_read_back_as_written__and_refused_on_another_chain(chain: Chain, tmp_path) -> None:
