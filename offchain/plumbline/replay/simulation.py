@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A seeded market on five exchanges, wild enough to be interesting within two minutes.
+"""A seeded market on ten exchanges, wild enough to be interesting within two minutes.
 
 BTC, EUR and the two stablecoins move in dollars; every exchange follows them with its own lag, premium and noise, and
 prints trades at random times. BTC jumps about every thirty seconds. Forty to fifty-five seconds from the start, and
 then every five minutes, a stablecoin loses 1.5 to 3% for a minute (USDC first, then USDT in turn), and once in
-between one exchange is out for twenty seconds. The same seed and start give the same trades.
+between one exchange is out for twenty seconds. Five smaller exchanges follow the five: some of a leader's trades are
+answered there, a moment later and a little off. The same seed and start give the same trades.
 
 Floats make the path; what an exchange prints is rounded to its tick, an exact integer, before anybody sees it.
 """
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from plumbline.core.models import Trade
-from plumbline.core.units import WAD_DECIMALS
+from plumbline.core.units import WAD, WAD_DECIMALS
 from plumbline.replay.faults import Fault
 
 RATES: Final[dict[tuple[str, str], float]] = {
@@ -43,7 +44,25 @@ RATES: Final[dict[tuple[str, str], float]] = {
     ("cryptocom", "BTC/USDT"): 0.3,
     ("cryptocom", "USDT/USD"): 0.15,
 }
-"""The markets there are: (venue, symbol) -> trades a second, on average."""
+"""The leading markets: (venue, symbol) -> trades a second, on average."""
+FOLLOWERS: Final[dict[tuple[str, str], str]] = {
+    ("bitfinex", "BTC/USD"): "kraken",
+    ("bitfinex", "BTC/USDT"): "kraken",
+    ("bitfinex", "USDT/USD"): "kraken",
+    ("bitstamp", "BTC/USD"): "coinbase",
+    ("bitstamp", "BTC/EUR"): "kraken",
+    ("bitstamp", "USDC/USD"): "kraken",
+    ("gate", "BTC/USDT"): "bybit",
+    ("gate", "USDC/USDT"): "bybit",
+    ("gemini", "BTC/USD"): "coinbase",
+    ("okx", "BTC/USDT"): "binance",
+    ("okx", "BTC/USDC"): "binance",
+    ("okx", "USDC/USDT"): "binance",
+}
+"""Markets that follow the leader's market of the same symbol."""
+FOLLOWED: Final = 0.6
+"""The share of a leader's trades that a follower answers."""
+FOLLOWS_WITHIN_MS: Final = (50, 400)
 LAG_S: Final = {"binance": 0.1, "coinbase": 0.2, "bybit": 0.4, "kraken": 0.8, "cryptocom": 1.5}
 """How long an exchange takes to go most of the way to the new price."""
 CYCLE_S: Final = 300
@@ -74,13 +93,47 @@ class _Venue:
 def simulated_markets() -> dict[str, list[str]]:
     """The symbols each venue lists."""
     markets: dict[str, list[str]] = {}
-    for venue, symbol in RATES:
+    for venue, symbol in (*RATES, *FOLLOWERS):
         markets.setdefault(venue, []).append(symbol)
     return markets
 
 
 def simulated_trades(seed: int, start_ms: int) -> Iterator[Trade]:
     """Trades from a little before `start_ms` on, without end, by time."""
+    # Dice of their own: the leaders' market is the same whoever follows it.
+    rng, following = random.Random(f"followers of {seed}"), _following()
+    answers: list[Trade] = []
+    for trade in _leading_trades(seed, start_ms):
+        answers.sort(key=_at_ms)
+        while answers and answers[0].at_ms <= trade.at_ms:
+            yield answers.pop(0)
+        yield trade
+        for venue in following.get((trade.venue, trade.symbol), ()):
+            if rng.random() < FOLLOWED:
+                answers.append(_answer(trade, venue, rng))
+
+
+def _following() -> dict[tuple[str, str], list[str]]:
+    """A leader's market -> the venues that follow it."""
+    following: dict[tuple[str, str], list[str]] = {}
+    for (venue, symbol), leader in FOLLOWERS.items():
+        following.setdefault((leader, symbol), []).append(venue)
+    return following
+
+
+def _at_ms(trade: Trade) -> int:
+    return trade.at_ms
+
+
+def _answer(trade: Trade, venue: str, rng: random.Random) -> Trade:
+    base = trade.symbol.partition("/")[0]
+    price = trade.price_wad / WAD * (1 + rng.gauss(0, 0.0001 if base == "BTC" else 0.00003))
+    size = max(trade.size_wad / WAD * rng.lognormvariate(-1, 0.7), 10.0 ** -_SIZE[base][1])
+    at_ms = trade.at_ms + rng.randrange(*FOLLOWS_WITHIN_MS)
+    return Trade(venue, trade.symbol, _ticks(price, _PRICE_PLACES[base]), _ticks(size, _SIZE[base][1]), at_ms)
+
+
+def _leading_trades(seed: int, start_ms: int) -> Iterator[Trade]:
     rng = random.Random(seed)
     scares = _Schedule(seed, SCARE_AT_S)
     truth = {currency: math.log(price) for currency, price in _START.items()}

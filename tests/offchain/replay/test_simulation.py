@@ -12,6 +12,7 @@ from plumbline.core.models import Trade
 from plumbline.core.units import WAD
 from plumbline.replay.simulation import (
     CYCLE_S,
+    FOLLOWERS,
     OUTAGE_S,
     RATES,
     WARM_UP_S,
@@ -42,8 +43,8 @@ def test_trades__ascend_in_time_from_before_the_start():
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_trades__two_minutes__several_a_second_on_every_market_at_sane_prices(seed: int):
     trades = first(120, seed)
-    assert set(Counter((t.venue, t.symbol) for t in trades)) == set(RATES)
-    assert 4 < len(trades) / 150 < 12
+    assert set(Counter((t.venue, t.symbol) for t in trades)) == {*RATES, *FOLLOWERS}
+    assert 6 < len(trades) / 150 < 20
     for trade in trades:
         low, high = (50_000, 80_000) if trade.symbol.startswith("BTC") else (0.9, 1.1)
         assert low * WAD < trade.price_wad < high * WAD
@@ -72,5 +73,17 @@ def test_outages__one_venue_at_a_time_once_a_cycle():
 
 
 def test_markets__every_one_can_be_subscribed_to():
+    assert set(simulated_markets()) == set(CODECS)
     for venue, symbols in simulated_markets().items():
         assert codec_of(venue, symbols).venue == venue
+
+
+def test_followers__trade_soon_after_their_leader_and_near_its_price():
+    trades = first(120)
+    for (venue, symbol), leader in FOLLOWERS.items():
+        led = [t for t in trades if (t.venue, t.symbol) == (leader, symbol)]
+        answers = [t for t in trades if (t.venue, t.symbol) == (venue, symbol)]
+        assert 0.3 < len(answers) / len(led) < 0.9
+        for answer in answers:
+            near = [t for t in led if 50 <= answer.at_ms - t.at_ms < 400]
+            assert any(abs(answer.price_wad - t.price_wad) * 10_000 < 10 * t.price_wad for t in near)
