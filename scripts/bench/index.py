@@ -163,24 +163,27 @@ def index_without_coinbase() -> Prices:
     return index(all_days(), rules(without="coinbase"))
 
 
-def index_disturbed(kind: str, venue: str) -> Prices:
-    """The index of all days with all six venues, one of them off all the time."""
+def index_disturbed(kind: str, venue: str, without: str = "") -> Prices:
+    """The index of all days with all six venues (or five), one of them off all the time."""
     disturbs: dict[str, Disturb] = {
         "none": sound,
         "removed": recorded.removed(venue),
         "moved 30%": recorded.moved(venue, 30),
         "frozen": recorded.frozen(venue, FIRST_DAY_S + HOUR_S, END_S),
     }
-    return index(all_days(), rules(), disturbs[kind])
+    return index(all_days(), rules(without), disturbs[kind])
 
 
-def add_disturbed(bench: Bench, kind: str, undisturbed: Prices, prices: Mapping[str, Prices]) -> None:
-    apart = {venue: errors(disturbed, undisturbed) for venue, disturbed in prices.items()}
+def add_disturbed(
+    bench: Bench, what: str, undisturbed: Prices, prices: Mapping[str, Prices], bound: str | None
+) -> None:
+    # Where a venue's going leaves too few, there is no price: that is counted, and no move.
+    apart = {venue: moves for venue, disturbed in prices.items() if (moves := errors(disturbed, undisturbed))}
     worst = max(apart, key=lambda venue: p99(apart[venue]))
-    bench.add(f"one_venue_off/{kind}/p99", p99(apart[worst]), "bps", "<= 25", f"worst of six: {worst}")
-    bench.add(f"one_venue_off/{kind}/max", max(values[-1] for values in apart.values()), "bps")
-    unpriced = max(len(undisturbed) - len(values) for values in apart.values())
-    bench.add(f"one_venue_off/{kind}/minutes without a price", unpriced, "min")
+    bench.add(f"{what}/p99", p99(apart[worst]), "bps", bound, f"worst of {len(prices)}: {worst}")
+    bench.add(f"{what}/max", max(values[-1] for values in apart.values()), "bps")
+    unpriced = max(len(undisturbed) - len(apart.get(venue, ())) for venue in prices)
+    bench.add(f"{what}/minutes without a price", unpriced, "min")
 
 
 # A crash of one venue, and speed -----------------------------------------------------------------------------------
@@ -241,13 +244,21 @@ def main() -> int:
         without = pool.submit(index_without_coinbase)
         undisturbed = pool.submit(index_disturbed, "none", "")
         off = {kind: {venue: pool.submit(index_disturbed, kind, venue) for venue in VENUES} for kind in kinds}
+        others = [venue for venue in VENUES if venue != "coinbase"]
+        off_too = {
+            kind: {venue: pool.submit(index_disturbed, kind, venue, "coinbase") for venue in others} for kind in kinds
+        }
         hourly.add_all(bench)
         add_depeg_day(bench)
         add_published(bench, plain.result())
         add_faults(bench, whole.result(), faulty.result())
         add_all_days(bench, without.result())
         for kind, runs in off.items():
-            add_disturbed(bench, kind, undisturbed.result(), {venue: run.result() for venue, run in runs.items()})
+            told = {venue: run.result() for venue, run in runs.items()}
+            add_disturbed(bench, f"one_venue_off/{kind}", undisturbed.result(), told, "<= 25")
+        for kind, runs in off_too.items():
+            told = {venue: run.result() for venue, run in runs.items()}
+            add_disturbed(bench, f"one_venue_and_coinbase_off/{kind}", without.result(), told, None)
     add_crash(bench)
     return bench.finish()
 

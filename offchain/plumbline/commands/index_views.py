@@ -34,7 +34,7 @@ def explained_text(found: Explained) -> str:
     lines.append(
         f"apart     {_bps(price.dispersion_centibps)} now, {_bps(found.fragmentation_centibps)} in the last hour"
     )
-    heads = ("venue", "market", "price", "through", "converted", "age", "weight", "")
+    heads = ("venue", "market", "price", "through", "converted", "age", "venue's", "")
     lines += ["", *_table([heads, *(_said(each) for each in price.contributions)])]
     told = [each for each in found.decisions if each.verdict is not Verdict.INCLUDED][-_DECISIONS:]
     if told:
