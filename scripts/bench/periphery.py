@@ -13,7 +13,6 @@ from typing import Any
 from eth_typing import ChecksumAddress
 from web3 import HTTPProvider, Web3
 
-from plumbline.chain.uniswap import Uniswap, add_liquidity, create_pool
 from plumbline.supervisor.anvil import Anvil
 from scripts.artifacts import compile_contract
 from scripts.bench.report import Bench
@@ -49,29 +48,11 @@ def allow(chain: Chain, symbol: str, role: str, spender: ChecksumAddress) -> Non
         steps._approve(chain, f"token {symbol}", role, spender, amount)
 
 
-def open_pools(chain: Chain) -> dict[str, bytes]:
-    """A deep pool of each component with the quote, at the opening prices; the route through it, by symbol."""
-    provider, quote = cast.address("liquidity-provider"), chain.address(f"token {QUOTE}")
-    keys = ("uniswap factory", "position manager", "swap router", "quoter", "weth")
-    uniswap = Uniswap(*(chain.address(key) for key in keys))
-    prices = {feed.name: feed.opening for feed in cast.FEEDS}
-    routes = {QUOTE: b""}
-    for component in COMPONENTS:
-        address = chain.address(f"token {component.symbol}")
-        worth = {
-            chain.address(f"token {each.symbol}"): 10**7 * 10 ** (each.decimals + 8) // prices[each.feed]
-            for each in (component, cast.component(QUOTE))
-        }
-        for each in (component, cast.component(QUOTE)):
-            steps._give(chain, each.symbol, "liquidity-provider", 10**15)
-        if component.symbol == QUOTE:
-            continue
-        allow(chain, component.symbol, "liquidity-provider", chain.address("position manager"))
-        create_pool(chain.web3, provider, uniswap, worth, FEE_PIPS)
-        add_liquidity(chain.web3, provider, uniswap, worth, FEE_PIPS)
-        hop = FEE_PIPS.to_bytes(3) + bytes.fromhex(quote[2:])
-        routes[component.symbol] = bytes.fromhex(address[2:]) + hop
-    return routes
+def routes_of(chain: Chain) -> dict[str, bytes]:
+    """One hop from each component to the quote, by symbol; none for the quote itself."""
+    hop = FEE_PIPS.to_bytes(3) + bytes.fromhex(chain.address(f"token {QUOTE}")[2:])
+    routes = {each.symbol: bytes.fromhex(chain.address(f"token {each.symbol}")[2:]) + hop for each in COMPONENTS}
+    return {**routes, QUOTE: b""}
 
 
 def measure_router(chain: Chain, bench: Bench, routes: dict[str, bytes]) -> None:
@@ -151,7 +132,7 @@ def main() -> int:
         steps.deploy(chain, PARAMETERS)
         steps.opening_round(chain, PARAMETERS)
         steps.open_market(chain, PARAMETERS)
-        measure_router(chain, bench, open_pools(chain))
+        measure_router(chain, bench, routes_of(chain))
         measure_desk(chain, bench)
         measure_lens(chain, bench)
     return bench.finish()
