@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""A look at a real chain: oracle, vault, pool and trades as one block has them; and a chain that goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from scripts.deployment import cast, steps
+from scripts.deployment.cast import Parameters
+from scripts.deployment.chain import Chain
+from tests.helpers.anvil import Anvil
+from web3 import HTTPProvider, Web3
+
+from plumbline.overview.look import Overview
+from plumbline.overview.settings import OverviewConfig
+from plumbline.overview.text import text
+
+pytestmark = pytest.mark.anvil
+PARAMETERS = Parameters(heartbeat_s=600)
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    with Anvil() as anvil:
+        deployed = Chain(Web3(HTTPProvider(anvil.url)))
+        steps.deploy(deployed, PARAMETERS)
+        steps.opening_round(deployed, PARAMETERS)
+        steps.open_market(deployed, PARAMETERS)
+        yield deployed
+
+
+def settings(chain: Chain, *names: str) -> dict[str, Any]:
+    return {"rpc_url": chain.web3.provider.endpoint_uri} | {name: chain.address(name) for name in names}
+
+
+def look(given: dict[str, Any]) -> dict[str, Any]:
+    async def once() -> dict[str, Any]:
+        async with Overview(msgspec.convert(given, OverviewConfig)) as overview:
+            return await overview.look()
+
+    return asyncio.run(once())
+
+
+def test_look__everything_named__is_told_exactly(chain: Chain) -> None:
+    found = look(settings(chain, "oracle", "vault", "pool", "arbitrageur"))
+    assert found["trouble"] == ""
+    assert found["attention"] == []
+    oracle, vault, pool = found["oracle"], found["vault"], found["pool"]
+    assert [feed["price"] for feed in oracle["feeds"]] == ["60000.00000000", "1.00000000", "1.00000000", "1.08000000"]
+    assert [each["round_id"] for each in oracle["rounds"]] == [1]
+    assert oracle["owner"] == cast.address("owner")
+    assert abs(Fraction(vault["nav"]) - Fraction(1316, 10)) < Fraction(1, 1_000)
+    worth = sum(Fraction(each["usd_per_share"]) for each in vault["components"])
+    assert abs(worth - Fraction(vault["nav"])) < Fraction(1, 10**6)
+    assert abs(sum(each["weight_bps"] for each in vault["components"]) - 10_000) <= 2
+    assert abs(pool["premium_ppm"]) <= 2
+    assert (pool["band_low_ppm"], pool["band_high_ppm"], pool["in_band"]) == (-1_000, 1_000, True)
+    assert found["trades"] == {"count": 0, "quote": "USDC", "profit": "0.000000", "recent": []}
+
+
+def test_look__only_the_oracle__leaves_the_rest_unsaid(chain: Chain) -> None:
+    found = look(settings(chain, "oracle"))
+    assert (found["vault"], found["pool"], found["trades"]) == (None, None, None)
+    assert found["attention"] == []
+
+
+def test_look__is_json_and_text(chain: Chain) -> None:
+    found = look(settings(chain, "oracle", "vault", "pool", "arbitrageur"))
+    assert json.loads(msgspec.json.encode(found)) == found
+    assert "inside the band -10 to +10" in text(found)
+
+
+def test_look__an_address_that_is_no_oracle__is_trouble_not_a_traceback(chain: Chain) -> None:
+    found = look(settings(chain) | {"oracle": chain.address("weth")})
+    assert found["trouble"]
+    assert found["oracle"] is None
+
+
+def test_look__the_chain_goes_away_and_comes_back_another__is_said_and_survived() -> None:
+    async def play() -> list[Any]:
+        with Anvil() as anvil:
+            first = Chain(Web3(HTTPProvider(anvil.url)))
+            steps.deploy(first, PARAMETERS)
+            steps.opening_round(first, PARAMETERS)
+            given = settings(first, "oracle", "vault") | {"timeout_s": 5.0}
+            async with Overview(msgspec.convert(given, OverviewConfig)) as overview:
+                seen = [(await overview.look())["oracle"]["round_id"]]
+                anvil.stop()
+                gone = await overview.look()
+                seen.append((gone["trouble"] != "", gone["oracle"]))
+                anvil.start()
+                empty = await overview.look()
+                seen.append((empty["trouble"] != "", empty["oracle"]))
+        return seen
+
+    assert asyncio.run(play()) == [1, (True, None), (True, None)]
+
+
+def test_status__of_a_real_chain__within_a_second_of_processor_time(chain: Chain, tmp_path: Path) -> None:
+    path = tmp_path / "network.toml"
+    given = settings(chain, "oracle", "vault", "pool", "arbitrageur")
+    path.write_text("".join(f'{name} = "{value}"\n' for name, value in given.items()))
+
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "plumbline.cli", "status", "--config", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.startswith("plumbline: all well; block ")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(once() for _ in range(3)) <= 1.0
