@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from plumbline.config import KeeperConfig, RelayerConfig, ReplayConfig, ReporterConfig, TraderConfig, load
 from plumbline.errors import ConfigError
+from plumbline.replay.simulation import simulated_markets
 from plumbline.supervisor import feeds, scenario
 from plumbline.supervisor.configs import Run, free_port, reporters
 from plumbline.supervisor.scenario import Scenario
@@ -66,8 +67,7 @@ def test_run__a_local_market__reads_the_replay_servers_alone(tmp_path: Path) -> 
     run = Run(tmp_path, scenario.simulated(1), "http://127.0.0.1:8545", CLOCK, CONTRACTS)
     read = load(run.reporter("reporter-1"), ReporterConfig)
     assert {venue.url for venue in read.venues} == {
-        f"ws://127.0.0.1:{run.port('replay')}/{venue}"
-        for venue in ("kraken", "coinbase", "binance", "bybit", "cryptocom")
+        f"ws://127.0.0.1:{run.port('replay')}/{venue}" for venue in simulated_markets()
     }
 
 
