@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""`make bench-web`: the page in a real headless Chromium, over loopback, with eight hours of history behind it.
+
+First paint of live data: from the navigation's start to the first price in the page. Transferred: every byte of every
+answer up to the drawn charts. Drawn: the slowest chart, from having its data to its pixels. The terminal's figures are
+processor time, the best of some runs: other work on the machine only ever adds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from plumbline.config import HttpConfig
+from plumbline.transport.server import HttpServer
+from plumbline.web.app import web_app
+from plumbline.web.history import History
+from plumbline.web.watcher import Watcher
+from scripts.bench.report import Bench
+
+HOURS = 8
+ROUNDS = 5
+NOW_S = int(time.time())
+FEEDS = ("BTC/USD", "USDC/USD", "USDT/USD", "EUR/USD")
+VENUES = ("binance", "bybit", "coinbase", "cryptocom", "kraken")
+NOWHERE = ["--rpc-url", "http://127.0.0.1:1", "--oracle", "0x" + "11" * 20]
+_READY = "() => document.querySelector('#hero .value')"
+_DRAWN = "() => Object.values(plumblineCharts() ?? {}).filter((chart) => chart.drawn_ms !== null).length >= 4"
+_SLOWEST = "() => Math.max(...Object.values(plumblineCharts()).map((chart) => chart.drawn_ms))"
+
+
+def look(at_s: int) -> dict[str, Any]:
+    """One second of a market that swings: as large as a demo's look."""
+    price = f"{64_000 + 300 * math.sin(at_s / 500):.8f}"
+    contributions = [
+        {"venue": venue, "symbol": "BTC/USD", "price": price, "converted": price, "age_ms": 500, "included": True}
+        | {"reason": "", "weight_bps": 2_000}
+        for venue in VENUES
+    ]
+    feed = {"quorum": 3, "heartbeat_s": 10, "deviation_bps": 10, "reason": "", "round_id": 1, "at_s": at_s, "age_s": 1}
+    premium = round(1_500 * math.sin(at_s / 50))
+    return {
+        "wall_ms": at_s * 1_000,
+        "trouble": "",
+        "block": at_s,
+        "at_s": at_s,
+        "oracle": {"epoch": 1, "period_s": 5, "paused": False, "reporters": ["0x"] * 5, "round_id": 1}
+        | {
+            "round_at_s": at_s,
+            "round_age_s": 1,
+            "rounds": [],
+            "feeds": [feed | {"name": f, "price": price} for f in FEEDS],
+        },
+        "vault": {"symbol": "PLUMB", "nav": "136.63", "reason": "", "supply": "1", "pending_fees": "0", "paused": False}
+        | {"mint_fee_bps": 5, "redeem_fee_bps": 5, "streaming_fee_bps": 50, "components": []},
+        "pool": {
+            "quote": "USDC",
+            "price": f"{136.63 * (1 + premium / 1e6):.8f}",
+            "price_in_quote": "136.6",
+            "reason": "",
+        }
+        | {"premium_ppm": premium, "band_low_ppm": -1_000, "band_high_ppm": 1_000, "in_band": abs(premium) <= 1_000},
+        "trades": {"count": 1, "quote": "USDC", "profit": str(at_s % 10_000), "recent": []},
+        "observer": "reporter-1",
+        "venues": [{"name": venue, "connected": True, "reason": ""} for venue in VENUES],
+        "observed": [
+            {"name": f, "at_ms": at_s * 1_000, "price": price, "reason": "", "contributions": contributions}
+            for f in FEEDS
+        ],
+        "reporters": [],
+        "relayer": None,
+        "keeper": None,
+        "attention": [],
+    }
+
+
+class Server(threading.Thread):
+    """The page's server, with history, in a thread of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.loop, self.ready, self.end = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+        self.port = 0
+
+    def run(self) -> None:
+        self.loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        with History(None, 86_400) as history:
+            watcher = Watcher(None, history)  # type: ignore[arg-type]
+            for at_s in range(NOW_S - HOURS * 3_600, NOW_S):
+                watcher.take(look(at_s))
+            async with HttpServer(web_app(watcher), HttpConfig(port=0)) as server:
+                self.port = server.port
+                self.ready.set()
+                await self.end.wait()
+
+
+def visit(page: Page, url: str) -> tuple[float, int, float]:
+    """(ms to live data, bytes transferred, ms of the slowest chart)"""
+    transferred = 0
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+
+    def count(event: dict[str, Any]) -> None:
+        nonlocal transferred
+        transferred += event["encodedDataLength"]
+
+    session.on("Network.dataReceived", count)
+    session.on("Network.responseReceived", lambda event: count(event["response"]))
+    page.goto("about:blank")
+    page.goto(url, wait_until="commit")
+    page.wait_for_function(_READY, polling="raf")
+    painted_ms = page.evaluate("() => performance.now()")
+    page.wait_for_function(_DRAWN, polling="raf")
+    return painted_ms, transferred, page.evaluate(_SLOWEST)
+
+
+def processor_s(*arguments: str) -> float:
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "plumbline.cli", *arguments], capture_output=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    return min(once() for _ in range(ROUNDS))
+
+
+def main() -> int:
+    chromium = os.environ.get("PLUMBLINE_CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        print("bench-web: no Chromium on PATH: install Debian's `chromium`, or set PLUMBLINE_CHROMIUM", file=sys.stderr)
+        return 1
+    server = Server()
+    server.start()
+    server.ready.wait()
+    url = f"http://127.0.0.1:{server.port}/#BTC/USD,28800"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        visits = []
+        for _ in range(ROUNDS):
+            # A new context each time: nothing is cached.
+            context = browser.new_context(viewport={"width": 1280, "height": 900})
+            visits.append(visit(context.new_page(), url))
+            context.close()
+        browser.close()
+    server.loop.call_soon_threadsafe(server.end.set)
+    server.join()
+    painted_ms, transferred, drawn_ms = (min(column) for column in zip(*visits, strict=True))
+    bench = Bench("web")
+    bench.add("page: first paint of live data", painted_ms, "ms", "<= 1000")
+    bench.add("page: transferred", transferred / 1_000, "kB", "<= 200")
+    bench.add("page: 8 h of history drawn", drawn_ms, "ms", "<= 100")
+    bench.add("plumbline --help", processor_s("--help") * 1_000, "ms", "<= 300")
+    bench.add("plumbline status", processor_s("status", *NOWHERE), "s", "<= 1.0")
+    return bench.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
