@@ -36,7 +36,7 @@ def group() -> None:
 def oracle(
     data: Data = None,
     start: Start = None,
-    hours: Annotated[int, typer.Option(min=1, max=24 * 31, help="How much of it.")] = 24,
+    hours: Annotated[int, typer.Option(min=1, max=24 * 31, help="How much of it.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the simulated market.")] = 1,
     config: Config = None,
     feed: Annotated[str, typer.Option(help="The feed to study.")] = "BTC/USD",

@@ -55,6 +55,7 @@ class IndexEngine:
             _Feed(rule, self._trades if rule.price_from == "trade" else self._mids, self._quotes) for rule in feeds
         )
         self._observed_ms = 0
+        self._began_ms: int | None = None
         self.settled_books: tuple[BookSnapshot, ...] = ()
         """The books the last observation saw for the first time: with the trades, all that it was made of."""
 
@@ -108,6 +109,7 @@ class IndexEngine:
         if at_ms < self._observed_ms:
             raise ValueError(f"at_ms: expected {self._observed_ms} or later, got {at_ms}")
         self._observed_ms = at_ms
+        self._began_ms = at_ms if self._began_ms is None else self._began_ms
         self._trades.settle(at_ms)
         self.settled_books = tuple([_snapshot(mid) for mid in self._mids.settle(at_ms)])
         for window in self._windows.values():
@@ -150,6 +152,9 @@ class IndexEngine:
         needs = METHODS[rule.method].needs
         markets = [(vote.venue, vote.symbol) for vote in sound if vote.venue in venues]
         if needs is Needs.TRADES:
+            # A short window is cheap to bend: after a start there is no price until a whole one was watched.
+            if self._began_ms is None or at_ms - self._began_ms < rule.window_s * 1000:
+                return Priced(None, f"watching for less than its window of {rule.window_s} s")
             kept = [trade for market in markets for trade in self._windows[market].trades()]
             return pricing.of_trades(rule, kept, at_ms)
         if needs is Needs.BOOKS:

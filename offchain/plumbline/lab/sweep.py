@@ -102,6 +102,8 @@ def run(sweep: Sweep, folder: Path, jobs: int, progress: Progress) -> list[Resul
     found = {task.key: known[task.key] for task in tasks if task.key in known}
     left = [task for task in tasks if task.key not in found]
     progress(len(found), len(tasks), "kept from before" if found else "")
+    if left:
+        days_of(sweep.spec)  # once, and what cannot be read is said before anything runs; forked workers have it
     with (folder / RESULTS).open("ab") as file, ProcessPoolExecutor(max_workers=min(jobs, len(left) or 1)) as pool:
         waiting = {pool.submit(study, task): task for task in left}
         for done in as_completed(waiting):

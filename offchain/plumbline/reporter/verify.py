@@ -91,7 +91,7 @@ def replay(engine: IndexEngine, entry: Entry) -> None:
 def _warm_up_s(session: Session) -> int:
     """How long an engine that begins in the middle may still differ: the longest memory of its rules, and an hour for
     conversions and thresholds with hysteresis to settle."""
-    return _SETTLE_S + max(max(rule.max_age_s, rule.frozen_s) for rule in session.rules)
+    return _SETTLE_S + max(max(rule.max_age_s, rule.frozen_s, rule.kept_s) for rule in session.rules)
 
 
 def _row(kept: KeptRow, computed: dict[int, tuple[int, ...]]) -> list[str]:

@@ -100,6 +100,7 @@ def test_window__full__refuses_and_the_engine_counts_it():
 
 def test_feed__partitioned_median__is_the_reference_rate_of_all_venues_that_are_in():
     engine = IndexEngine([rule(method="partitioned_median", window_s=600, partitions=2, agree_bps=100)])
+    engine.observe(START_MS)
     told = []
     for i in range(60):
         for venue, off in zip(VENUES, (0, 3, 2_000), strict=True):  # the last one is too far from the others
@@ -111,12 +112,21 @@ def test_feed__partitioned_median__is_the_reference_rate_of_all_venues_that_are_
     assert included(price) == {"binance": 5_000, "coinbase": 5_000}
 
 
-def test_feed__partitioned_median__nothing_traded_before_now__is_no_price():
-    engine = IndexEngine([rule(method="partitioned_median", window_s=600, partitions=2)])
+def test_feed__partitioned_median__before_a_whole_window_was_watched__is_no_price():
+    engine = IndexEngine([rule(method="partitioned_median", window_s=600, partitions=2, max_age_s=900)])
     trade(engine, "kraken:BTC/USD", "20000")
-    price = engine.observe(START_MS)["BTC/USD"]
+    for at_ms in (START_MS, START_MS + 599_999):
+        price = engine.observe(at_ms)["BTC/USD"]
+        assert (price.price_wad, price.reason) == (None, "watching for less than its window of 600 s")
+    assert engine.observe(START_MS + 600_000)["BTC/USD"].price_wad == 20_000 * WAD
+
+
+def test_feed__partitioned_median__nothing_traded_in_the_window__is_no_price():
+    engine = IndexEngine([rule(method="partitioned_median", window_s=600, partitions=2, max_age_s=900)])
+    trade(engine, "kraken:BTC/USD", "20000")
+    engine.observe(START_MS)
+    price = engine.observe(START_MS + 600_001)["BTC/USD"]
     assert (price.price_wad, price.reason) == (None, "no trade in the 600 s before")
-    assert engine.observe(START_MS + 1)["BTC/USD"].price_wad == 20_000 * WAD
 
 
 # Books ----------------------------------------------------------------------------------------------------------------
