@@ -17,7 +17,10 @@
 
      State of an auction in one word:
          target 160 | since 36 | duration 17 | start 14 | floor 14 | max age 12 | state 2 | paused 1
-     and the target in a data contract: [bits of what is abandoned, a word of modules/basket.vy for each component].
+     and the target in a data contract:
+         [0]       how many tokens are to be added 224 | bits of what is abandoned 32
+         [1 ..]    units to reach, two a word: (mantissa 80 | exponent 8) twice; all ones: none
+         then the tokens that are to be added
 @custom:security A rebalancer can move an index only into components its owner has approved (after APPROVAL_DELAY), only
         DELAY after it said so, and at worst at the floor. A wrong price makes a wrong floor: the oracle is trusted here.
         A call from an index that is none harms nobody but itself: all state is the caller's own.
@@ -50,12 +53,15 @@ MIN_FLOOR_BPS: public(constant(uint256)) = 9_800
 MIN_DURATION: public(constant(uint256)) = 600           # {s}
 MAX_DURATION: public(constant(uint256)) = 86_400        # {s}
 MAX_PRICE_AGE: public(constant(uint256)) = 3_600        # {s}
+MAX_ADDITIONS: constant(uint256) = 16                   # at once
 MAX_TOKEN_DECIMALS: constant(uint256) = 27
 
 IDLE: constant(uint256) = 0
 PROPOSED: constant(uint256) = 1
 OPEN: constant(uint256) = 2
 KEEP: constant(uint256) = max_value(uint256)
+_GOAL_BITS: constant(uint256) = 88                      # mantissa 80 | exponent 8
+_NO_GOAL: constant(uint256) = (2**88 - 1) << 168        # of a component that is left as it is
 _UNIT_EXPONENT: constant(uint256) = 54                  # of D18{tok/share} * D18{share/base}, in base units per wei
 
 # An index as one call finds it.
@@ -166,21 +172,23 @@ def bid(
     @param buy the component the index is paid in
     @param max_sold {tok} the most the caller takes
     @param min_sold {tok} the least
-    @param max_bought {tok} the most the caller pays for `max_sold`; for less, proportionally less
+    @param max_bought {tok} the most the caller pays for `max_sold`; for less, proportionally less; max_value(uint256):
+           whatever it costs
     @param data when there is any, the caller's `on_bid` gets it, with what was sold and before it is paid for
     @return ({tok} sold, {tok} bought)
     """
-    book: Book = self._open_book(index)
-    sell_at: uint256 = self._place(book, sell)
-    buy_at: uint256 = self._place(book, buy)
+    pair: IIndexVault.Pair = staticcall IIndexVault(index).pair(sell, buy)
     sold: uint256 = 0
     bought: uint256 = 0
     factor: uint256 = 0
-    sold, bought, factor = self._fill(self._auctions[index], book, sell_at, buy_at, max_sold)
+    sold, bought, factor = self._fill(index, pair, max_sold)
     assert sold != 0, "auction: nothing to trade"
     assert sold >= min_sold, "auction: less than wanted"
-    assert bought <= fixed_point._mul_div_up(max_bought, sold, max_sold), "auction: above limit"
-    extcall IIndexVault(index).settle(msg.sender, sell_at, sold, buy_at, bought, data)
+    if max_bought != max_value(uint256):
+        assert bought <= fixed_point._mul_div_up(max_bought, sold, max_sold), "auction: above limit"
+    extcall IIndexVault(index).settle(
+        msg.sender, pair.sell.place, sold, pair.buy.place, bought, data
+    )
     log IAuctionHouse.Bid(
         index=index, bidder=msg.sender, sell=sell, buy=buy, sold=sold, bought=bought, factor_bps=factor
     )
@@ -197,7 +205,7 @@ def close(index: address):
     auction: IAuctionHouse.Auction = self._unpack(word)
     book: Book = self._book(index, auction.target)
     checks._that(
-        block.timestamp > auction.ends_at or self._only_dust(book) or self._has_role(index), "auction: not over"
+        block.timestamp > auction.ends_at or self._has_role(index) or self._only_dust(book), "auction: not over"
     )
     dropped: uint256 = self._dropped(book)
     self._auctions[index] = self._paused_bit(word)
@@ -270,13 +278,10 @@ def quote(index: address, sell: address, buy: address, max_sold: uint256) -> (ui
     """
     @notice ({tok} sold, {tok} bought) that a bid would do in this block, to the wei.
     """
-    book: Book = self._open_book(index)
     sold: uint256 = 0
     bought: uint256 = 0
     factor: uint256 = 0
-    sold, bought, factor = self._fill(
-        self._auctions[index], book, self._place(book, sell), self._place(book, buy), max_sold
-    )
+    sold, bought, factor = self._fill(index, staticcall IIndexVault(index).pair(sell, buy), max_sold)
     return sold, bought
 
 
@@ -292,8 +297,8 @@ def lots(index: address) -> (DynArray[uint256, MAX_COMPONENTS], DynArray[uint256
     above: DynArray[uint256, MAX_COMPONENTS] = []
     below: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(book.count, bound=MAX_COMPONENTS):
-        above.append(self._surplus(book, i))
-        below.append(self._deficit(book, i))
+        above.append(self._surplus(book.base, book.body[i + 1], self._goal_of(book.target, i)))
+        below.append(self._deficit(book.base, book.body[i + 1], self._goal_of(book.target, i)))
     return above, below
 
 
@@ -305,7 +310,7 @@ def auction(index: address) -> IAuctionHouse.Auction:
     """
     auction: IAuctionHouse.Auction = self._unpack(self._auctions[index])
     if auction.state != IDLE:
-        auction.abandoned = basket._load(auction.target)[0]
+        auction.abandoned = basket._load(auction.target)[0] & (2**MAX_COMPONENTS - 1)
     if auction.state == PROPOSED:
         auction.ends_at = auction.starts_at + OPEN_WINDOW
     return auction
@@ -374,38 +379,43 @@ def _target(index: address, rebalance: IAuctionHouse.Rebalance) -> DynArray[uint
     terms: basket.Terms = basket._unpack_terms(body[0])
     count: uint256 = terms.count + len(rebalance.tokens)
     checks._that(count <= MAX_COMPONENTS, "auction: too many components")
+    checks._that(len(rebalance.tokens) <= MAX_ADDITIONS, "auction: too many additions")
     checks._that(len(rebalance.units) == count, "auction: wrong number of units")
     checks._that(rebalance.abandoned >> terms.count == 0, "auction: abandons nothing")
     growth: uint256 = streaming_fee._growth(
         terms.growth_0, block.timestamp - terms.since, terms.streaming_fee_bps
     )
-    words: DynArray[uint256, MAX_BODY] = [rebalance.abandoned]
+    target: DynArray[uint256, MAX_BODY] = [(len(rebalance.tokens) << MAX_COMPONENTS) | rebalance.abandoned]
     stays: bool = False
     for i: uint256 in range(count, bound=MAX_COMPONENTS):
         unit: uint256 = rebalance.units[i]
         word: uint256 = 0
-        if i < terms.count:
-            word = body[i + 1]
-        else:
-            word = convert(self._check_addition(index, body, rebalance, i - terms.count), uint256)
+        if i >= terms.count:
+            self._check_addition(index, body, rebalance, i - terms.count)
             checks._that(unit != 0 and unit != KEEP, "auction: added without a unit")
-        if unit != KEEP:
-            exact: uint256 = (word & basket.TOKEN_MASK) | (_UNIT_EXPONENT << basket.EXPONENT_AT)
-            word = basket._with_wide_mantissa(exact, unit * growth)
+        if unit == KEEP:
+            word = _NO_GOAL
+        else:
+            word = basket._with_wide_mantissa(_UNIT_EXPONENT << basket.EXPONENT_AT, unit * growth)
         checks._that((rebalance.abandoned >> i) & 1 == 0 or unit == 0, "auction: abandons what stays")
         stays = stays or unit != 0
-        words.append(word)
+        if i % 2 == 0:
+            target.append(word >> basket.EXPONENT_AT)
+        else:
+            target[i // 2 + 1] |= (word >> basket.EXPONENT_AT) << _GOAL_BITS
     checks._that(stays, "auction: removes everything")
-    return words
+    for added: address in rebalance.tokens:
+        target.append(convert(added, uint256))
+    return target
 
 
 @internal
 @view
 def _check_addition(
     index: address, body: DynArray[uint256, MAX_BODY], rebalance: IAuctionHouse.Rebalance, at: uint256
-) -> address:
+):
     """
-    @return the token to be added at place `at` of those to be added
+    @param at the place among those to be added
     """
     added: address = rebalance.tokens[at]
     valid_from: uint256 = self._approvals[index][added].valid_from
@@ -413,7 +423,6 @@ def _check_addition(
     checks._that(basket._find(body, basket._unpack_terms(body[0]).count, added) == 0, "auction: is a component")
     for j: uint256 in range(at, bound=MAX_COMPONENTS):
         checks._that(rebalance.tokens[j] != added, "auction: token twice")
-    return added
 
 
 @internal
@@ -425,14 +434,16 @@ def _begin(index: address, target: address):
     words: DynArray[uint256, MAX_COMPONENTS] = []
     lanes: DynArray[uint256, MAX_COMPONENTS] = []
     oracle: address = basket._oracle(book.body, book.count)
-    for i: uint256 in range(book.count, len(book.target) - 1, bound=MAX_COMPONENTS):
-        added: address = basket._token(book.target[i + 1])
+    first: uint256 = len(book.target) - (book.target[0] >> MAX_COMPONENTS)
+    for i: uint256 in range(first, len(book.target), bound=MAX_COMPONENTS):
+        added: address = convert(book.target[i], address)
         approval: Approval = self._approvals[index][added]
         checks._that(approval.valid_from != 0, "auction: token not approved")
         token_decimals: uint256 = convert(staticcall IERC20Detailed(added).decimals(), uint256)
         checks._that(token_decimals <= MAX_TOKEN_DECIMALS, "auction: too many token decimals")
         feed: IMedianOracle.Feed = staticcall IMedianOracle(oracle).feed(approval.feed)
-        words.append(basket._with_mantissa(book.target[i + 1], 0))
+        goal: uint256 = self._goal_of(book.target, book.count + i - first)
+        words.append(basket._with_mantissa(goal, 0) | book.target[i])
         lanes.append(basket._pack_pricing(approval.feed, convert(feed.decimals, uint256), token_decimals))
     extcall IIndexVault(index).begin_auction(words, lanes)
 
@@ -449,12 +460,6 @@ def _book(index: address, target: address) -> Book:
 
 @internal
 @view
-def _open_book(index: address) -> Book:
-    return self._book(index, self._bidding(self._auctions[index]).target)
-
-
-@internal
-@view
 def _bidding(word: uint256) -> IAuctionHouse.Auction:
     """
     @notice The auction, if bids are taken now.
@@ -464,14 +469,6 @@ def _bidding(word: uint256) -> IAuctionHouse.Auction:
     auction: IAuctionHouse.Auction = self._unpack(word)
     assert block.timestamp <= auction.ends_at, "auction: over"
     return auction
-
-
-@internal
-@pure
-def _place(book: Book, token: address) -> uint256:
-    at: uint256 = basket._find(book.body, book.count, token)
-    assert at != 0, "auction: not a component"
-    return at - 1
 
 
 @internal
@@ -486,32 +483,29 @@ def _factor(auction: IAuctionHouse.Auction) -> uint256:
 
 @internal
 @view
-def _fill(
-    word: uint256, book: Book, sell_at: uint256, buy_at: uint256, max_sold: uint256
-) -> (uint256, uint256, uint256):
+def _fill(index: address, pair: IIndexVault.Pair, max_sold: uint256) -> (uint256, uint256, uint256):
     """
     @notice What a bid does now.
     @return ({tok} sold, {tok} bought, {bps} factor)
     """
-    auction: IAuctionHouse.Auction = self._bidding(word)
-    sell_lane: uint256 = basket._pricing(book.body, book.count, sell_at)
-    buy_lane: uint256 = basket._pricing(book.body, book.count, buy_at)
-    prices: DynArray[uint256, MAX_COMPONENTS] = staticcall IMedianOracle(
-        basket._oracle(book.body, book.count)
-    ).prices([basket._feed(sell_lane), basket._feed(buy_lane)], auction.max_age)
+    auction: IAuctionHouse.Auction = self._bidding(self._auctions[index])
+    target: DynArray[uint256, MAX_BODY] = basket._load(auction.target)
+    prices: DynArray[uint256, MAX_COMPONENTS] = staticcall IMedianOracle(pair.oracle).prices(
+        [basket._feed(pair.sell.lane), basket._feed(pair.buy.lane)], auction.max_age
+    )
     factor: uint256 = self._factor(auction)
     # sold * over / under is what a bid pays: one power of ten on the side where it belongs.
     over: uint256 = prices[0] * factor
     under: uint256 = prices[1] * MAX_BPS
-    sell_scale: uint256 = basket._scale(sell_lane)
-    buy_scale: uint256 = basket._scale(buy_lane)
+    sell_scale: uint256 = basket._scale(pair.sell.lane)
+    buy_scale: uint256 = basket._scale(pair.buy.lane)
     if buy_scale >= sell_scale:
         over *= 10 ** (buy_scale - sell_scale)
     else:
         under *= 10 ** (sell_scale - buy_scale)
-    sold: uint256 = min(max_sold, self._surplus(book, sell_at))
+    sold: uint256 = min(max_sold, self._surplus(pair.base, pair.sell.word, self._goal_of(target, pair.sell.place)))
     bought: uint256 = fixed_point._mul_div_up(sold, over, under)
-    room: uint256 = self._deficit(book, buy_at)
+    room: uint256 = self._deficit(pair.base, pair.buy.word, self._goal_of(target, pair.buy.place))
     if bought > room:
         sold = fixed_point._mul_div_down(sold, room, bought)
         bought = fixed_point._mul_div_up(sold, over, under)
@@ -520,43 +514,54 @@ def _fill(
 
 @internal
 @pure
-def _surplus(book: Book, i: uint256) -> uint256:
+def _surplus(base: uint256, word: uint256, target: uint256) -> uint256:
     """
-    @return {tok} that may be sold of component i: one base unit less than what is above its target, for the index's
+    @return {tok} of a component that may be sold: one base unit less than what is above its target, for the index's
             rounding
     """
-    word: uint256 = book.body[i + 1]
+    if target == _NO_GOAL:
+        return 0
     mantissa: uint256 = basket._mantissa(word)
-    goal: uint256 = self._goal(book, i, True)
+    goal: uint256 = self._goal(word, target, True)
     if goal >= mantissa:
         return 0
-    amount: uint256 = book.base * (mantissa - goal) // 10 ** basket._exponent(word)
+    amount: uint256 = base * (mantissa - goal) // 10 ** basket._exponent(word)
     return max(amount, 1) - 1
 
 
 @internal
 @pure
-def _deficit(book: Book, i: uint256) -> uint256:
+def _deficit(base: uint256, word: uint256, target: uint256) -> uint256:
     """
-    @return {tok} that may be bought of component i, rounded down
+    @return {tok} of a component that may be bought, rounded down
     """
-    word: uint256 = book.body[i + 1]
+    if target == _NO_GOAL:
+        return 0
     mantissa: uint256 = basket._mantissa(word)
-    goal: uint256 = self._goal(book, i, False)
+    goal: uint256 = self._goal(word, target, False)
     if goal <= mantissa:
         return 0
-    return book.base * (goal - mantissa) // 10 ** basket._exponent(word)
+    return base * (goal - mantissa) // 10 ** basket._exponent(word)
 
 
 @internal
 @pure
-def _goal(book: Book, i: uint256, up: bool) -> uint256:
+def _goal_of(target: DynArray[uint256, MAX_BODY], i: uint256) -> uint256:
+    """
+    @return the unit that component i is to reach, placed as in a word of the basket
+    """
+    goal: uint256 = (target[i // 2 + 1] >> (_GOAL_BITS * (i % 2))) & (2**_GOAL_BITS - 1)
+    return goal << basket.EXPONENT_AT
+
+
+@internal
+@pure
+def _goal(word: uint256, target: uint256, up: bool) -> uint256:
     """
     @notice The target's mantissa, in the exponent the component has now: a loss may have changed it since.
     """
-    target: uint256 = book.target[i + 1]
     mantissa: uint256 = basket._mantissa(target)
-    exponent: uint256 = basket._exponent(book.body[i + 1])
+    exponent: uint256 = basket._exponent(word)
     target_exponent: uint256 = basket._exponent(target)
     if exponent >= target_exponent:
         return mantissa * 10 ** (exponent - target_exponent)
@@ -575,10 +580,14 @@ def _only_dust(book: Book) -> bool:
     to_sell: bool = False
     to_buy: bool = False
     for i: uint256 in range(book.count, bound=MAX_COMPONENTS):
-        mantissa: uint256 = basket._mantissa(book.body[i + 1])
-        to_sell = to_sell or self._surplus(book, i) != 0 and (mantissa - self._goal(book, i, True)) * MAX_BPS > mantissa
-        goal: uint256 = self._goal(book, i, False)
-        to_buy = to_buy or self._deficit(book, i) != 0 and (goal - mantissa) * MAX_BPS > goal
+        word: uint256 = book.body[i + 1]
+        target: uint256 = self._goal_of(book.target, i)
+        mantissa: uint256 = basket._mantissa(word)
+        if self._surplus(book.base, word, target) != 0:
+            to_sell = to_sell or (mantissa - self._goal(word, target, True)) * MAX_BPS > mantissa
+        if self._deficit(book.base, word, target) != 0:
+            goal: uint256 = self._goal(word, target, False)
+            to_buy = to_buy or (goal - mantissa) * MAX_BPS > goal
     return not (to_sell and to_buy)
 
 
@@ -594,8 +603,8 @@ def _dropped(book: Book) -> uint256:
     for i: uint256 in range(book.count, bound=MAX_COMPONENTS):
         word: uint256 = book.body[i + 1]
         leaves: bool = basket._mantissa(word) == 0
-        if basket._mantissa(book.target[i + 1]) == 0:
-            leaves = leaves or book.base != 0 and basket._amount_down(book.base, word) <= 1
+        if basket._mantissa(self._goal_of(book.target, i)) == 0:
+            leaves = leaves or basket._amount_down(book.base, word) <= 1
             if (book.target[0] >> i) & 1 != 0:
                 feed: uint256 = basket._feed(basket._pricing(book.body, book.count, i))
                 leaves = leaves or self._is_unpriced(oracle, feed)

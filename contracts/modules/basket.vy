@@ -166,10 +166,16 @@ def _with_wide_mantissa(word: uint256, mantissa: uint256) -> uint256:
     """
     fitting: uint256 = mantissa
     exponent: uint256 = self._exponent(word)
+    # Eight digits at a time, then one: the dust stays with the vault.
     for _: uint256 in range(_MAX_EXPONENT):
+        if fitting < 2**80 * 10**8:
+            break
+        fitting //= 10**8
+        exponent -= 8
+    for _: uint256 in range(8):
         if fitting < 2**80:
             break
-        fitting //= 10    # the dust stays with the vault
+        fitting //= 10
         exponent -= 1
     return (fitting << 176) | (exponent << 168) | (word & (2**168 - 1))
 

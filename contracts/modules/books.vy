@@ -60,6 +60,8 @@ guardian: public(address)
 _head: uint256
 # base 112 | held 112 | version 32: one slot, written once by every mint and redeem.
 _ledger: uint256
+# Whether shares were minted in this transaction.
+minted_now: transient(bool)
 
 
 @internal
@@ -119,6 +121,18 @@ def _body(head: uint256) -> DynArray[uint256, MAX_BODY]:
 
 
 @internal
+@view
+def _word(head: uint256, written: DynArray[uint256, MAX_BODY], i: uint256) -> uint256:
+    """
+    @notice One component of `_body`, for who needs no more.
+    @param written the basket as last written
+    """
+    if (head >> (_MOVED_AT + i)) & 1 == 0:
+        return written[i + 1]
+    return basket._with_mantissa(written[i + 1], overlay._get(i))
+
+
+@internal
 def _write_body(body: DynArray[uint256, MAX_BODY]):
     """
     @notice A new data contract, with all that bids have moved in it.
@@ -129,14 +143,26 @@ def _write_body(body: DynArray[uint256, MAX_BODY]):
 
 
 @internal
-def _write_unit(i: uint256, mantissa: uint256):
+def _write_units(i: uint256, word: uint256, j: uint256, other_word: uint256):
     """
-    @notice The unit of place i, beside the data contract. The caller bumps the version.
+    @notice Two components that have moved: beside the data contract, unless one of them needs another exponent.
     """
-    overlay._set(i, mantissa)
-    mark: uint256 = 1 << (_MOVED_AT + i)
-    if self._head & mark == 0:
-        self._head = self._head | mark
+    head: uint256 = self._head
+    body: DynArray[uint256, MAX_BODY] = basket._load(self._data_of(head))
+    if basket._exponent(word) == basket._exponent(body[i + 1]) and (
+        basket._exponent(other_word) == basket._exponent(body[j + 1])
+    ):
+        overlay._set(i, basket._mantissa(word))
+        overlay._set(j, basket._mantissa(other_word))
+        marks: uint256 = (1 << (_MOVED_AT + i)) | (1 << (_MOVED_AT + j))
+        if head & marks != marks:
+            self._head = head | marks
+        self._bump_version()
+    else:
+        body = self._body(head)
+        body[i + 1] = word
+        body[j + 1] = other_word
+        self._write_body(body)
 
 
 @internal
@@ -192,6 +218,7 @@ def _issue(shares: uint256, receiver: address, base: uint256, fee: uint256, grow
     ledger.held += shares
     assert fixed_point._mul_div_down(ledger.base, growth, WAD) <= self._cap(head), "vault: above supply cap"
     self._write_ledger(ledger)
+    self.minted_now = True
     share._credit(receiver, shares)
     log IIndexVault.Minted(caller=msg.sender, receiver=receiver, shares=shares, fee_shares=fee)
 
@@ -252,12 +279,22 @@ def _current_body() -> DynArray[uint256, MAX_BODY]:
     body: DynArray[uint256, MAX_BODY] = self._body(self._head)
     if body[0] & basket.ANY_REBASING != 0:
         for i: uint256 in range(basket._unpack_terms(body[0]).count, bound=MAX_COMPONENTS):
-            word: uint256 = body[i + 1]
-            if word & basket.REBASING != 0:
-                left: uint256 = reserves._left(basket._token(word), word, self._base_in())
-                if left != WAD:
-                    body[i + 1] = basket._cut(word, left)
+            body[i + 1] = self._after_loss(body[i + 1])
     return body
+
+
+@internal
+@view
+def _after_loss(word: uint256) -> uint256:
+    """
+    @notice A component as it would be with its loss shared, if it is declared rebasing.
+    """
+    if word & basket.REBASING == 0:
+        return word
+    left: uint256 = reserves._left(basket._token(word), word, self._base_in())
+    if left == WAD:
+        return word
+    return basket._cut(word, left)
 
 
 @internal

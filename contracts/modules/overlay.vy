@@ -46,6 +46,15 @@ def _apply(body: DynArray[uint256, MAX_BODY], moved: uint256) -> DynArray[uint25
 
 
 @internal
+@view
+def _get(i: uint256) -> uint256:
+    """
+    @return the mantissa of place i, if it is marked
+    """
+    return (self._mantissas[i // _PER_SLOT] >> (80 * (i % _PER_SLOT))) & _MASK_80
+
+
+@internal
 def _set(i: uint256, mantissa: uint256):
     """
     @param i the place

@@ -25,7 +25,7 @@ from contracts.modules import fixed_point
 
 WAD: constant(uint256) = c.WAD
 DRIP_PERIOD: constant(uint256) = 14 * 86_400    # {s}
-DRIP_STEP: constant(uint256) = 3_600            # {s}
+DRIP_STEP: constant(uint256) = 600              # {s}
 
 struct Reserve:
     amount: int256    # {tok}, of the formula above

@@ -72,8 +72,6 @@ MAX_BODY: constant(uint256) = basket.MAX_BODY
 # The longest answer of the extension: two arrays of MAX_COMPONENTS words.
 _MAX_ANSWER: constant(uint256) = 32 * (2 * MAX_COMPONENTS + 4)
 
-# Below a thousandth of a share surplus stays where it is: next to nobody owns what it would become.
-_MIN_SWEEP_BASE: constant(uint256) = 10**15
 _CHANGED: constant(String[32]) = "vault: basket changed"
 
 EXTENSION: public(immutable(address))
@@ -298,25 +296,25 @@ def settle(
     @param data when there is any, for the bidder's `on_bid`, which is called in between
     """
     assert msg.sender == HOUSE, "vault: not the auction house"
-    assert books._head & books.IN_AUCTION != 0, "vault: not in auction"
-    body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
-    sell_word: uint256 = body[sell + 1]
-    buy_word: uint256 = body[buy + 1]
+    head: uint256 = books._head
+    assert head & books.IN_AUCTION != 0, "vault: not in auction"
+    written: DynArray[uint256, MAX_BODY] = basket._load(books._data_of(head))
+    if written[0] & basket.ANY_REBASING != 0:
+        books._checked_body(0)
+        head = books._head
+        written = basket._load(books._data_of(head))
+    sell_word: uint256 = books._word(head, written, sell)
+    buy_word: uint256 = books._word(head, written, buy)
     token._push(basket._token(sell_word), bidder, sold)
     if len(data) != 0:
         extcall IBidder(bidder).on_bid(basket._token(sell_word), sold, basket._token(buy_word), bought, data)
     token._pull(basket._token(buy_word), bidder, bought)
 
-    # The lock was held all the while: the body is still the basket.
+    # The lock was held all the while: this is still the basket.
     base: uint256 = books._read_ledger().base
-    body[sell + 1] = books._moved(sell_word, base, sold, False)
-    body[buy + 1] = books._moved(buy_word, base, bought, True)
-    if basket._exponent(body[buy + 1]) == basket._exponent(buy_word):
-        books._write_unit(sell, basket._mantissa(body[sell + 1]))
-        books._write_unit(buy, basket._mantissa(body[buy + 1]))
-        books._bump_version()
-    else:
-        books._write_body(body)
+    books._write_units(
+        sell, books._moved(sell_word, base, sold, False), buy, books._moved(buy_word, base, bought, True)
+    )
     log IIndexVault.Settled(
         bidder=bidder,
         sell=basket._token(sell_word),
@@ -324,28 +322,6 @@ def settle(
         sold=sold,
         bought=bought,
     )
-
-
-@external
-def sweep_surplus(component: address) -> uint256:
-    """
-    @notice Anyone may: let a little of what the vault holds of a component beyond what it owes become backing, for every
-            holder alike. The first call for a component only starts the clock.
-    @return {tok} that became backing
-    """
-    head: uint256 = books._head
-    assert head & books.IN_AUCTION == 0, "vault: in auction"
-    base: uint256 = books._read_ledger().base
-    assert base >= _MIN_SWEEP_BASE, "vault: supply too small"
-    body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
-    at: uint256 = basket._find(body, basket._unpack_terms(body[0]).count, component)
-    assert at != 0, "vault: not a component"
-    amount: uint256 = reserves._drip(component, body[at], books._base_in())
-    if amount != 0:
-        body[at] = books._moved(body[at], base, amount, True)
-        books._write_body(body)
-        log IIndexVault.SurplusSwept(component=component, amount=amount)
-    return amount
 
 
 @external
@@ -375,6 +351,20 @@ def preview_redeem(shares: uint256) -> DynArray[uint256, MAX_COMPONENTS]:
     amounts: DynArray[uint256, MAX_COMPONENTS] = []
     for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
         amounts.append(basket._amount_down(base, body[i + 1]))
+    return amounts
+
+
+@external
+@view
+def float_of(owner: address) -> DynArray[uint256, MAX_COMPONENTS]:
+    """
+    @notice {tok} of each component that `owner` could withdraw.
+    """
+    body: DynArray[uint256, MAX_BODY] = books._body(books._head)
+    amounts: DynArray[uint256, MAX_COMPONENTS] = []
+    terms: basket.Terms = basket._unpack_terms(body[0])
+    for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
+        amounts.append(keeper_float._amount(terms.generation, owner, i, basket._token(body[i + 1])))
     return amounts
 
 

@@ -57,6 +57,9 @@ MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_BODY: constant(uint256) = basket.MAX_BODY
 MAX_CALL: constant(uint256) = delays.MAX_CALL
 
+# Below a thousandth of a share surplus stays where it is: next to nobody owns what it would become.
+_MIN_SWEEP_BASE: constant(uint256) = 10**15
+
 HOUSE: immutable(address)
 
 
@@ -210,6 +213,30 @@ def carry_float(owner: address, generation: uint256):
 
 
 @external
+def sweep_surplus(component: address) -> uint256:
+    """
+    @notice Anyone may: let a little of what the vault holds of a component beyond what it owes become backing, for every
+            holder alike. The first call for a component only starts the clock.
+    @return {tok} that became backing
+    """
+    head: uint256 = books._head
+    checks._that(head & books.IN_AUCTION == 0, "vault: in auction")
+    # Whoever minted in this transaction could be gone before it ends.
+    checks._that(not books.minted_now, "vault: minted just now")
+    base: uint256 = books._read_ledger().base
+    checks._that(base >= _MIN_SWEEP_BASE, "vault: supply too small")
+    body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
+    at: uint256 = basket._find(body, basket._unpack_terms(body[0]).count, component)
+    checks._that(at != 0, "vault: not a component")
+    amount: uint256 = reserves._drip(component, body[at], books._base_in())
+    if amount != 0:
+        body[at] = books._moved(body[at], base, amount, True)
+        books._write_body(body)
+        log IIndexVault.SurplusSwept(component=component, amount=amount)
+    return amount
+
+
+@external
 def announce(call: Bytes[MAX_CALL]):
     """
     @notice Owner only: say what will be called; it may be after delays.DELAY, to the byte.
@@ -357,20 +384,6 @@ def fees() -> (uint256, uint256, uint256):
 
 @external
 @view
-def float_of(owner: address) -> DynArray[uint256, MAX_COMPONENTS]:
-    """
-    @notice {tok} of each component that `owner` could withdraw.
-    """
-    body: DynArray[uint256, MAX_BODY] = books._body(books._head)
-    amounts: DynArray[uint256, MAX_COMPONENTS] = []
-    terms: basket.Terms = basket._unpack_terms(body[0])
-    for i: uint256 in range(terms.count, bound=MAX_COMPONENTS):
-        amounts.append(keeper_float._amount(terms.generation, owner, i, basket._token(body[i + 1])))
-    return amounts
-
-
-@external
-@view
 def basket_data() -> address:
     """
     @notice The data contract in force: another one means other units, fees or flags.
@@ -444,6 +457,23 @@ def book() -> (uint256, DynArray[uint256, MAX_BODY]):
 
 @external
 @view
+def pair(sell: address, buy: address) -> IIndexVault.Pair:
+    """
+    @notice Two components as of this block: all that a bid needs, and less than `book` to read.
+    """
+    head: uint256 = books._head
+    body: DynArray[uint256, MAX_BODY] = basket._load(books._data_of(head))
+    count: uint256 = basket._unpack_terms(body[0]).count
+    return IIndexVault.Pair(
+        base=books._read_ledger().base,
+        oracle=basket._oracle(body, count),
+        sell=self._lot(head, body, count, sell),
+        buy=self._lot(head, body, count, buy),
+    )
+
+
+@external
+@view
 def basket_version() -> uint256:
     """
     @notice Grows with every change of units, fees, flags or components.
@@ -494,6 +524,19 @@ def ready_at(call: Bytes[MAX_CALL]) -> uint256:
     @notice {s} from when an announced call may be made; 0: not announced.
     """
     return delays._when(call)
+
+
+@internal
+@view
+def _lot(
+    head: uint256, body: DynArray[uint256, MAX_BODY], count: uint256, component: address
+) -> IIndexVault.Lot:
+    at: uint256 = basket._find(body, count, component)
+    checks._that(at != 0, "vault: not a component")
+    word: uint256 = books._word(head, body, at - 1)
+    return IIndexVault.Lot(
+        place=at - 1, word=books._after_loss(word), lane=basket._pricing(body, count, at - 1)
+    )
 
 
 @internal

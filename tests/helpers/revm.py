@@ -45,6 +45,7 @@ class Chain:
 
     def send(self, to: str, data: bytes, sender: str = CALLER) -> bytes:
         """Mine one transaction; its gas is in `gas_used`, its logs in `logs`."""
+        self.evm.reset_transient_storage()
         try:
             output = self.evm.message_call(sender, to, data)
         except RuntimeError as error:

@@ -14,6 +14,8 @@ WAD = 10**18
 MAX_BPS = 10_000
 YEAR_S = 365 * 86_400
 LARGEST_EXPONENT = 8
+DRIP_PERIOD_S = 14 * 86_400
+DRIP_STEP_S = 600
 
 
 def growth(elapsed_s: int, fee_bps: int) -> int:
@@ -56,6 +58,18 @@ class Unit:
     def value(self) -> Fraction:
         return Fraction(self.mantissa, 10**self.exponent)
 
+    @classmethod
+    def fitting(cls, mantissa: int, exponent: int) -> Unit:
+        """Of any mantissa: as many digits as fit, rounded down."""
+        while mantissa >= 2**80:
+            mantissa //= 10
+            exponent -= 1
+        return cls(mantissa, exponent)
+
+    def near(self, value: Fraction) -> Unit:
+        """The largest unit not above `value` with this exponent, or a coarser one when it does not fit."""
+        return Unit.fitting(floor(value * 10**self.exponent), self.exponent)
+
     def cut(self, left: int) -> Unit:
         """After a loss that leaves D18 `left`: rounded down at the last digit that fits."""
         mantissa, exponent = self.mantissa * left, self.exponent + 18
@@ -79,7 +93,10 @@ class Token:
     claims: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Points."""
     floats: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Points."""
+    """Points, of the generation in force."""
+    old_floats: defaultdict[tuple[int, str], int] = field(default_factory=lambda: defaultdict(int))
+    """Points of (generation, owner) that nobody has carried over yet."""
+    swept_at: int = 0
 
     @property
     def index(self) -> int:
@@ -94,12 +111,21 @@ class Token:
             base * self.unit.value
             + sum(map(self.worth, self.claims.values()))
             + sum(map(self.worth, self.floats.values()))
+            + sum(map(self.worth, self.old_floats.values()))
         )
+
+    def owed(self, base_in: int) -> int:
+        return max(0, ceil(base_in * self.unit.value) + self.reserves)
 
     def left(self, base_in: int) -> int:
         """D18 of each promise that the balance can keep; a loss keeps one base unit back."""
-        owed = max(0, ceil(base_in * self.unit.value) + self.reserves)
+        owed = self.owed(base_in)
         return WAD if self.balance >= owed else (max(self.balance, 1) - 1) * WAD // owed
+
+    def move(self, unit: Unit, base_from_float: int) -> None:
+        """Another unit, and no loss: what is owed to float stays, so the part of it inside the backing moves along."""
+        self.reserves += ceil(base_from_float * (unit.value - self.unit.value))
+        self.unit = unit
 
     def share(self, left: int) -> None:
         self.unit = self.unit.cut(left)
@@ -123,14 +149,24 @@ class VaultModel:
     base_from_float: int = 0
     shares: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     tokens: list[Token] = field(default_factory=list)
+    """All there are in this world; the index holds those in `places`."""
+    places: list[int] = field(default_factory=list)
+    generation: int = 0
+    growth_0: int = WAD
+    since: int = 0
 
     def __post_init__(self) -> None:
-        self.now = self.created_at
+        self.now = self.since = self.created_at
         self.tokens = [Token(Unit.of(unit)) for unit in self.units]
+        self.places = list(range(len(self.tokens)))
+
+    @property
+    def parts(self) -> list[Token]:
+        return [self.tokens[i] for i in self.places]
 
     @property
     def growth(self) -> int:
-        return growth(self.now - self.created_at, self.streaming_fee_bps)
+        return self.growth_0 * growth(self.now - self.since, self.streaming_fee_bps) // WAD
 
     @property
     def total(self) -> int:
@@ -147,7 +183,7 @@ class VaultModel:
     def _current_units(self) -> list[Fraction]:
         """As an operation in this block would find them: with the losses of rebasing components shared."""
         units = []
-        for token in self.tokens:
+        for token in self.parts:
             left = token.left(self.base_in) if token.rebasing else WAD
             units.append((token.unit if left == WAD else token.unit.cut(left)).value)
         return units
@@ -173,8 +209,8 @@ class VaultModel:
         return left
 
     def _sync_rebasing(self, skip: int = 0) -> None:
-        for i, token in enumerate(self.tokens):
-            if token.rebasing and not skip >> i & 1:
+        for place, i in enumerate(self.places):
+            if self.tokens[i].rebasing and not skip >> place & 1:
                 self.sync(i)
 
     def mint(self, receiver: str, shares: int) -> list[int]:
@@ -182,17 +218,17 @@ class VaultModel:
         paid = self.preview_mint(shares)
         self.base += self._mint_base(shares)
         self.shares[receiver] += shares
-        for token, amount in zip(self.tokens, paid, strict=True):
+        for token, amount in zip(self.parts, paid, strict=True):
             token.balance += amount
         return paid
 
     def redeem(self, owner: str, shares: int, skip: int = 0) -> list[int]:
         assert shares <= self.shares[owner]
         self._sync_rebasing(skip)
-        paid = [floor(self._redeem_base(shares) * token.unit.value) for token in self.tokens]
+        paid = [floor(self._redeem_base(shares) * token.unit.value) for token in self.parts]
         self.base -= self._redeem_base(shares)
         self.shares[owner] -= shares
-        for i, (token, amount) in enumerate(zip(self.tokens, paid, strict=True)):
+        for i, (token, amount) in enumerate(zip(self.parts, paid, strict=True)):
             if not skip >> i & 1:
                 token.balance -= amount
             elif token.index:
@@ -227,12 +263,12 @@ class VaultModel:
         base = self._mint_base(shares)
         return [
             ceil(Fraction(ceil(base * unit) * WAD, token.index)) if token.index else 0
-            for unit, token in zip(self._current_units(), self.tokens, strict=True)
+            for unit, token in zip(self._current_units(), self.parts, strict=True)
         ]
 
     def mint_from_float(self, owner: str, shares: int) -> None:
         base = self._mint_base(shares)
-        for token, points in zip(self.tokens, self.float_cost(shares), strict=True):
+        for token, points in zip(self.parts, self.float_cost(shares), strict=True):
             assert points <= token.floats[owner]
             token.floats[owner] -= points
         self.base += base
@@ -241,7 +277,7 @@ class VaultModel:
 
     def redeem_to_float(self, owner: str, shares: int) -> None:
         base = self._redeem_base(shares)
-        for token in self.tokens:
+        for token in self.parts:
             amount = floor(base * token.unit.value)
             token.floats[owner] += amount * WAD // token.index if token.index else 0
         self.base -= base
@@ -257,3 +293,67 @@ class VaultModel:
         pending = self.pending
         self.shares[self.recipient] += pending
         return pending
+
+    def set_fees(self, mint_fee_bps: int, redeem_fee_bps: int, streaming_fee_bps: int) -> None:
+        self.growth_0, self.since = self.growth, self.now
+        self.mint_fee_bps, self.redeem_fee_bps = mint_fee_bps, redeem_fee_bps
+        self.streaming_fee_bps = streaming_fee_bps
+
+    def flash(self, borrower: str, fee: int) -> None:
+        """The fee is burnt, and so becomes a pending fee."""
+        self.shares[borrower] -= fee
+
+    def carry(self, owner: str, generation: int) -> None:
+        """Float of an older generation: to float of today, or to a claim when its token has left."""
+        for i, token in enumerate(self.tokens):
+            points = token.old_floats.pop((generation, owner), 0)
+            (token.floats if i in self.places else token.claims)[owner] += points
+
+    def exchange(self, sell: int, sold: int, buy: int, bought: int) -> None:
+        """A bid. With float inside the backing one base unit more is kept back on either side."""
+        self._sync_rebasing()
+        kept = 1 if self.base_from_float else 0
+        seller, buyer = self.tokens[sell], self.tokens[buy]
+        seller.balance -= sold
+        buyer.balance += bought
+        rest = seller.unit.near(seller.unit.value - Fraction(sold + kept, self.base))
+        more = buyer.unit.near(buyer.unit.value + Fraction(bought - kept, self.base))
+        seller.move(rest, self.base_from_float)
+        buyer.move(more, self.base_from_float)
+
+    def add(self, i: int, exponent: int) -> None:
+        token = self.tokens[i]
+        token.unit = Unit(0, exponent)
+        token.rebasing = False
+        self.places.append(i)
+
+    def drop(self, places: set[int]) -> None:
+        """Components leave; all places are given anew."""
+        if not places:
+            return
+        for place in places:
+            token = self.parts[place]
+            token.move(Unit(0, token.unit.exponent), self.base_from_float)
+            token.rebasing = False
+        for token in self.parts:
+            for owner, points in token.floats.items():
+                token.old_floats[self.generation, owner] += points
+            token.floats.clear()
+        self.places = [i for place, i in enumerate(self.places) if place not in places]
+        self.generation += 1
+
+    def sweep(self, i: int) -> int | None:
+        """What drips into the backing; None: a refusal."""
+        self._sync_rebasing()
+        token, started = self.tokens[i], self.tokens[i].swept_at
+        if not started:
+            token.swept_at = self.now
+            return 0
+        over = token.balance - token.owed(self.base_in)
+        part = over * min(self.now - started, DRIP_STEP_S) // DRIP_PERIOD_S
+        if part <= 1:
+            return None
+        token.swept_at = self.now
+        kept = 1 if self.base_from_float else 0
+        token.move(token.unit.near(token.unit.value + Fraction(part - kept, self.base)), self.base_from_float)
+        return part

@@ -42,7 +42,10 @@ def test_storage_layout__has_the_same_types_in_both_halves():
 @pytest.mark.parametrize("name", HALVES)
 def test_lock__is_transient_and_in_the_same_slot_in_both_halves(name):
     layout = compile_alone(name).layout["transient_storage_layout"]
-    assert layout == {"$.nonreentrant_key": {"n_slots": 1, "slot": 0, "type": "nonreentrant lock"}}
+    assert layout == {
+        "$.nonreentrant_key": {"n_slots": 1, "slot": 0, "type": "nonreentrant lock"},
+        "books": {"minted_now": {"n_slots": 1, "slot": 1, "type": "bool"}},
+    }
 
 
 def test_clones__have_nothing_in_code_but_where_the_other_halves_are():
