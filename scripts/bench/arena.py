@@ -112,6 +112,7 @@ class Arena:
         self.factory = self._uniswap("UniswapV3Factory", self.uniswap.factory)
         terms = (self.vault.address, self.quote.address, QUOTE, self.uniswap.factory, pool_code_hash())
         self.arbitrageur = self.deploy("ParityArbitrageur", *terms, sender=self.keeper)
+        self.opening_nav_wad = self.vault.functions.nav(HEARTBEAT_S).call()
         self._fill_pockets()
 
     def _deploy_oracle(self) -> Contract:
@@ -168,7 +169,7 @@ class Arena:
     def worth(self, token: Contract, usd: int) -> int:
         """Smallest units of a token, or of the share, that are worth so many dollars at the oracle's prices."""
         if token.address == self.vault.address:
-            return usd * WAD * WAD // self.vault.functions.nav(HEARTBEAT_S).call()
+            return usd * WAD * WAD // self.opening_nav_wad
         asset = ASSETS[[each.address for each in self.tokens].index(token.address)]
         return usd * 10 ** (asset.decimals + 8) // asset.price
 

@@ -26,7 +26,11 @@ def key(role: str) -> LocalKey:
 
 
 def sender(rpc: Rpc, role: str) -> Sender:
-    return Sender(rpc, key(role), NO_TIP, poll_s=POLL_S)
+    return sender_of(rpc, key(role))
+
+
+def sender_of(rpc: Rpc, key: LocalKey) -> Sender:
+    return Sender(rpc, key, NO_TIP, poll_s=POLL_S)
 
 
 def keeper_config(chain: Chain, url: str, *, gas_token_usd: str, max_age_s: int) -> KeeperConfig:

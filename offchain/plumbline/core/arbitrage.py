@@ -159,12 +159,11 @@ def gas_cost(quote: Token, gas: int, gas_price_wei: int, gas_token_usd_wad: int)
 
 def best_trade(market: ParityMarket, swap_cost: int = 0) -> ParityTrade | None:
     """The trade with float that leaves most after `swap_cost` {quote} for every swap; None when none gains anything."""
-    for side in Side:
-        legs = _best_legs(market, side, swap_cost)
-        if legs:
-            trade = evaluate(market, side, legs)
-            return trade if trade.profit > swap_cost * trade.swaps else None
-    return None
+    # Pools that disagree may pay both ways at once.
+    routes = ((side, _best_legs(market, side, swap_cost)) for side in Side)
+    trades = (evaluate(market, side, legs) for side, legs in routes if legs)
+    nets = {trade: net for trade in trades if (net := trade.profit - trade.swaps * swap_cost) > 0}
+    return max(nets, key=lambda trade: nets[trade], default=None)
 
 
 def evaluate(market: ParityMarket, side: Side, legs: tuple[Leg, ...]) -> ParityTrade:

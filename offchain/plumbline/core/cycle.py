@@ -59,11 +59,10 @@ def best_cycle(market: CycleMarket, swap_cost: int = 0) -> ParityTrade | None:
 
     Gas that is the same in every circle is for the caller to weigh.
     """
-    for side in Side:
-        found = _best_of(market, side, swap_cost)
-        if found is not None and found.profit > found.swaps * swap_cost:
-            return found
-    return None
+    # Pools of the share that disagree may pay both ways at once.
+    found = (_best_of(market, side, swap_cost) for side in Side)
+    nets = {trade: net for trade in found if trade and (net := trade.profit - trade.swaps * swap_cost) > 0}
+    return max(nets, key=lambda trade: nets[trade], default=None)
 
 
 def evaluate(market: CycleMarket, side: Side, share_legs: Sequence[Leg], legs: Sequence[Leg]) -> int:

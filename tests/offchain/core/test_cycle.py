@@ -81,6 +81,22 @@ def test_best_cycle__shares_at_their_value__is_none():
     assert best_cycle(market_of(random.Random(1), Fraction(0))) is None
 
 
+def test_best_cycle__pools_of_the_share_disagree__takes_the_side_that_leaves_more():
+    """One pool is dear and small, the other cheap and deep: both ways pay, the second more."""
+    rng = random.Random(3)
+    market = market_of(rng, Fraction(0))
+    dear = pool_at(NAV * Fraction(103, 100), [(-3_000, 3_000, 10**13)], share_is_token0=True, fee=500)
+    cheap = pool_at(NAV * Fraction(97, 100), [(-3_000, 3_000, 10**15)], share_is_token0=True, fee=3_000)
+    both = replace(market, share=Market((dear, cheap), is_token0=True))
+    alone = best_cycle(replace(market, share=Market((dear,), is_token0=True)))
+    assert alone is not None
+    assert alone.side is Side.PREMIUM
+    best = best_cycle(both)
+    assert best is not None
+    assert best.side is Side.DISCOUNT
+    assert best.profit > 10 * alone.profit
+
+
 def test_best_cycle__component_without_a_pool__is_none():
     market = market_of(random.Random(1), Fraction(3, 100))
     bare = replace(market.components[0], market=Market((), True))
