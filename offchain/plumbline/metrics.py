@@ -62,6 +62,8 @@ class ReporterMetrics(Metrics):
             "index_dispersion_bps", "Mean distance of the venues from their median, outliers too", "feed"
         )
         self.fragmentation = self.gauge("index_fragmentation_bps", "The dispersion's mean over the last hour", "feed")
+        self.selected = self.gauge("source_selected", "0 while source selection leaves a venue out", "feed", "venue")
+        self.score = self.gauge("source_score_ratio", "A venue's score at the last review", "feed", "venue")
         self.excluded = self.counter(
             "index_excluded", "Observations a source was left out of", "feed", "source", "reason"
         )

@@ -143,6 +143,8 @@ def _price(price: IndexPrice | None) -> dict[str, Any]:
     return {
         "at_ms": price.at_ms,
         "price_wad": _text(price.price_wad),
+        "confidence_wad": _text(price.confidence_wad),
+        "dispersion_centibps": price.dispersion_centibps,
         "reason": price.reason,
         "contributions": [_contribution(each) for each in price.contributions],
     }
@@ -157,6 +159,8 @@ def _contribution(each: Contribution) -> dict[str, Any]:
         "age_ms": each.age_ms,
         "included": each.included,
         "reason": each.reason,
+        "through": list(each.via),
+        "weight_bps": each.weight_bps,
     }
 
 

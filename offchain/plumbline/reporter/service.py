@@ -24,7 +24,7 @@ from plumbline.core.fragmentation import Fragmentation
 from plumbline.core.models import IndexPrice, Row, SignedRow
 from plumbline.core.rules import FeedRule
 from plumbline.core.selection import Selector, Verdict, left_out
-from plumbline.core.units import WAD
+from plumbline.core.units import MAX_BPS, WAD
 from plumbline.errors import JournalError, SignerError
 from plumbline.metrics import ReporterMetrics
 from plumbline.ports import BookSource, Clock, OracleClient, OracleConfig, RowPeer, RowSigner, TradeSource
@@ -165,6 +165,7 @@ class Reporter:
         decisions = [] if self.selector is None else self.selector.review(at_ms)
         for decision in decisions:
             self._engine.select(decision.feed, decision.venue, left_out(decision))
+            self.metrics.selected.labels(decision.feed, decision.venue).set(not left_out(decision))
             if decision.verdict is not Verdict.INCLUDED:
                 where = {"feed": decision.feed, "venue": decision.venue}
                 log.info("source selection", verdict=str(decision.verdict), reason=decision.reason, **where)
@@ -172,6 +173,9 @@ class Reporter:
         self._journal.observe(at_ms, self.prices, Beside(self._engine.settled_books, tuple(decisions)))
         if self.selector is not None:
             self.selector.on_observation(self.prices, self._engine.settled_books, at_ms)
+            for (feed, venue), score_bps in self.selector.scores().items():
+                if score_bps is not None:
+                    self.metrics.score.labels(feed, venue).set(score_bps / MAX_BPS)
         for feed, price in self.prices.items():
             self.fragmentation[feed].add(at_ms, price.dispersion_centibps)
 

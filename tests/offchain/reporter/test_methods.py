@@ -125,3 +125,5 @@ def test_selection__decisions__are_inputs_of_the_engine_and_kept_with_their_reas
     assert reporter.fragmentation["BTC/USD"].centibps is not None
     assert b'plumbline_index_fragmentation_bps{feed="BTC/USD"}' in reporter.metrics.render()
     assert b'plumbline_index_dispersion_bps{feed="BTC/USD"}' in reporter.metrics.render()
+    assert b'plumbline_source_selected{feed="BTC/USD",venue="kraken"} 0.0' in reporter.metrics.render()
+    assert b'plumbline_source_score_ratio{feed="BTC/USD",venue="kraken"} 0.0' in reporter.metrics.render()
