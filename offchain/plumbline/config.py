@@ -169,7 +169,7 @@ class PolicyConfig(Section, frozen=True):
 
 
 class PeerConfig(Section, frozen=True):
-    """A reporter whose rows are fetched."""
+    """Whose rows are fetched."""
 
     name: Name
     url: str
@@ -238,6 +238,8 @@ class RelayerConfig(Section, frozen=True):
     http: HttpConfig
     journal: Path
     peers: Annotated[tuple[PeerConfig, ...], Meta(min_length=1, max_length=31)]
+    witnesses: Annotated[tuple[PeerConfig, ...], Meta(max_length=31)] = ()
+    """Other relayers: what reporters told them is compared with what they told us."""
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
     tx: TxConfig = TxConfig()

@@ -183,6 +183,16 @@ class RowPeer(Protocol):
     async def row(self, timestamp: int) -> SignedRow | None: ...
 
 
+class RowWitness(Protocol):
+    """Another relayer, that shows which rows it was given."""
+
+    name: str
+
+    async def seen(self, timestamp: int) -> Sequence[SignedRow]:
+        """Raises PeerError or RowError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ParitySnapshot:
     """A vault, the pools of its share and its components, and the keeper's inventory at one block."""

@@ -59,7 +59,7 @@ async def _run(config: RelayerConfig, path: Path, dry_run: bool) -> None:
     from plumbline.relayer.pages import relayer_app
     from plumbline.relayer.service import Relayer
     from plumbline.store.relays import RelayJournal
-    from plumbline.transport.peer import HttpRowPeer, peer_client
+    from plumbline.transport.peer import HttpRowPeer, HttpWitness, peer_client
     from plumbline.transport.server import HttpServer
 
     key, clock, metrics = open_key(config.key), make_clock(config.clock), RelayerMetrics()
@@ -84,6 +84,10 @@ async def _run(config: RelayerConfig, path: Path, dry_run: bool) -> None:
                 address=key.address,
                 dry_run=dry_run,
                 retention_s=config.retention_days * DAY_S,
+                witnesses=[
+                    HttpWitness(each.name, each.url, client, timeout_s=config.request_timeout_s)
+                    for each in config.witnesses
+                ],
             )
 
             def apply(fresh: RelayerConfig) -> None:

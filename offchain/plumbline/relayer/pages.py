@@ -17,14 +17,26 @@ from plumbline.errors import JournalError
 from plumbline.ports import Answer
 from plumbline.relayer.service import Relayer
 from plumbline.store.relays import Evidence
-from plumbline.transport.pages import json_response, node_routes
-from plumbline.transport.rows import encode_row
+from plumbline.transport.pages import asked_time, json_response, node_routes
+from plumbline.transport.rows import encode_row, encode_rows
 
 log = structlog.get_logger(__name__)
 
 
 def relayer_app(relayer: Relayer) -> Starlette:
-    """The pages of every node, and `GET /evidence`: who signed two rows for one round, with both signatures."""
+    """The pages of every node; `GET /evidence`: who signed two rows for one round, with both signatures;
+    `GET /seen/{timestamp}`: the rows that were kept of a round, for other relayers to compare with theirs.
+    """
+
+    async def seen(request: Request) -> Response:
+        if (timestamp := asked_time(request)) is None:
+            return PlainTextResponse("expected /seen/{seconds since the epoch}\n", 400)
+        try:
+            rows = relayer.seen(timestamp)
+        except JournalError as error:
+            log.error("journal not readable", reason=str(error))
+            return PlainTextResponse("journal not readable\n", 503)
+        return Response(encode_rows(rows), media_type="application/json")
 
     async def evidence(request: Request) -> Response:
         try:
@@ -34,7 +46,7 @@ def relayer_app(relayer: Relayer) -> Starlette:
             return PlainTextResponse("journal not readable\n", 503)
 
     routes = node_routes(relayer.metrics, relayer.unready, lambda: relayer_status(relayer))
-    return Starlette(routes=[Route("/evidence", evidence), *routes])
+    return Starlette(routes=[Route("/evidence", evidence), Route("/seen/{timestamp}", seen), *routes])
 
 
 def evidence_json(found: Evidence) -> dict[str, Any]:

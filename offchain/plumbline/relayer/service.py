@@ -21,11 +21,12 @@ from plumbline.core.models import SignedRow
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable, JournalError
 from plumbline.metrics import RelayerMetrics
-from plumbline.ports import Answer, Clock, NoAnswer, OracleClient, OracleConfig, Payer
+from plumbline.ports import Answer, Clock, NoAnswer, OracleClient, OracleConfig, Payer, RowWitness
 from plumbline.relayer.collect import Collector
 from plumbline.relayer.confirm import Confirmations
 from plumbline.relayer.decision import choose_rows, reference, why_due
 from plumbline.relayer.pace import Pace, Policy, has_turn, pace
+from plumbline.relayer.witness import Witnesses
 from plumbline.store.pruning import prune_for_ever
 from plumbline.store.relays import RelayJournal
 
@@ -94,12 +95,16 @@ class Relayer:
         address: str = "",
         dry_run: bool = False,
         retention_s: int | None = None,
+        witnesses: Sequence[RowWitness] = (),
     ) -> None:
         """
         Args:
             address: the payer's, to know its turns by.
             retention_s: how long the journal remembers; None: for ever.
+            witnesses: the other relayers, to compare rows with.
         """
+        self._witnesses = Witnesses(witnesses, journal, clock, metrics)
+        self._comparing: asyncio.Task[None] | None = None
         self._retention_s = retention_s
         self.address, self.dry_run, self.metrics, self.collector = address, dry_run, metrics, collector
         self.terms = terms
@@ -150,6 +155,7 @@ class Relayer:
         if not await self._read_chain() or self.chain is None:
             return Outcome(timestamp, "chain", detail=self.chain_trouble)
         chain, config = self.chain, self.chain.config
+        self._compare(config, timestamp - config.period_s)
         if chain.timestamp >= timestamp:
             return Outcome(timestamp, "outpaced", detail=f"the chain has round {chain.timestamp}")
         quorums = [feed.quorum for feed in config.feeds]
@@ -174,6 +180,18 @@ class Relayer:
             self._tried |= {i: Answer(0, median, timestamp) for i, median in enumerate(medians) if median}
         self._record(config, chosen, why, word, detail)
         return Outcome(timestamp, word, why, detail, reporters)
+
+    def _compare(self, config: OracleConfig, timestamp: int) -> None:
+        """With the other relayers, a round later: by now they have what there is. Beside the round, which goes on."""
+        if self._comparing is None or self._comparing.done():
+            self._comparing = asyncio.create_task(self._witnesses.compare(config, timestamp))
+
+    def seen(self, timestamp: int) -> list[SignedRow]:
+        """The rows that were kept of a round. Raises JournalError."""
+        if self.chain is None:
+            return []
+        config = self.chain.config
+        return self.journal.seen(config.chain_id, config.address, config.epoch, timestamp)
 
     def _references(self, chain: ChainState) -> list[Answer | None]:
         return [reference(answer, self._tried.get(i), chain.timestamp) for i, answer in enumerate(chain.answers)]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.applications import Starlette
@@ -17,7 +17,7 @@ from plumbline.errors import JournalError
 from plumbline.metrics import Metrics
 from plumbline.ports import TradeSource
 from plumbline.reporter.service import Reporter
-from plumbline.transport.pages import node_routes
+from plumbline.transport.pages import asked_time, node_routes
 from plumbline.transport.rows import encode_row
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from plumbline.reporter.assemble import Assembler
     from plumbline.reporter.shares import Shares
 
-_MAX_DIGITS: Final = 12
 log = structlog.get_logger(__name__)
 
 
@@ -66,11 +65,10 @@ def rows_route(row_of: Callable[[int], SignedRow | None]) -> Route:
     """`GET /rows/{timestamp}`: the signed row of that round, 404 while there is none."""
 
     async def row(request: Request) -> Response:
-        asked = request.path_params["timestamp"]
-        if not (asked.isascii() and asked.isdecimal() and len(asked) <= _MAX_DIGITS):
+        if (timestamp := asked_time(request)) is None:
             return PlainTextResponse("expected /rows/{seconds since the epoch}\n", 400)
         try:
-            signed = row_of(int(asked))
+            signed = row_of(timestamp)
         except JournalError as error:
             log.error("journal not readable", reason=str(error))
             return PlainTextResponse("journal not readable\n", 503)

@@ -21,7 +21,7 @@ import structlog
 
 from plumbline.core.engine import IndexEngine
 from plumbline.core.fragmentation import Fragmentation
-from plumbline.core.models import IndexPrice, Row, SignedRow
+from plumbline.core.models import IndexPrice, Row, SignedRow, Trade
 from plumbline.core.rules import FeedRule
 from plumbline.core.selection import Selector, Verdict, left_out
 from plumbline.core.units import MAX_BPS, WAD
@@ -108,10 +108,14 @@ class Reporter:
 
     async def _listen(self, source: TradeSource) -> None:
         async for trade in source.trades():
-            self._engine.on_trade(trade)
-            self._journal.take(trade)
-            if self.selector is not None:
-                self.selector.on_trade(trade, self._clock.now_ms())
+            self.hear(trade)
+
+    def hear(self, trade: Trade) -> None:
+        """Take one trade into the next observation."""
+        self._engine.on_trade(trade)
+        self._journal.take(trade)
+        if self.selector is not None:
+            self.selector.on_trade(trade, self._clock.now_ms())
 
     async def _watch_chain(self) -> None:
         while True:
@@ -134,9 +138,10 @@ class Reporter:
                 self.metrics.withheld.labels("late").inc()
                 log.warning("no row", round=last, reason="woke after the next round began")
                 continue
-            await self._round(last)
+            await self.round(last)
 
-    async def _round(self, timestamp: int) -> None:
+    async def round(self, timestamp: int) -> None:
+        """Everything for one grid time; later ones only."""
         woke = time.monotonic()
         self._observe(timestamp * 1000)
         self._count_prices()

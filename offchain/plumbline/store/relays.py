@@ -80,6 +80,28 @@ class RelayJournal(Database):
         ).fetchone()
         return bool(count > 1)
 
+    def has(self, chain_id: int, oracle: str, signed: SignedRow) -> bool:
+        """Whether just this row was kept already."""
+        row = signed.row
+        found = self.execute(
+            "SELECT 1 FROM rows WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ? AND reporter = ?"
+            " AND prices = ?",
+            *(chain_id, oracle, row.epoch, row.timestamp, signed.reporter, json.dumps(row.prices)),
+        )
+        return found.fetchone() is not None
+
+    def seen(self, chain_id: int, oracle: str, epoch: int, timestamp: int) -> list[SignedRow]:
+        """Every row that was kept of a round."""
+        found = self.execute(
+            "SELECT reporter, prices, r, vs, method FROM rows"
+            " WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ? ORDER BY reporter, prices",
+            *(chain_id, oracle, epoch, timestamp),
+        )
+        return [
+            SignedRow(reporter, Row(epoch, timestamp, tuple(json.loads(prices))), int(r, 16), int(vs, 16), method)
+            for reporter, prices, r, vs, method in found
+        ]
+
     def evidence(self) -> list[Evidence]:
         """Every equivocation seen, oldest first."""
         found: dict[tuple[int, str, int, int, int], list[tuple[SignedRow, str]]] = {}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -13,9 +13,17 @@ from starlette.routing import Route
 
 from plumbline.metrics import CONTENT_TYPE, Metrics
 
+_MAX_DIGITS: Final = 12
+
 
 def json_response(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def asked_time(request: Request) -> int | None:
+    """The {timestamp} of a path; None when it is not a number of seconds."""
+    asked = str(request.path_params["timestamp"])
+    return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= _MAX_DIGITS else None
 
 
 def node_routes(metrics: Metrics, unready: Callable[[], str], status: Callable[[], Mapping[str, Any]]) -> list[Route]:

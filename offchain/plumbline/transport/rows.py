@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -20,6 +21,9 @@ from plumbline.errors import RowError
 
 MAX_ROW_BYTES = 4_096
 """32 prices of 19 digits and the rest need 1,100."""
+
+MAX_ROWS_BYTES = 62 * MAX_ROW_BYTES
+"""Two rows of each of 31 reporters."""
 
 _Word = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{64}\Z")]
 _Price = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,18})\Z")]
@@ -39,19 +43,26 @@ class _Wire(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _decoder = msgspec.json.Decoder(_Wire)
+_list_decoder = msgspec.json.Decoder(list[_Wire])
 
 
 def encode_row(signed: SignedRow) -> bytes:
-    return msgspec.json.encode(
-        _Wire(
-            reporter=signed.reporter,
-            epoch=signed.row.epoch,
-            timestamp=signed.row.timestamp,
-            prices=[str(price) for price in signed.row.prices],
-            r=f"0x{signed.r:064x}",
-            vs=f"0x{signed.vs:064x}",
-            method=signed.method,
-        )
+    return msgspec.json.encode(_wire(signed))
+
+
+def encode_rows(rows: Sequence[SignedRow]) -> bytes:
+    return msgspec.json.encode([_wire(signed) for signed in rows])
+
+
+def _wire(signed: SignedRow) -> _Wire:
+    return _Wire(
+        reporter=signed.reporter,
+        epoch=signed.row.epoch,
+        timestamp=signed.row.timestamp,
+        prices=[str(price) for price in signed.row.prices],
+        r=f"0x{signed.r:064x}",
+        vs=f"0x{signed.vs:064x}",
+        method=signed.method,
     )
 
 
@@ -63,6 +74,19 @@ def decode_row(body: bytes) -> SignedRow:
         wire = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RowError(f"row: {str(error)[:200]}") from None
+    return _row(wire)
+
+
+def decode_rows(body: bytes) -> list[SignedRow]:
+    """The same of a list of rows. Raises RowError."""
+    try:
+        wires = _list_decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RowError(f"rows: {str(error)[:200]}") from None
+    return [_row(wire) for wire in wires]
+
+
+def _row(wire: _Wire) -> SignedRow:
     prices = tuple(int(price) for price in wire.prices)
     if max(prices) > MAX_LANE:
         raise RowError(f"row: expected prices of at most 2**63 - 1, got {max(prices)}")
