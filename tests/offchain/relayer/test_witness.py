@@ -91,14 +91,14 @@ def test_compare__same_row_or_a_lie_about_others__is_no_evidence(tmp_path, said,
 def test_relayers__told_two_stories__find_out_over_http(tmp_path):
     async def main() -> None:
         async with peer_client() as client:
-            clock, oracle = FakeClock(), FakeOracle()
+            clock = FakeClock()
             relayers = []
             for number, story in enumerate((OURS, THEIRS)):
                 journal, metrics = RelayJournal(tmp_path / f"{number}.sqlite"), RelayerMetrics()
                 rows = [*(signed_row(i, T) for i in (1, 2, 3)), story]
                 peers = [FakePeer(f"p{i}", {T: row}) for i, row in enumerate(rows)]
                 collector = Collector(peers, journal, clock, metrics, poll_s=0.001, late_s=0.01)
-                relayers.append(Relayer(oracle, collector, journal, clock, metrics, FakePayer()))
+                relayers.append(Relayer(FakeOracle(), collector, journal, clock, metrics, FakePayer()))
                 await relayers[-1].round(T)
             async with HttpServer(relayer_app(relayers[1]), HttpConfig(port=0)) as server:
                 url = f"http://127.0.0.1:{server.port}"
