@@ -13,6 +13,7 @@ import boa
 import pytest
 
 from tests.helpers.contracts import deployer
+from tests.unit.oracle.conftest import PRICES, Rounds
 from tests.unit.periphery.market import FOREVER, START_S, WAD, ZERO, deploy_factory, make_index
 from tests.unit.vault.conftest import events
 
@@ -130,6 +131,18 @@ def test_price__of_a_stale_or_silent_base_feed__reverts(stage: Feeds):
     stage.oracle.set_price(USD, 0)
     with boa.reverts("oracle: no quorum yet"):
         stage.feeds.prices([FIRST], 60)
+
+
+def test_fresh_price__of_the_real_oracle__goes_by_the_asset_feed_s_heartbeat(stage: Feeds):
+    rounds = Rounds()
+    rounds.agree(*PRICES)
+    feeds = deployer("ERC4626Feeds").deploy(rounds.oracle.address, 0, stage.owner, ZERO)
+    feed = feeds.add_feed(stage.spec(asset_feed=USD), sender=stage.owner)
+    assert feeds.fresh_price(BTC) == PRICES[BTC]
+    assert feeds.fresh_price(feed) == PRICES[USD] * rate_of(stage) // WAD == feeds.price(feed, 60)
+    boa.env.evm.patch.timestamp += rounds.feeds[USD].heartbeat + rounds.terms.max_lateness + 6
+    with boa.reverts("oracle: stale"):
+        feeds.fresh_price(feed)
 
 
 def test_price__after_honest_yield__is_served(stage: Feeds):
