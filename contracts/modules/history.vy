@@ -50,19 +50,24 @@ def _time(round_id: uint256, header_word: uint256) -> uint256:
 
 @internal
 @view
-def _oldest(last: uint256) -> uint256:
+def _oldest(last: uint256, relaid: bool) -> uint256:
     """
+    @param relaid whether the word layout ever changed, so that `start` is worth a look
     @return The oldest round that can be read when `last` is the last one.
     """
-    return max(max(self.start, 1), last - min(last, RING_MASK))
+    first: uint256 = 1
+    if relaid:
+        first = self.start
+    return max(first, last - min(last, RING_MASK))
 
 
 @internal
 @view
 def _at_or_before(timestamp: uint256, oldest: uint256, newest: uint256, header_word: uint256) -> uint256:
     """
-    @return The last round at or before a time, of those from `oldest`, which is, to `newest`.
+    @return The last round at or before a time, of those from `oldest` to `newest`; reverts when all are after it.
     """
+    mask: uint256 = RING_MASK
     low: uint256 = oldest
     high: uint256 = newest
     # The interval halves each time, and the ring has at most 2**16 rounds.
@@ -70,28 +75,38 @@ def _at_or_before(timestamp: uint256, oldest: uint256, newest: uint256, header_w
         if low == high:
             break
         middle: uint256 = unsafe_add(unsafe_add(low, high), 1) >> 1
-        if self._time(middle, header_word) <= timestamp:
+        if self.ring[(middle & mask) << STRIDE_BITS | header_word] >> HEADER_AT <= timestamp:
             low = middle
         else:
             high = unsafe_sub(middle, 1)
+    # The oldest is the one that the search never looks at.
+    checks._that(low != oldest or self._time(low, header_word) <= timestamp, NO_HISTORY)
     return low
 
 
 @internal
 @view
-def _price_seconds(feed: uint256, start: uint256, end: uint256, last: uint256, header_word: uint256) -> uint256:
+def _price_seconds(
+    feed: uint256,
+    start: uint256,
+    end: uint256,
+    oldest: uint256,
+    last: uint256,
+    last_timestamp: uint256,
+    header_word: uint256,
+) -> uint256:
     """
-    @notice A feed's price times seconds over a window that ends at or before the last round.
+    @notice A feed's price times seconds over a window {s} that ends at or before the last round.
     """
-    oldest: uint256 = self._oldest(last)
-    checks._that(self._time(oldest, header_word) <= start, NO_HISTORY)
     end_round: uint256 = last
-    if self._time(last, header_word) != end:
+    end_sums: uint256 = 0
+    if end == last_timestamp:
+        end_sums = self._sums(last, feed)
+    else:
         end_round = self._at_or_before(end, oldest, last, header_word)
+        end_sums = self._sums_at(feed, end, end_round, header_word)
     start_round: uint256 = self._at_or_before(start, oldest, end_round, header_word)
-    total: uint256 = s._between(
-        self._sums_at(feed, start, start_round, header_word), self._sums_at(feed, end, end_round, header_word)
-    )
+    total: uint256 = s._between(self._sums_at(feed, start, start_round, header_word), end_sums)
     checks._that(total != 0, "oracle: gap in window")
     return total
 

@@ -77,7 +77,8 @@ _HOLDING: constant(uint256) = 2**87               # some feed is held: see _held
 _ON_L2: constant(uint256) = 2**88                 # there is a sequencer feed
 _TWAP: constant(uint256) = 2**89                  # sums are kept, for `twap`
 _STOPS: constant(uint256) = _PAUSED | _HOLDING | _ON_L2
-_FOR_GOOD: constant(uint256) = _STOPS | _TWAP     # what a change of epoch leaves as it is
+_RELAID: constant(uint256) = 2**90                # the word layout has changed: the history has a start
+_FOR_GOOD: constant(uint256) = _STOPS | _TWAP | _RELAID   # what a change of epoch leaves as it is
 _EXTRAS: constant(uint256) = _HOLDING | _TWAP     # what makes every word of a round out of the ordinary
 _ROUND_BITS: constant(uint256) = 2**80 - 1        # round id and timestamp
 _CONFIG_AT: constant(uint256) = 96
@@ -398,7 +399,9 @@ def _fresh_price(feed: uint256, meta: uint256) -> uint256:
     timestamp: uint256 = 0
     answer, timestamp = self._guarded_answer(feed, self._lane(feed, meta), meta)
     assert answer != 0, _NO_QUORUM_YET
-    assert unsafe_sub(max(block.timestamp, timestamp), timestamp) <= self._default_age(feed, meta), _STALE
+    age: uint256 = unsafe_sub(max(block.timestamp, timestamp), timestamp)
+    # Nearly always it is younger than lateness alone allows, and the heartbeat need not be read.
+    assert age <= MAX_LATENESS or age <= self._default_age(feed, meta), _STALE
     return answer
 
 
@@ -483,7 +486,7 @@ def round_data(feed: uint256, round_id: uint256) -> (uint256, uint256):
     meta: uint256 = self._meta
     self._check_history(feed, meta)
     last: uint256 = (meta >> _ROUND_AT) & _MASK_40
-    checks._that(history._oldest(last) <= round_id and round_id <= last, _NO_HISTORY)
+    checks._that(history._oldest(last, meta & _RELAID != 0) <= round_id and round_id <= last, _NO_HISTORY)
     lane: uint256 = history._lane(round_id, feed)
     checks._that(lane != 0 and lane & _FLAG == 0, _NO_ANSWER)
     return lane, history._time(round_id, self._header_word(meta))
@@ -503,9 +506,9 @@ def round_at(feed: uint256, timestamp: uint256) -> (uint256, uint256, uint256):
     self._check_history(feed, meta)
     checks._that(timestamp <= meta & _MASK_40, _NOT_REACHED)
     last: uint256 = (meta >> _ROUND_AT) & _MASK_40
-    oldest: uint256 = history._oldest(last)
+    oldest: uint256 = history._oldest(last, meta & _RELAID != 0)
     header_word: uint256 = self._header_word(meta)
-    checks._that(oldest <= last and history._time(oldest, header_word) <= timestamp, _NO_HISTORY)
+    checks._that(last != 0, _NO_HISTORY)
     round_id: uint256 = history._at_or_before(timestamp, oldest, last, header_word)
     lane: uint256 = history._lane(round_id, feed)
     if lane & _FLAG != 0:
@@ -542,7 +545,10 @@ def twap(feed: uint256, start: uint256, end: uint256) -> uint256:
         total = self._fresh_price(feed, meta) * (end - max(start, last_timestamp))
     if start < last_timestamp:
         last: uint256 = (meta >> _ROUND_AT) & _MASK_40
-        total += history._price_seconds(feed, start, min(end, last_timestamp), last, self._header_word(meta))
+        oldest: uint256 = history._oldest(last, meta & _RELAID != 0)
+        total += history._price_seconds(
+            feed, start, min(end, last_timestamp), oldest, last, last_timestamp, self._header_word(meta)
+        )
     return total // (end - start)
 
 
@@ -875,6 +881,7 @@ def _start_epoch(config: address):
         history.ring[at | old_header] &= _BELOW_HEADER
         history.ring[at | new_header] = (meta & _MASK_40) << history.HEADER_AT
         history.start = round_id
+        meta |= _RELAID
     self._meta = (
         convert(config, uint256) << _CONFIG_AT
         | feeds.feed_count << _COUNT_AT

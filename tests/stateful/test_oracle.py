@@ -35,6 +35,7 @@ START_S = 1_700_000_000
 PARTS = 400 if os.environ.get("PLUMBLINE_FUZZ") == "long" else 8
 SEQUENCES = 250
 STEPS = 60
+RELAID = 1 << 90
 TERMS = Terms(period=5, max_lateness=60, delay=100)
 REPORTERS = 5
 LEVEL = 10_000_000
@@ -99,7 +100,7 @@ class OracleMachine(RuleBasedStateMachine):
         layout = compile_contract("MedianOracle").layout["storage_layout"]
         meta, history_start = layout["_meta"]["slot"], layout["history"]["start"]["slot"]
         put = self.chain.evm.insert_account_storage
-        put(self.oracle.address, meta, self.chain.evm.storage(self.oracle.address, meta) + (rounds << 40))
+        put(self.oracle.address, meta, self.chain.evm.storage(self.oracle.address, meta) + (rounds << 40) | RELAID)
         put(self.oracle.address, history_start, rounds + 1)
         self.model.round_id = rounds
         self.model.first_round = rounds + 1

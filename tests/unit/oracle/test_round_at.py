@@ -82,7 +82,7 @@ def test_round_at__an_answer_the_ring_no_longer_has__reverts():
     meta, ring = layout["_meta"]["slot"], layout["history"]["ring"]["slot"]
     address = rounds.oracle.address
     # As if the second round were the 4,098th; where the others would lie there are later times only.
-    boa.env.set_storage(address, meta, boa.env.get_storage(address, meta) + (4_096 << 40))
+    boa.env.set_storage(address, meta, boa.env.get_storage(address, meta) + (4_096 << 40) | 1 << 90)
     boa.env.set_storage(address, layout["history"]["start"]["slot"], 4_098)
     rounds.agree(0, 1, 1, 1)
     assert rounds.oracle.latest(0) == (1, 1_000, START_S + 5)
