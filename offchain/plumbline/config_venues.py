@@ -20,10 +20,14 @@ class VenueConfig(Section, frozen=True):
     """Asked for what was missed, and for what trades while there is no connection. None: the exchange's public one;
     beside a `url` of your own: none.
     """
+    ccxt: Name | None = None
+    """ccxt's name of the exchange, to read one without an adapter of its own; needs the extra `ccxt`."""
     regulated: bool = False
     """For source selection."""
 
     def __post_init__(self) -> None:
+        if self.ccxt is not None and (self.url is not None or self.rest_url is not None):
+            raise ValueError("ccxt: expected no url beside it; ccxt has its own")
         if self.url is not None:
             check_url("url", self.url, ("ws", "wss"))
         if self.rest_url is not None:

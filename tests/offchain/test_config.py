@@ -217,7 +217,7 @@ def test_load__mistyped_url__is_refused_without_showing_what_may_be_a_secret_in_
         (
             'name = "coinbase"',
             'name = "coinbase"\nurls = 1',
-            "venues[1].urls: unknown key; known: name, url, rest_url, regulated",
+            "venues[1].urls: unknown key; known: name, url, rest_url, ccxt, regulated",
         ),
         ('journal = "journal.sqlite"', "journal = 1", "journal: expected str, got int"),
     ],

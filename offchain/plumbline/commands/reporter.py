@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from plumbline.core.rules import FeedRule
     from plumbline.core.selection import Selector
     from plumbline.ports import Clock, RowSigner
+    from plumbline.sources.ccxt import CcxtSource
     from plumbline.sources.codec import Books
     from plumbline.sources.uniswap import PoolSource
     from plumbline.sources.websocket import WebSocketSource
@@ -175,7 +176,7 @@ def make_selector(config: ReporterConfig, rules: Sequence[FeedRule], journal: Ro
     return Selector(rules, config.selection.rule(), config.regulated, journal.standing())
 
 
-def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSocketSource | PoolSource]:
+def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSocketSource | PoolSource | CcxtSource]:
     """One source per venue that a feed names. Raises ConfigError for a venue or market no adapter knows."""
     from plumbline.sources import codec_of
     from plumbline.sources.rest import RestClient
@@ -188,13 +189,16 @@ def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSoc
             books[source.venue].add(_books_for(rule))
             for name, symbol in source.legs:
                 symbols[name].add(symbol)
-    sources: list[WebSocketSource | PoolSource] = []
+    sources: list[WebSocketSource | PoolSource | CcxtSource] = []
     for i, venue in enumerate(config.venues):
         if venue.name not in symbols:
             continue
         try:
             # The first of these that any feed asks for is enough for all of them.
             wanted: Books = next(kind for kind in ("depth", "top", "none") if kind in books[venue.name])
+            if venue.ccxt is not None:
+                sources.append(_ccxt_source(venue.name, venue.ccxt, sorted(symbols[venue.name]), wanted, clock))
+                continue
             codec = codec_of(venue.name, sorted(symbols[venue.name]), wanted)
         except SourceError as error:
             raise ConfigError(f"{file}: venues[{i}]: {error}") from None
@@ -203,6 +207,14 @@ def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSoc
         sources.append(WebSocketSource(codec, clock, venue.url, rest=rest))
     sources += [_pool_source(pool) for pool in config.pools if pool.name in symbols]
     return sources
+
+
+def _ccxt_source(venue: str, exchange: str, symbols: Sequence[str], books: Books, clock: Clock) -> CcxtSource:
+    from plumbline.sources.ccxt import CcxtSource, open_exchange
+
+    if books != "none":
+        raise SourceError(f"{venue}: expected a feed that is made of trades; books are not read through ccxt")
+    return CcxtSource(venue, symbols, clock, *open_exchange(exchange))
 
 
 def _pool_source(pool: PoolConfig) -> PoolSource:
