@@ -297,3 +297,40 @@ def test_load__environment_is_wrong__says_so(tmp_path, monkeypatch, name, value,
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=message):
         load(write(tmp_path, REPORTER), ReporterConfig)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("[key]", "[signer]\nurl = 'http://127.0.0.1:9000'\naddress = '0x12'\n[key]", "signer.address: expected an"),
+        ("[chain]", "[chain]\nchain_id = 0", "chain.chain_id: expected int >= 1, got 0"),
+        ("[http]", "[bus]\nurl = 'http://x'\n[http]", "bus.url: expected a nats:// or tls:// address, got something"),
+        ("[http]", "[bus]\nlease = 1\n[http]", "bus.lease: unknown key; known: url, stream, lease_s"),
+        ("[http]", "[[peers]]\nname = 'a'\nurl = 'x'\n[http]", "peers[0].url: expected a http:// or https:// address"),
+    ],
+)
+def test_load__node_sections_wrong__name_key_and_expectation(tmp_path, before, after, message):
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, REPORTER.replace(before, after, 1)), ReporterConfig)
+    assert message in str(caught.value)
+
+
+def test_load__key_and_remote_signer__are_either_or(tmp_path):
+    signer = f'[signer]\nurl = "http://127.0.0.1:9000"\naddress = "{ORACLE}"\n'
+    both = REPORTER.replace("[key]", f"{signer}[key]", 1)
+    with pytest.raises(ConfigError, match="key: expected exactly one of key and signer"):
+        load(write(tmp_path, both), ReporterConfig)
+    head, _, rest = REPORTER.partition("[key]")
+    without = head + signer + "[" + rest.partition("[")[2]
+    config = load(write(tmp_path, without), ReporterConfig)
+    assert config.key is None
+    assert config.signer.timeout_s == 2.0
+
+
+def test_load__relayers_that_take_turns__are_named_once(tmp_path):
+    text = f'journal = "j"\n[chain]\nrpc_url = "http://x"\noracle = "{ORACLE}"\n[http]\nport = 1\n'
+    text += '[key]\nkeystore = "k"\npassword_env = "P"\n[[peers]]\nname = "a"\nurl = "http://x"\n'
+    policy = f'[policy]\nrelayers = ["{ORACLE}", "{ORACLE.lower()}"]\n'
+    with pytest.raises(ConfigError, match=r"policy\.relayers: expected each name once"):
+        load(write(tmp_path, text + policy), RelayerConfig)
+    assert load(write(tmp_path, text), RelayerConfig).policy.relayers == ()
