@@ -299,12 +299,23 @@ class KeeperConfig(Section, frozen=True):
     """While this file exists nothing is sent."""
     dry_run: bool = False
     """Log what would be sent, and send nothing."""
+    strategies: Annotated[tuple[Literal["parity", "oracle-watch", "chores"], ...], Meta(min_length=1)] = ("parity",)
+    """What is done at each block, in this order."""
+    min_fees_usd: Decimal = "100"
+    """chores: fees that have accrued are minted to their recipient from this worth on."""
+    ws_url: str | None = None
+    """Where new blocks are subscribed to; None: they are looked for."""
     poll_ms: Positive = 200
-    """Wall time between two looks for a new block."""
+    """Wall time between two looks for a new block; ten times as long while they are subscribed to."""
     deadline_s: Positive = 60
     """Chain time after which a trade that was not mined is no longer wanted."""
     log: LogConfig = LogConfig()
     tx: TxConfig = TxConfig()
+
+    def __post_init__(self) -> None:
+        check_unique("strategies", self.strategies)
+        if self.ws_url is not None:
+            check_url("ws_url", self.ws_url, ("ws", "wss"))
 
 
 class TraderConfig(Section, frozen=True):

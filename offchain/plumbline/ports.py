@@ -247,3 +247,22 @@ class ParityVenue(Protocol):
         Without those that reverted: they leave no event.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What anybody could do for an index and its holders now."""
+
+    pending_fees_usd_wad: int
+    claims: tuple[tuple[str, int], ...]
+    """(token, amount that would be paid now) of every claim of the keeper's."""
+
+
+class ChoresVenue(Protocol):
+    """The index a keeper looks after. Every method raises ChainError."""
+
+    async def due(self) -> Due: ...
+
+    async def collect_fees(self) -> None: ...
+
+    async def claim(self, token: str) -> None: ...

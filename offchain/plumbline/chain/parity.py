@@ -69,6 +69,14 @@ class ChainParity:
     async def head(self) -> bytes:
         return bytes((await self._rpc.ask(self._rpc.w3.eth.get_block("latest")))["hash"])
 
+    async def time_s(self) -> int:
+        """Of the latest block."""
+        return int((await self._rpc.ask(self._rpc.w3.eth.get_block("latest")))["timestamp"])
+
+    async def vault(self) -> str:
+        """The address of the vault that the arbitrageur is bound to."""
+        return str(await self._bound("VAULT"))
+
     async def snapshot(self) -> ParitySnapshot:
         """Everything that decides the next trade, as of one block.
 

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from plumbline.chain.parity import ChainParity
+    from plumbline.chain.rpc import Rpc
+    from plumbline.chain.tx import Sender
     from plumbline.config import KeeperConfig
     from plumbline.keeper.parity import KeeperRules
+    from plumbline.keeper.strategy import Strategy
+    from plumbline.metrics import KeeperMetrics
+    from plumbline.store.trades import TradeJournal
 
 app = typer.Typer(help="Hold the share's market price to its value, for a profit.", no_args_is_help=True)
 
@@ -40,24 +48,58 @@ def check(config: ConfigPath) -> None:
 
 
 async def _run(config: KeeperConfig) -> None:
+    from plumbline.chain.heads import Heads
     from plumbline.chain.keystore import open_key
     from plumbline.chain.parity import ChainParity
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.tx import Sender
     from plumbline.keeper.pages import keeper_app
-    from plumbline.keeper.parity import Parity
-    from plumbline.keeper.service import Keeper, every
+    from plumbline.keeper.service import Keeper
+    from plumbline.metrics import KeeperMetrics
     from plumbline.store.trades import TradeJournal
     from plumbline.transport.server import HttpServer
 
     key = open_key(config.key)
     with TradeJournal(config.journal) as journal:
         async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
-            venue = ChainParity(rpc, Sender(rpc, key, config.tx), config)
-            parity = Parity(venue, journal, _rules(config))
-            keeper = Keeper(venue.head, [parity], parity.metrics)
-            async with HttpServer(keeper_app(keeper), config.http):
-                await keeper.run(every(config.poll_ms / 1_000))
+            # One sender for all strategies: the only owner of the key's nonces.
+            venue, metrics = ChainParity(rpc, sender := Sender(rpc, key, config.tx), config), KeeperMetrics()
+            made = _strategies(config, rpc, sender, venue, journal, metrics)
+            keeper = Keeper(venue.head, [made[name]() for name in config.strategies], metrics)
+            async with (
+                HttpServer(keeper_app(keeper), config.http),
+                Heads(config.ws_url, config.poll_ms / 1_000) as heads,
+            ):
+                await keeper.run(heads.wait)
+
+
+def _strategies(
+    config: KeeperConfig,
+    rpc: Rpc,
+    sender: Sender,
+    venue: ChainParity,
+    journal: TradeJournal,
+    metrics: KeeperMetrics,
+) -> Mapping[str, Callable[[], Strategy]]:
+    """How each strategy that the config may name is made: a new one is added here, and to the config's names."""
+    from plumbline.chain.chores import ChainChores
+    from plumbline.chain.oracle import ChainOracle
+    from plumbline.core.units import parse_wad
+    from plumbline.keeper.chores import Chores
+    from plumbline.keeper.oracle_watch import OracleWatch
+    from plumbline.keeper.parity import Parity
+
+    def parity() -> Strategy:
+        return Parity(venue, journal, _rules(config), metrics)
+
+    def oracle_watch() -> Strategy:
+        return OracleWatch(ChainOracle(rpc, config.chain.oracle), venue.time_s, metrics)
+
+    def chores() -> Strategy:
+        due = ChainChores(rpc, sender, venue.vault, config.max_age_s)
+        return Chores(due, parse_wad(config.min_fees_usd), dry_run=config.dry_run)
+
+    return {"parity": parity, "oracle-watch": oracle_watch, "chores": chores}
 
 
 def _rules(config: KeeperConfig) -> KeeperRules:

@@ -148,18 +148,18 @@ class Parity:
             if self._reason:
                 return Outcome.FORBIDDEN
             return Outcome.PAUSED if paused else await self._trade(snapshot, trade)
-        wanted = self._best(replace(snapshot, market=snapshot.market.with_inventory(_UNLIMITED)))
+        wanted = self._best(replace(snapshot, market=snapshot.market.with_inventory(_UNLIMITED)), capped=False)
         if wanted is not None and wanted.profit >= self._floor(snapshot, self._gas_of(wanted)):
             return Outcome.NO_INVENTORY
         free = trade or self._best(replace(snapshot, gas_price_wei=0))
         return Outcome.INSIDE if free is None else Outcome.TOO_SMALL
 
-    def _best(self, snapshot: ParitySnapshot) -> ParityTrade | None:
+    def _best(self, snapshot: ParitySnapshot, *, capped: bool = True) -> ParityTrade | None:
         """The trade that leaves most after its gas, of those this keeper's funding allows."""
         swap_cost = self._cost(snapshot, SWAP_GAS)
         found: list[ParityTrade | None] = []
         if "float" in self._rules.funding:
-            found.append(best_trade(self._capped(snapshot.market), swap_cost))
+            found.append(best_trade(self._capped(snapshot.market) if capped else snapshot.market, swap_cost))
         if "flash" in self._rules.funding and snapshot.cycle is not None:
             found.append(best_cycle(snapshot.cycle, swap_cost))
         trades = [trade for trade in found if trade is not None]
