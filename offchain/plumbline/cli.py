@@ -12,7 +12,21 @@ from typing import Annotated
 
 import typer
 
-from plumbline.commands import demo, index, journal, keeper, lab, relayer, replay, reporter, status, top, trader, web
+from plumbline.commands import (
+    demo,
+    index,
+    journal,
+    keeper,
+    lab,
+    relayer,
+    replay,
+    report,
+    reporter,
+    status,
+    top,
+    trader,
+    web,
+)
 from plumbline.errors import ConfigError, PlumblineError
 
 app = typer.Typer(
@@ -34,6 +48,7 @@ app.add_typer(web.app, name="web")
 app.command()(demo.demo)
 app.command()(status.status)
 app.command()(top.top)
+app.command()(report.report)
 
 
 def _show_version(asked: bool) -> None:

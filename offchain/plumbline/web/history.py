@@ -55,6 +55,14 @@ class History:
                 self._database.execute("DELETE FROM samples WHERE at_s < ?", at_s - self._keep_s)
                 self._next_prune_s = at_s + 3_600
 
+    def names(self) -> list[str]:
+        """Every series there is."""
+        return [name for (name,) in self._database.execute("SELECT DISTINCT series FROM samples ORDER BY series")]
+
+    def every(self, series: str, from_s: int, to_s: int) -> list[tuple[int, float]]:
+        """All samples of one series, both ends included, not thinned out."""
+        return [(at_s, value) for at_s, value in self._rows(series, from_s, to_s)]
+
     def span(self) -> tuple[int, int] | None:
         """First and last second there is anything of."""
         first, last = self._database.execute("SELECT min(at_s), max(at_s) FROM samples").fetchone()

@@ -5,11 +5,13 @@ index:<feed>, chain:<feed>, venue:<feed>:<venue>   quote units
 nav, pool                                          USD a share
 premium_bps, band_low_bps, band_high_bps           basis points
 profit                                             quote units, summed up
+out:<feed>:<reason>                                how many of the feed's markets are out for this reason
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 _PPM_PER_BPS: Final = 100
@@ -31,7 +33,14 @@ def samples(look: Mapping[str, Any]) -> dict[str, float]:
     if look["trades"] is not None:
         found["profit"] = look["trades"]["profit"]
     values = {name: float(text) for name, text in found.items() if text is not None}
-    return values | _parity(look["pool"])
+    return values | _parity(look["pool"]) | _exclusions(look["observed"])
+
+
+def _exclusions(observed: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    counted: Counter[str] = Counter()
+    for feed in observed:
+        counted.update(f"out:{feed['name']}:{each['reason']}" for each in feed["contributions"] if not each["included"])
+    return {name: float(count) for name, count in counted.items()}
 
 
 def _parity(pool: Mapping[str, Any] | None) -> dict[str, float]:

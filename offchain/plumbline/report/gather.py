@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""Puts a report together: named sections of figures with their meaning, and the charts beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from plumbline.client import format_units
+from plumbline.report import figures
+from plumbline.report.chain import ChainReport
+from plumbline.report.chart import Chart, Line
+from plumbline.report.figures import Series
+from plumbline.store.trades import TradeRecord
+
+INTERVAL_S: Final = 60
+SHARE_DECIMALS: Final = 18
+_HOUR_S: Final = 3_600
+_ETH_DECIMALS: Final = 18
+
+Read = Callable[[str], Series]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    name: str
+    value: str
+    unit: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    figures: tuple[Figure, ...]
+    charts: tuple[Chart, ...] = ()
+    missing: str = ""
+    """Why there are no figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    from_s: int
+    to_s: int
+    sections: tuple[Section, ...]
+
+    @property
+    def period(self) -> str:
+        return f"{utc(self.from_s)} to {utc(self.to_s)}"
+
+
+def gather(
+    names: list[str], read: Read, trades: list[TradeRecord] | None, chain: ChainReport | None, from_s: int, to_s: int
+) -> Report:
+    """names, read: the series of the page's history; trades: the keeper's journal; each may be absent."""
+    feeds = sorted({name.split(":")[1] for name in names if name.startswith("index:")})
+    sections = [
+        tracking_section(read),
+        premium_section(read),
+        *(index_section(feed, names, read) for feed in feeds),
+        exclusions_section(names, read),
+        keeper_section(trades),
+        fees_section(chain),
+        gas_section(chain),
+    ]
+    return Report(from_s, to_s, tuple(sections))
+
+
+def tracking_section(read: Read) -> Section:
+    pool, nav = read("pool"), read("nav")
+    chart = Chart("share", "NAV and pool price", "USD", (Line("pool price", pool), Line("NAV", nav)))
+    found = figures.tracking(pool, nav, INTERVAL_S)
+    if found is None:
+        return Section("Tracking", (), _drawn(chart), "fewer than three minutes with both a pool price and a NAV")
+    error = f"standard deviation of the {found.interval_s} s return differences, {found.intervals} of them"
+    year = f"times the square root of {figures.YEAR_S // found.interval_s:,} intervals a year"
+    return Section(
+        "Tracking",
+        (
+            _bps("tracking difference", found.difference_bps, "return of the pool price less return of NAV"),
+            _bps("tracking error, population", found.population_bps, f"{error}; divided by n"),
+            _bps("tracking error, sample", found.sample_bps, f"{error}; divided by n - 1"),
+            _bps("annualised, population", found.annual_population_bps, year),
+            _bps("annualised, sample", found.annual_sample_bps, year),
+        ),
+        _drawn(chart),
+    )
+
+
+def premium_section(read: Read) -> Section:
+    premium, low, high = read("premium_bps"), read("band_low_bps"), read("band_high_bps")
+    chart = Chart("premium", "Premium", "bps", (Line("premium", premium), Line("low", low), Line("high", high)))
+    found = figures.spread(premium)
+    if found is None:
+        return Section("Premium", (), missing="no premium was seen")
+    rows = [
+        _bps(f"premium, {percent}th percentile", value, "weighted by time")
+        for percent, value in found.percentiles.items()
+    ]
+    rows.append(_bps("premium, mean", found.mean, f"weighted by time, over {found.seen_s / _HOUR_S:.2f} h seen"))
+    outside = figures.outside_share(premium, low, high)
+    if outside is not None:
+        meaning = "of the time seen; the band is the pool's fee and the vault's, before gas"
+        rows.append(Figure("time outside the band", f"{outside * 100:.2f}", "%", meaning))
+    return Section("Premium", tuple(rows), _drawn(chart))
+
+
+def index_section(feed: str, names: list[str], read: Read) -> Section:
+    """The index against each venue, the chain against the index, and how far the venues lay apart."""
+    index, served = read(f"index:{feed}"), read(f"chain:{feed}")
+    venues = {name.split(":")[2]: read(name) for name in names if name.startswith(f"venue:{feed}:")}
+    rows = []
+    for name, series, reference, what in [
+        *((venue, series, index, f"{venue} against the index") for venue, series in sorted(venues.items())),
+        ("chain", served, index, "served on chain against the index"),
+    ]:
+        found = figures.distance(series, reference)
+        if found is not None:
+            rows.append(_bps(f"{name}, mean distance", found.mean_bps, f"{what}, {found.samples} samples"))
+            rows.append(_bps(f"{name}, largest distance", found.max_bps, what))
+    apart = figures.fragmentation(venues)
+    if (spread := figures.spread(apart)) is not None:
+        rows.append(_bps("fragmentation, mean", spread.mean, "highest venue over lowest, weighted by time"))
+        rows.append(_bps("fragmentation, largest", spread.percentiles[100], "highest venue over lowest"))
+    slug = feed.replace("/", "-").lower()
+    lines = (
+        *(Line(venue, series) for venue, series in sorted(venues.items())),
+        Line("index", index),
+        Line("chain", served),
+    )
+    charts = (
+        Chart(f"index-{slug}", f"{feed}: venues, index, chain", feed.partition("/")[2], lines),
+        Chart(f"fragmentation-{slug}", f"{feed}: fragmentation of the venues", "bps", (Line("apart", apart),)),
+    )
+    return Section(f"Index quality: {feed}", tuple(rows), _drawn(*charts), "" if rows else "nothing was seen")
+
+
+def exclusions_section(names: list[str], read: Read) -> Section:
+    rows = []
+    for name in names:
+        if name.startswith("out:"):
+            _, feed, reason = name.split(":", 2)
+            seconds = figures.held(read(name), read(f"chain:{feed}") or read(f"index:{feed}"))
+            meaning = "markets left out, times how long, as the observed reporter had it"
+            rows.append(Figure(f"{feed}: {reason}", f"{seconds / _HOUR_S:.3f}", "market hours", meaning))
+    return Section("Exclusions by reason", tuple(rows), missing="" if rows else "no market was left out, or none seen")
+
+
+def keeper_section(trades: list[TradeRecord] | None) -> Section:
+    if trades is None:
+        return Section("Keeper", (), missing="no keeper's journal was given (--keeper-journal)")
+    done = [trade for trade in trades if not trade.reverted]
+    profit, gas = sum(trade.profit for trade in trades), sum(trade.gas_cost for trade in trades)
+    unit = "base units of the quote token"
+    return Section(
+        "Keeper",
+        (
+            Figure("trades", f"{len(done)}", "", "mined and not reverted"),
+            Figure("reverted", f"{len(trades) - len(done)}", "", "mined, reverted, paid for"),
+            Figure("profit before gas", f"{profit:,}", unit, "at the oracle's prices of that moment"),
+            Figure("gas", f"{gas:,}", unit, "at the configured price of the gas token"),
+            Figure("profit and loss", f"{profit - gas:,}", unit, "profit less gas"),
+        ),
+    )
+
+
+def fees_section(chain: ChainReport | None) -> Section:
+    if chain is None:
+        return Section("Shares and fees", (), missing="no vault, or the chain was not asked (--no-chain)")
+    rows = [
+        Figure("minted", _shares(chain.minted), "shares", "to receivers, without fees"),
+        Figure("redeemed", _shares(chain.redeemed), "shares", "given by callers"),
+        Figure("mint and redeem fees", _shares(chain.fee_shares), "shares", "into the recipient's pending fees"),
+    ]
+    for recipient, shares in sorted(chain.collected.items()):
+        rows.append(Figure(f"collected by {recipient}", _shares(shares), "shares", "with the streaming fee"))
+    return Section("Shares and fees", tuple(rows))
+
+
+def gas_section(chain: ChainReport | None) -> Section:
+    if chain is None or not chain.gas:
+        return Section("Gas by caller", (), missing="no round and no trade in the period, or the chain was not asked")
+    rows = [Figure("rounds", f"{chain.rounds}", "", "stored on chain")]
+    for caller, gas in sorted(chain.gas.items(), key=lambda each: -each[1].wei):
+        meaning = f"{gas.transactions} transactions, {gas.used:,} gas"
+        rows.append(Figure(caller, format_units(gas.wei, _ETH_DECIMALS), "of the chain's coin", meaning))
+    return Section("Gas by caller", tuple(rows))
+
+
+def utc(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _drawn(*charts: Chart) -> tuple[Chart, ...]:
+    return tuple(chart for chart in charts if not chart.empty)
+
+
+def _bps(name: str, value: float, meaning: str) -> Figure:
+    return Figure(name, f"{value:,.3f}", "bps", meaning)
+
+
+def _shares(amount: int) -> str:
+    return format_units(amount, SHARE_DECIMALS)
