@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
+
+from plumbline.commands.options import ConfigPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,19 +23,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Hold the share's market price to its value, for a profit.", no_args_is_help=True)
 
-ConfigPath = Annotated[Path, typer.Option("--config", help="The keeper's TOML file.")]
-
 
 @app.command()
 def run(config: ConfigPath) -> None:
     """Run until stopped."""
-    from plumbline import log
-    from plumbline.commands.service import run_service
-    from plumbline.config import KeeperConfig, load
+    from plumbline.commands.service import run_node
+    from plumbline.config import KeeperConfig
 
-    settings = load(config, KeeperConfig)
-    log.setup(settings.log, service="keeper")
-    run_service(_run(settings))
+    run_node("keeper", config, KeeperConfig, _run)
 
 
 @app.command()
@@ -61,7 +57,7 @@ async def _run(config: KeeperConfig) -> None:
 
     key = open_key(config.key)
     with TradeJournal(config.journal) as journal:
-        async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+        async with Rpc.of(config.chain) as rpc:
             # One sender for all strategies: the only owner of the key's nonces.
             venue, metrics = ChainParity(rpc, sender := Sender(rpc, key, config.tx), config), KeeperMetrics()
             made = _strategies(config, rpc, sender, venue, journal, metrics)
@@ -128,7 +124,7 @@ async def _check(config: KeeperConfig) -> str:
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.tx import Sender
 
-    async with Rpc(config.chain.rpc_urls, timeout_s=config.chain.timeout_s) as rpc:
+    async with Rpc.of(config.chain) as rpc:
         sender = Sender(rpc, open_key(config.key), config.tx)
         seen = await ChainParity(rpc, sender, config).snapshot()
     market, pools = seen.market, len(seen.market.share.pools)

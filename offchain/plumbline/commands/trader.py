@@ -3,29 +3,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
+
+from plumbline.commands.options import ConfigPath
 
 if TYPE_CHECKING:
     from plumbline.config import TraderConfig
 
 app = typer.Typer(help="Push a pool around at random, for demos and tests.", no_args_is_help=True)
 
-ConfigPath = Annotated[Path, typer.Option("--config", help="The trader's TOML file.")]
-
 
 @app.command()
 def run(config: ConfigPath) -> None:
     """Run until stopped."""
-    from plumbline import log
-    from plumbline.commands.service import run_service
-    from plumbline.config import TraderConfig, load
+    from plumbline.commands.service import run_node
+    from plumbline.config import TraderConfig
 
-    settings = load(config, TraderConfig)
-    log.setup(settings.log, service="trader")
-    run_service(_run(settings))
+    run_node("trader", config, TraderConfig, _run)
 
 
 @app.command()

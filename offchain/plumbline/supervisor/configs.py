@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from plumbline.errors import PlumblineError
 from plumbline.supervisor import toml
+from plumbline.supervisor.anvil import CHAIN_ID
 from plumbline.supervisor.feeds import feeds
 from plumbline.supervisor.scenario import MarketKind, Scenario
 
@@ -124,7 +125,7 @@ class Run:
         return {
             "journal": f"journals/{name}.sqlite",
             "clock": self.clock,
-            "chain": {"rpc_url": self.rpc_url, "oracle": self.contracts["oracle"]},
+            "chain": {"rpc_url": self.rpc_url, "chain_id": CHAIN_ID, "oracle": self.contracts["oracle"]},
             "key": self._key(name),
             "http": {"port": self.port(name)},
         }
