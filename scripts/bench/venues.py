@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`make bench-venues`: frame bytes to trades, on one core, per venue; and the same over a loopback WebSocket.
+"""`make bench-venues`: frame bytes to venue state, on one core, per venue; and the same over a loopback WebSocket.
 
-Frames are those of the replay's sessions, one trade each; the decoders are the ones a reporter runs. The ratios are to
-a bare untyped decode of the same bytes, by the standard library and by the faster library used here, measured in the
-same run. Over the socket, the sender is a process of its own, and what is counted is trades out of `WebSocketSource`.
+Frames are those of the replay's sessions, one trade each, every price new; the decoders are the ones a reporter runs.
+"Bare JSON decode" can be read in two ways and both are measured in the same run, untyped and of the same bytes: by the
+standard library's `json`, and, the stricter one that the bound is held to, by the faster library used here. ccxt reads
+the same frames in an environment of its own (requirements/ccxt.txt, made once below .cache), with its own decoder.
+Over the socket, the sender is a process of its own, and what is counted is trades out of `WebSocketSource`.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import msgspec
 
@@ -23,8 +27,10 @@ from plumbline.core.units import WAD
 from plumbline.replay.tape import Tape
 from plumbline.replay.venues import SESSIONS
 from plumbline.sources import CODECS, codec_of
+from plumbline.sources.codec import Books
 from plumbline.sources.websocket import WebSocketSource
-from scripts.bench.report import Bench
+from scripts.bench.ccxt_markets import MARKETS
+from scripts.bench.report import ROOT, Bench
 
 FRAMES = 20_000
 ROUNDS = 5
@@ -56,6 +62,48 @@ def trade_frames(venue: str, count: int = FRAMES) -> list[bytes]:
         session.receive(request, START_MS, lambda symbol: ())
     # Bitfinex tells each execution twice; only the first of the two is a trade.
     return [session.updates([p], START_MS)[0] for p in prints]
+
+
+def book_frames(venue: str, books: Books, count: int) -> list[bytes]:
+    """A book's snapshot and its changes, each after a trade elsewhere in the book's range."""
+    trades = [
+        Trade(venue, SYMBOLS[0], 27_123_45 * WAD // 100 + (n * 37 % 400) * WAD // 10, WAD, START_MS + n)
+        for n in range(count)
+    ]
+    prints = Tape(trades).until(LATER_MS)
+    session, codec = SESSIONS[venue](SYMBOLS), codec_of(venue, SYMBOLS, books)
+    answers = [
+        answer
+        for request in codec.subscribe_frames()
+        for answer in session.receive(request, START_MS, lambda symbol: prints[:1] if symbol == SYMBOLS[0] else [])
+    ]
+    session.subscribed.clear()
+    return answers + [frame for p in prints for frame in session.updates([p], START_MS)]
+
+
+def booked_codec(venue: str, books: Books) -> Callable[[bytes], object]:
+    codec = codec_of(venue, SYMBOLS, books)
+    codec.subscribe_frames()
+    return lambda frame: codec.decode(frame, LATER_MS)
+
+
+def ccxt_python() -> Path:
+    """ccxt in an environment of its own: it pins what the rest of us uses in other versions."""
+    python = ROOT / ".cache" / "ccxt" / "bin" / "python"
+    if not python.exists():
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        subprocess.run(["uv", "venv", "--quiet", "--python", version, str(python.parent.parent)], check=True)
+        lock = ROOT / "requirements" / "ccxt.txt"
+        sync = ["uv", "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(lock)]
+        subprocess.run(sync, check=True)
+    return python
+
+
+def ccxt_rate(venue: str, frames: list[bytes]) -> int:
+    """Frames a second of ccxt."""
+    script = ROOT / "scripts" / "bench" / "ccxt_frames.py"
+    command = [str(ccxt_python()), str(script), venue]
+    return int(subprocess.run(command, input=b"\n".join(frames), capture_output=True, check=True).stdout)
 
 
 def subscribed_codec(venue: str) -> Callable[[bytes], object]:
@@ -131,6 +179,15 @@ def main() -> int:
         bench.add(f"{venue}: frames to trades", int(FRAMES / ours_s), "1/s", ">= 100000")
         bench.add(f"{venue}: times json.loads", round(ours_s / plain_s, 1), "x")
         bench.add(f"{venue}: times msgspec's bare decode", round(ours_s / bare_s, 1), "x", "<= 6")
+        if venue in MARKETS:
+            theirs = ccxt_rate(venue, frames)
+            bench.add(f"{venue}: times ccxt", round(FRAMES / ours_s / theirs, 1), "x", ">= 10", f"ccxt: {theirs:,}/s")
+    for venue in sorted(CODECS):
+        kinds: list[Books] = ["top", "depth"] if CODECS[venue].depth > 1 else ["top"]
+        for kind in kinds:
+            frames = book_frames(venue, kind, FRAMES // 4)
+            took_s = seconds(frames, lambda venue=venue, kind=kind: booked_codec(venue, kind))
+            bench.add(f"{venue}: frames to {kind} of book", int(len(frames) / took_s), "1/s")
     bench.add("binance over a loopback WebSocket", int(FRAMES / over_loopback("binance")), "1/s", ">= 20000")
     return bench.finish()
 
