@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,6 +48,15 @@ def test_oracle__knows_the_cast_and_answers_with_the_opening_round(chain: Chain)
     for index, feed in enumerate(cast.FEEDS):
         assert oracle.price(index, 600).call() == feed.opening
         assert functions(chain, f"feed {feed.name}").latestRoundData().call()[1] == feed.opening
+
+
+def test_oracle__believes_the_writer_that_was_deployed_with_it_and_nobody_elses_code(chain: Chain) -> None:
+    written = chain.deployed["feed set writer"]
+    assert functions(chain, "oracle").terms().call()[-1] == written.address
+    code = chain.web3.eth.get_code(written.address)
+    assert written.code_sha256 == hashlib.sha256(code).hexdigest()
+    assert len(code) == compile_contract("FeedSetWriter").runtime_size
+    assert code.hex() in compile_contract("FeedSetWriter").bytecode
 
 
 def test_vault__is_fully_backed_and_worth_its_basket(chain: Chain) -> None:
