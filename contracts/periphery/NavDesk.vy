@@ -14,7 +14,8 @@
        from under it; the requester has no cancel. Whoever gains settles, and anyone can, so waiting wins nothing.
      - A request dies unsettled only by its limits, at that one round's prices, or when it expires because the oracle
        gave no such round or would not show it: then both have back what they set aside.
-     Settlement moves credit, not tokens: no receiver can make it fail. Amounts: {share} 18 decimals, {asset} the
+     Inventory is the maker's credit, and the desk's float in the vault, from which shares are minted when a request wants
+     more of them. Settlement moves credit, not tokens: no receiver can make it fail. Amounts: {share} 18 decimals, {asset} the
      asset's own, NAV D18{currency/share}.
 @custom:security Trusts its oracle for the price, its vault for the units and its asset to be a plain token. The maker
         can change nothing about requests that are open. Whoever relays the oracle's rounds may hold one back, as long as
@@ -22,6 +23,7 @@
 @custom:kill The maker sets `max_shares` to 0: no new requests. Nothing stops withdrawals, settlements or expiry.
 """
 
+from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 
 from contracts.interfaces import IIndexVault
@@ -114,6 +116,12 @@ def request_buy(shares: uint256, max_assets: uint256, max_spread_bps: uint256) -
     today: uint256 = self._assets_up(shares, self._nav_now(), self._asset_price_now(), spread_bps)
     assert max_assets >= today, "desk: limit too low"
     token._pull(ASSET, msg.sender, max_assets)
+    held: uint256 = self.credit[MAKER][VAULT]
+    if held < shares:
+        # Minted in the request, as a promise to mint later could be broken by then: paused, capped, wound down.
+        vault: IIndexVault = IIndexVault(VAULT)
+        extcall vault.mint_from_float(shares - held, self, staticcall vault.basket_version(), block.timestamp)
+        self.credit[MAKER][VAULT] = shares
     self._debit(MAKER, VAULT, shares)
     return self._enter(False, shares, max_assets, 0, spread_bps)
 
@@ -197,7 +205,7 @@ def expire(id: uint256):
 @external
 def deposit(asset: address, amount: uint256):
     """
-    @notice Bring the asset or shares: the maker's inventory.
+    @notice Bring the asset or shares; for the maker, inventory.
     """
     assert asset == ASSET or asset == VAULT, "desk: neither asset nor share"
     token._pull(asset, msg.sender, amount)
@@ -231,11 +239,62 @@ def withdraw_in_kind(
 
 
 @external
+def deposit_float(amounts: DynArray[uint256, MAX_COMPONENTS]):
+    """
+    @notice Maker only: bring components, to mint the shares that requests buy from.
+    @param amounts {tok} of each component; zero leaves it alone
+    """
+    self._check_maker()
+    tokens: DynArray[address, MAX_COMPONENTS] = (staticcall IIndexVault(VAULT).components())[0]
+    assert len(amounts) == len(tokens), "desk: wrong number of amounts"
+    for i: uint256 in range(len(amounts), bound=MAX_COMPONENTS):
+        if amounts[i] != 0:
+            token._pull(tokens[i], MAKER, amounts[i])
+            assert extcall IERC20(tokens[i]).approve(
+                VAULT, amounts[i], default_return_value=True
+            ), "desk: approve failed"
+    # Takes them all, to the wei, or reverts.
+    extcall IIndexVault(VAULT).deposit_float(amounts)
+
+
+@external
+def withdraw_float(amounts: DynArray[uint256, MAX_COMPONENTS], receiver: address):
+    """
+    @notice Maker only: take components out of the float. None of it is set aside by requests: those hold shares.
+    """
+    self._check_maker()
+    assert receiver != self, "desk: invalid receiver"
+    extcall IIndexVault(VAULT).withdraw_float(amounts, receiver)
+
+
+@external
+def redeem_to_float(shares: uint256):
+    """
+    @notice Maker only: turn credit in shares, such as those bought, into float.
+    """
+    self._check_maker()
+    self._debit(MAKER, VAULT, shares)
+    vault: IIndexVault = IIndexVault(VAULT)
+    extcall vault.redeem_to_float(shares, staticcall vault.basket_version(), block.timestamp)
+
+
+@external
+def claim_float(component: address, receiver: address) -> uint256:
+    """
+    @notice Maker only: float of a component that has left the index is a claim of the desk's, and there is no other.
+    @return {tok} what was paid
+    """
+    self._check_maker()
+    assert receiver != self, "desk: invalid receiver"
+    return extcall IIndexVault(VAULT).claim(component, receiver)
+
+
+@external
 def set_terms(spread_bps: uint256, min_shares: uint256, max_shares: uint256):
     """
     @notice Maker only, for requests to come. A `max_shares` of 0 takes no more.
     """
-    assert msg.sender == MAKER, "desk: not the maker"
+    self._check_maker()
     assert spread_bps <= MAX_SPREAD_BPS, "desk: spread too large"
     self._spread_bps = spread_bps
     self._min_shares = min_shares
@@ -273,6 +332,12 @@ def quote(shares: uint256) -> (uint256, uint256):
         self._assets_up(shares, nav, price, self._spread_bps),
         self._assets_down(shares, nav, price, self._spread_bps),
     )
+
+
+@internal
+@view
+def _check_maker():
+    assert msg.sender == MAKER, "desk: not the maker"
 
 
 @internal
