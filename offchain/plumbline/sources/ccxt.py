@@ -146,7 +146,7 @@ class OneByOne:
         done, _ = await asyncio.wait(self._asking, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             del self._asking[task]
-        # One market's trouble must not cost the others' trades; if it lasts it is raised when that market is next asked.
+        # One market's trouble must not cost the others' trades; if it lasts, the next question raises it.
         told = [trade for task in done if task.exception() is None for trade in task.result()]
         return told or [trade for task in done for trade in task.result()]
 

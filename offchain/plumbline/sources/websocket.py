@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
@@ -40,6 +40,7 @@ left alone for longer and longer, or the venue would ban us.
 """
 POLL_S: Final = 2.0
 """How long the first frames of a connection wait for what REST tells of the time before it."""
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
@@ -168,22 +169,27 @@ class WebSocketSource:
                 return
             self._turns.rotate(-1)
             symbol = self._turns[-1]
-            try:
-                trades = await self._rest.trades(symbol)
-                if self._codec.books != "none" and not self.stats.connected:
-                    await self._rest.book(symbol)
-                    self._books_known = True
-            except FrameError as error:
-                self._rejected(error)
-                continue
-            except SourceError as error:
-                if not self.stats.connected:
-                    self.stats.reason = f"{self.stats.reason.partition('; ')[0]}; {error}"
-                return
-            self.stats.polled += len(trades)
-            self.stats.trades += len(trades)
-            for trade in trades:
+            for trade in await self._rest_answer(self._rest.trades(symbol), until_s) or ():
+                self.stats.polled += 1
+                self.stats.trades += 1
                 yield trade
+            if self._codec.books != "none" and not self.stats.connected:
+                await self._rest_answer(self._rest.book(symbol), until_s)
+                self._books_known = True
+
+    async def _rest_answer(self, question: Coroutine[Any, Any, T], until_s: float) -> T | None:
+        """None for an answer that is late or none; a venue that cannot be asked says why in `stats.reason`."""
+        try:
+            async with asyncio.timeout_at(until_s):
+                return await question
+        except FrameError as error:
+            self._rejected(error)
+        except TimeoutError:
+            pass
+        except SourceError as error:
+            if not self.stats.connected:
+                self.stats.reason = f"{self.stats.reason.partition('; ')[0]}; {error}"
+        return None
 
     async def _connection(self, socket: ClientConnection) -> AsyncGenerator[Trade, None]:
         loop = asyncio.get_running_loop()
