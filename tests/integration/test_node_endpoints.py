@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -149,3 +150,61 @@ def test_send__started_anew_beside_a_stuck_transaction_of_before__outbids_it():
             assert await client.w3.eth.get_transaction_count(RELAYER_KEY.address) == 1
 
         ask([anvil.url], test)
+
+
+def serve(handle: Callable[[object], bytes], test: Callable[[str, list[object]], Awaitable[None]]) -> None:
+    """An endpoint that answers `handle` of each body; the bodies are kept."""
+    bodies: list[object] = []
+
+    async def each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        bodies.append(json.loads(await reader.readexactly(length)))
+        answer = handle(bodies[-1])
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
+        await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(each, "127.0.0.1", 0)
+        async with server:
+            await test(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", bodies)
+
+    asyncio.run(main())
+
+
+def result(request: dict) -> dict:
+    return {"jsonrpc": "2.0", "id": request["id"], "result": hex(len(request["method"]))}
+
+
+def several(client: Rpc) -> list[Awaitable[int]]:
+    eth = client.w3.eth
+    return [client.number(question) for question in (eth.chain_id, eth.block_number, eth.chain_id)]
+
+
+def test_requests__of_one_moment__travel_together_and_each_gets_its_own_answer():
+    def shuffled(body: object) -> bytes:
+        return json.dumps([result(each) for each in body][::-1] if isinstance(body, list) else result(body)).encode()
+
+    async def test(url: str, bodies: list[object]) -> None:
+        async with Rpc([url], timeout_s=2) as client:
+            assert await asyncio.gather(*several(client)) == [11, 15, 11]
+            assert [len(body) for body in bodies] == [3]
+
+    serve(shuffled, test)
+
+
+@pytest.mark.parametrize(
+    "refusal", [b'{"jsonrpc": "2.0", "id": null, "error": {"code": -32600}}', b"<html>", b"[]", b"[1]"]
+)
+def test_requests__endpoint_knows_no_batches__are_asked_one_by_one_from_then_on(refusal: bytes):
+    def single(body: object) -> bytes:
+        return refusal if isinstance(body, list) else json.dumps(result(body)).encode()
+
+    async def test(url: str, bodies: list[object]) -> None:
+        async with Rpc([url], timeout_s=2) as client:
+            for _ in range(2):
+                assert await asyncio.gather(*several(client)) == [11, 15, 11]
+        assert [isinstance(body, list) for body in bodies] == [True, *[False] * 6]
+
+    serve(single, test)

@@ -17,13 +17,15 @@ import httpx
 import msgspec
 import structlog
 from web3.providers.async_base import AsyncJSONBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
+from web3.types import RPCEndpoint, RPCRequest, RPCResponse
 
 from plumbline.errors import ChainUnreachable
 from plumbline.http_client import FAILURES, OversizedError, no_cookies, read_bounded
 from plumbline.log import redacted
 
 _MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+_BATCH: Final = 50
+"""Requests that travel together; endpoints have bounds of 100 and more."""
 _LOOK_S: Final = 10.0
 """Wall time between two comparisons."""
 _BEHIND_BLOCKS: Final = 5
@@ -47,6 +49,10 @@ class HttpProvider(AsyncJSONBaseProvider):
         """On another chain: never asked."""
         self.behind: set[str] = set()
         """Asked only when the others do not answer."""
+        self._one_by_one: set[str] = set()
+        """Endpoints that know no batches."""
+        self._waiting: list[tuple[RPCRequest, asyncio.Future[RPCResponse]]] = []
+        self._sending: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(
             timeout=timeout_s,
             cookies=no_cookies(),
@@ -54,22 +60,68 @@ class HttpProvider(AsyncJSONBaseProvider):
         )
 
     async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        body = self.encode_rpc_request(method, params)
+        """What is asked in one turn of the loop travels together: all feeds' answers are one request, of one moment."""
+        answer: asyncio.Future[RPCResponse] = asyncio.get_running_loop().create_future()
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._send_waiting)
+        self._waiting.append((self.form_request(method, params), answer))
+        return await answer
+
+    def _send_waiting(self) -> None:
+        asked, self._waiting = self._waiting, []
+        for first in range(0, len(asked), _BATCH):
+            task = asyncio.create_task(self._deliver(asked[first : first + _BATCH]))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _deliver(self, asked: Sequence[tuple[RPCRequest, asyncio.Future[RPCResponse]]]) -> None:
+        try:
+            answers = await self._first_that_answers([request for request, _ in asked])
+        except ChainUnreachable as error:
+            for _, waiting in asked:
+                if not waiting.done():
+                    waiting.set_exception(error)
+            return
+        for (_, waiting), answer in zip(asked, answers, strict=True):
+            # Whoever asked may have given up meanwhile.
+            if not waiting.done():
+                waiting.set_result(answer)
+
+    async def _first_that_answers(self, requests: Sequence[RPCRequest]) -> list[RPCResponse]:
         failures = [f"{redacted(url)}: on another chain" for url in self.wrong]
         # Stable: the one that answered last is first among equals.
         for url in sorted((url for url in self._urls if url not in self.wrong), key=lambda url: url in self.behind):
             try:
-                answer = await self.post(url, body)
+                answers = await self._ask(url, requests)
             except ChainUnreachable as error:
                 failures.append(str(error))
             else:
                 self._urls.remove(url)
                 self._urls.insert(0, url)
-                return answer
-        raise ChainUnreachable(f"{method}: {'; '.join(failures)}")
+                return answers
+        raise ChainUnreachable(f"{requests[0]['method']}: {'; '.join(failures)}")
+
+    async def _ask(self, url: str, requests: Sequence[RPCRequest]) -> list[RPCResponse]:
+        bodies = [self.encode_rpc_dict(request) for request in requests]
+        if len(requests) > 1 and url not in self._one_by_one:
+            answers = _matched(await self._post(url, b"[" + b",".join(bodies) + b"]"), requests)
+            if answers is not None:
+                return answers
+        singly = list(await asyncio.gather(*(self.post(url, body) for body in bodies)))
+        if len(requests) > 1:
+            # It answers each alone: it knows no batches.
+            self._one_by_one.add(url)
+        return singly
 
     async def post(self, url: str, body: bytes) -> RPCResponse:
-        where = redacted(url)
+        """One request's answer. Raises ChainUnreachable."""
+        answer = await self._post(url, body)
+        if not _is_answer(answer):
+            raise ChainUnreachable(f"{redacted(url)}: no JSON-RPC answer")
+        return cast(RPCResponse, answer)
+
+    async def _post(self, url: str, body: bytes) -> Any:
+        """What it says; None when that is no JSON. Raises ChainUnreachable."""
         try:
             # httpx bounds each read; only a bound on the whole passes on from an endpoint that sends a byte a second.
             async with (
@@ -78,17 +130,30 @@ class HttpProvider(AsyncJSONBaseProvider):
             ):
                 content = await read_bounded(response, _MAX_ANSWER_BYTES)
         except (*FAILURES, OversizedError) as error:
-            raise ChainUnreachable(f"{where}: {type(error).__name__}") from None
+            raise ChainUnreachable(f"{redacted(url)}: {type(error).__name__}") from None
         try:
-            answer = msgspec.json.decode(content)
+            return msgspec.json.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
-            raise ChainUnreachable(f"{where}: HTTP {response.status_code}, and no JSON-RPC answer")
-        return cast(RPCResponse, answer)
+            return None
 
     async def disconnect(self) -> None:
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
         await self._client.aclose()
+
+
+def _is_answer(answer: Any) -> bool:
+    return isinstance(answer, dict) and ("result" in answer or "error" in answer)
+
+
+def _matched(said: Any, requests: Sequence[RPCRequest]) -> list[RPCResponse] | None:
+    """The answers of a batch in the order of its requests; None when that is not what was said."""
+    if not isinstance(said, list):
+        return None
+    by_id = {answer["id"]: answer for answer in said if _is_answer(answer) and isinstance(answer.get("id"), int)}
+    answers = [by_id.get(request["id"]) for request in requests]
+    return None if None in answers else cast(list[RPCResponse], answers)
 
 
 class Endpoints:

@@ -16,20 +16,26 @@ from tests.offchain.fakes import (
     START_S,
     FakeClock,
     FakeOracle,
+    FakePeer,
     FakeSource,
     oracle_config,
     settle,
+    signed_row,
 )
 
 from plumbline.chain.signing import recover
 from plumbline.chain.typed_data import domain_separator, row_digest
-from plumbline.core.models import Row
+from plumbline.core.models import Row, Trade
 from plumbline.core.rules import FeedRule, parse_markets
-from plumbline.errors import JournalError
+from plumbline.core.units import WAD
+from plumbline.errors import JournalError, SignerError
 from plumbline.ports import ChainFeed
+from plumbline.reporter.pages import reporter_status
 from plumbline.reporter.service import Reporter, ReporterTiming
+from plumbline.reporter.signing import method_of
 from plumbline.reporter.verify import verify
 from plumbline.store.rows import RowJournal
+from plumbline.transport.rows import decode_row, encode_row
 
 RULES = (
     FeedRule("BTC/USD", 8, 1, markets=parse_markets(["kraken:BTC/USD", "coinbase:BTC/USD"])),
@@ -259,3 +265,83 @@ def test_rounds__signed_or_not__can_all_be_computed_again(tmp_path):
     with RowJournal(tmp_path / "journal.sqlite") as journal:
         found = verify(journal)
     assert (found.observations, found.rows, found.differences) == (4, 4, [])
+
+
+class FlakySigner:
+    """A remote signer: away while `away`."""
+
+    def __init__(self) -> None:
+        self.address, self.away = KEYS[1].address, False
+
+    async def sign_message(self, message: bytes) -> tuple[int, int]:
+        if self.away:
+            raise SignerError("signer http://127.0.0.1:9000: ConnectError")
+        return await KEYS[1].sign_message(message)
+
+
+def test_round__signer_is_away__no_row_and_when_it_is_back_only_what_was_claimed_is_signed(tmp_path):
+    async def scenario() -> None:
+        signer, clock, oracle = FlakySigner(), FakeClock(), FakeOracle()
+        with RowJournal(tmp_path / "journal.sqlite", signer.address) as journal:
+            reporter = Reporter(RULES, [], oracle, signer, journal, clock)
+            await reporter.chain.look()
+            timestamp = START_S + PERIOD_S
+            reporter.hear(Trade("kraken", "BTC/USD", 20_000 * WAD, WAD, timestamp * 1000 - 1))
+            signer.away = True
+            await reporter.round(timestamp)
+            assert reporter.row(timestamp) is None
+            assert b'plumbline_rows_withheld_total{reason="signer"} 1.0' in reporter.metrics.render()
+            signer.away = False
+            # Started anew, it sees another market; the claim stands.
+            again = Reporter(RULES, [], oracle, signer, journal, clock)
+            await again.chain.look()
+            again.hear(Trade("kraken", "BTC/USD", 30_000 * WAD, WAD, timestamp * 1000 - 1))
+            await again.round(timestamp)
+            assert again.row(timestamp).row.prices == (2_000_000_000_000, 0)
+
+    asyncio.run(scenario())
+
+
+def test_unready__nobody_relays__says_how_old_the_chains_last_round_is(tmp_path):
+    async def test(bench: Bench) -> None:
+        bench.trade()
+        await bench.oracle.submit(START_S, [signed_row(i, START_S) for i in (1, 2, 3)])
+        await seen(lambda: bench.reporter.chain.timestamp == START_S)
+        for n in range(1, 17):
+            bench.trade()
+            await bench.to(START_S + n * PERIOD_S)
+        assert bench.reporter.unready() == "the chain's last round is 80 s old, expected at most 75 s"
+
+    run(tmp_path, test)
+
+
+def test_round__peers_say_something_else__is_an_alarm_and_changes_nothing_that_is_signed(tmp_path):
+    times = [START_S + n * PERIOD_S for n in (1, 2)]
+    peers = [
+        FakePeer(f"p{i}", {t: signed_row(i, t, (1_900_000_000_000, 99_000_000)) for t in times}) for i in (1, 3, 4)
+    ]
+
+    async def test(bench: Bench) -> None:
+        bench.trade()
+        for timestamp in times:
+            await bench.to(timestamp)
+        await seen(lambda: bench.reporter.watch.off != {})
+        assert bench.reporter.watch.off == {"BTC/USD": 526}
+        assert bench.reporter.row(times[1]).row.prices == (2_000_000_000_000, 99_000_000)
+        assert reporter_status(bench.reporter)["off_median_bps"] == {"BTC/USD": 526}
+
+    run(tmp_path, test, peers=peers)
+
+
+def test_row__what_made_it__is_on_it_and_the_same_after_a_restart(tmp_path):
+    async def test(bench: Bench) -> None:
+        bench.trade()
+        await bench.to(START_S + PERIOD_S)
+        signed = bench.reporter.row(START_S + PERIOD_S)
+        assert signed.method == bench.reporter.method == method_of(RULES)
+        assert decode_row(encode_row(signed)).method == signed.method
+        assert method_of(RULES[:1]) != signed.method
+
+    run(tmp_path, test)
+    with RowJournal(tmp_path / "journal.sqlite", KEYS[1].address) as journal:
+        assert journal.signed(31337, ORACLE, START_S + PERIOD_S).method == method_of(RULES)
