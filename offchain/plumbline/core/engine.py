@@ -173,14 +173,14 @@ class IndexEngine:
         return 0 if window is None else window.volume_wad(at_ms, rule.volume_window_s * 1000)
 
     def _vote(self, feed: _Feed, heard: _Heard, at_ms: int) -> Vote:
-        vote = Vote(heard.source.venue, heard.source.symbol, heard.direct)
-        words = [state.last for state in heard.states if state.last is not None]
-        if len(words) < len(heard.states):
+        vote = Vote(heard.venue, heard.symbol, heard.direct)
+        read = heard.read()
+        if read is None:
             vote.reason = f"no {'trade' if feed.rule.price_from == 'trade' else 'book'} yet"
             return vote
-        vote.age_ms = max(0, at_ms - min([word.at_ms for word in words]))
-        vote.unchanged_ms = at_ms - min([state.unchanged_since_ms for state in heard.states])
-        vote.price_wad = heard.source.price_wad(*[word.price_wad for word in words])
+        vote.price_wad, said_ms, since_ms = read
+        vote.age_ms = max(0, at_ms - said_ms)
+        vote.unchanged_ms = at_ms - since_ms
         if vote.age_ms > feed.max_age_ms:
             vote.reason = "stale"
         elif alias := self._alias(heard):
@@ -208,7 +208,13 @@ class IndexEngine:
                 vote.reason = "bid and ask too far apart"
 
     def _alias(self, heard: _Heard) -> str:
-        """The market this one is only another name of: its quote currency is then not what its name says."""
+        """The market this one is only another name of: its quote currency is then not what its name says.
+
+        Or the venue it repeats: the same market twice is one vote.
+        """
+        for leg in heard.source.legs if heard.markets.echoing else ():
+            if venue := heard.markets.echo(leg):
+                return f"{venue}:{leg[1]}"
         if isinstance(heard.source, Cross):
             return heard.source.numerator if heard.markets.are_twins(*heard.source.legs) else ""
         return "" if heard.direct else heard.markets.twin(heard.source.legs[0])
@@ -217,15 +223,29 @@ class IndexEngine:
 class _Heard:
     """A feed's market or cross with the states it reads."""
 
-    __slots__ = ("direct", "markets", "path", "source", "states", "via")
+    __slots__ = ("direct", "markets", "path", "source", "states", "symbol", "venue", "via")
 
     def __init__(
         self, source: Market | Cross, rule: FeedRule, markets: Markets[Trade] | Markets[Mid], path: Path | None
     ) -> None:
         self.source, self.markets, self.path = source, markets, path
+        self.venue, self.symbol = source.venue, source.symbol
         self.via = tuple([hop.feed for hop in path or ()])
         self.direct = isinstance(source, Market) and source.quote == rule.quote
         self.states: tuple[MarketState[Trade] | MarketState[Mid], ...] = tuple(markets[leg] for leg in source.legs)
+
+    def read(self) -> tuple[int, int, int] | None:
+        """(price, when its older leg spoke, since when a leg's price stands still); None before all legs spoke."""
+        if len(self.states) == 1:
+            state = self.states[0]
+            word = state.last
+            return None if word is None else (word.price_wad, word.at_ms, state.unchanged_since_ms)
+        words = [state.last for state in self.states if state.last is not None]
+        if len(words) < len(self.states):
+            return None
+        price_wad = self.source.price_wad(*[word.price_wad for word in words])
+        said_ms = min([word.at_ms for word in words])
+        return price_wad, said_ms, min([state.unchanged_since_ms for state in self.states])
 
     def half_spread_wad(self, price_wad: int) -> int:
         """Of its books, in its own quote: for a cross, what each leg may be off, added up."""

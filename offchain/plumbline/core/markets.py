@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""What is known of every market: its last sane word, since when its price stands still, whose other name it is.
+"""What is known of every market: its last sane word, since when its price stands still, whose other name or copy it is.
 
 A word is a trade, or the middle of a book. Words may come in any order: between two observations only the latest of
 each market counts, so that what an observation sees depends on the set of words and not on the order of their arrival.
@@ -19,6 +19,8 @@ FUTURE_TOLERANCE_MS: Final = 1_000
 """How far a venue's clock may run ahead of an observation."""
 TWIN_WORDS: Final = 3
 """Two markets seen at the same word (price, size and millisecond) so often are one book under two names."""
+COPIED_PRICES: Final = 3
+"""A venue seen at another's very word at so many prices in a row tells the other's market over again."""
 
 
 class Word(Protocol):
@@ -70,6 +72,8 @@ class Markets(Generic[W]):
         self._siblings = {
             market: [other for other in book if other != market] for book in books.values() for market in book
         }
+        self._echoes: dict[tuple[MarketId, MarketId], tuple[int, int]] = {}
+        """Two venues' markets that are at one word: at how many prices in a row, and the last of these."""
 
     def __getitem__(self, market: MarketId) -> MarketState[W]:
         return self._states[market]
@@ -98,7 +102,24 @@ class Markets(Generic[W]):
         for one, other in self._pairs:
             if (one in spoke or other in spoke) and self._at_one_word(one, other):
                 self._equal_words[one, other] += 1
+        self._listen_for_echoes()
         return [state.last for state in spoke.values() if state.last is not None]
+
+    def _listen_for_echoes(self) -> None:
+        """Of venues at one word the first by name is heard; one that says anything else is nobody's echo at once.
+
+        So a venue that repeats another's tape counts once with it, and cannot silence it to go its own way later.
+        """
+        said: dict[tuple[str, int, int, int], MarketId] = {}
+        echoes: dict[tuple[MarketId, MarketId], tuple[int, int]] = {}
+        for market, state in self._states.items():
+            word = state.last
+            if word is not None:
+                first = said.setdefault((market[1], word.at_ms, word.price_wad, word.size_wad), market)
+                if first is not market:
+                    count, price_wad = self._echoes.get((first, market), (0, 0))
+                    echoes[first, market] = count + (price_wad != word.price_wad), word.price_wad
+        self._echoes = echoes
 
     def _settle(self, state: MarketState[W], at_ms: int) -> bool:
         word, state.newest = state.newest, None
@@ -111,6 +132,18 @@ class Markets(Generic[W]):
             state.unchanged_since_ms = word.at_ms
         state.last = word
         return True
+
+    @property
+    def echoing(self) -> bool:
+        """Whether any two venues are at one word: hardly ever."""
+        return bool(self._echoes)
+
+    def echo(self, market: MarketId) -> str:
+        """The venue whose market this one is telling over again; empty: it speaks for itself."""
+        for (first, other), (count, _) in self._echoes.items():
+            if other == market and count >= COPIED_PRICES:
+                return first[0]
+        return ""
 
     def twin(self, market: MarketId) -> str:
         """The symbol of another market that is the same book under another name; empty: it stands for itself."""

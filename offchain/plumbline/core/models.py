@@ -48,9 +48,8 @@ class BookSnapshot:
     """The venue's own time of the update, milliseconds since the epoch; when it tells none, that of its arrival."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """What one market had to say about a feed, and why it counted or not."""
+class Contribution(NamedTuple):
+    """What one market had to say about a feed, and why it counted or not. A tuple: a node makes hundreds a round."""
 
     venue: str
     symbol: str

@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from plumbline.core.models import IndexPrice
 from plumbline.core.rules import FeedRule, split_symbol
 from plumbline.core.units import MAX_BPS, WAD
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One feed on the way from one currency to another."""
+class Hop(NamedTuple):
+    """One feed on the way from one currency to another. A tuple, for rates are looked up by their way."""
 
     feed: str
     backwards: bool

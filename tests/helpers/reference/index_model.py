@@ -97,6 +97,7 @@ class IndexModel:
         self.rules, self.routes = rules, routes
         self.tape: set[tuple] = set()
         self.spreads: dict[tuple, int] = {}  # (venue, symbol, at_ms, middle, size) -> ask - bid
+        self.echoes: dict[tuple, list[int]] = {}  # (venue's market, its echo) -> prices in a row
         self.left_out: set[tuple[str, str]] = set()  # (feed, venue)
         self.arrived: list[tuple] = []
         self.last: dict[tuple, tuple] = {}  # market -> (at_ms, price, size)
@@ -149,6 +150,24 @@ class IndexModel:
                 if a < b and self.same_book(a, b) and {a, b} & fresh and self.same_trade(a, b):
                     self.equal[a, b] = self.equal.get((a, b), 0) + 1
         self.listened = listened
+        self.hear_echoes()
+
+    def hear_echoes(self) -> None:
+        """Pairs of venues at one trade: the first of all such venues by name, and each of the others."""
+        now = {}
+        for market in self.listened:
+            if market not in self.last:
+                continue
+            alike = [m for m in self.listened if m[1] == market[1] and self.last.get(m) == self.last[market]]
+            leader = min(alike)
+            if market != leader:
+                prices = self.echoes.get((leader, market), [])
+                price = self.last[market][1]
+                now[leader, market] = prices if prices and prices[-1] == price else [*prices, price]
+        self.echoes = now
+
+    def echoing(self, market: tuple) -> bool:
+        return any(other == market and len(prices) >= 3 for (_, other), prices in self.echoes.items())
 
     def same_book(self, a: tuple, b: tuple) -> bool:
         return a != b and a[0] == b[0] and a[1].split("/")[0] == b[1].split("/")[0]
@@ -254,6 +273,8 @@ class IndexModel:
         return sum(ceil(price * half / middle_wad) for half, middle_wad in halves)
 
     def fresh(self, legs: Iterable[tuple], rule: dict, at_ms: int) -> bool:
+        if any(self.echoing(leg) for leg in legs):
+            return False
         return all(leg in self.last and at_ms - self.last[leg][0] <= rule["max_age_s"] * 1_000 for leg in legs)
 
     def rate(self, quote: str, at_ms: int) -> Fraction | None:

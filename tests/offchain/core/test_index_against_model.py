@@ -49,10 +49,14 @@ ROUND = st.tuples(st.just("round"), st.lists(st.integers(-45, 45), min_size=len(
 """Every venue trades, near the thresholds at which one is out and comes back."""
 RATES = st.tuples(st.just("rates"), st.integers(-45, 45))
 """Everything that converts trades."""
+ECHO = st.tuples(st.just("echo"), st.integers(-45, 45), st.sampled_from(["BTC/USD", "BTC/USDT", "USDT/USD"]))
+"""Two venues tell the same trade."""
 ALIAS = st.tuples(st.just("alias"), st.sampled_from(VENUES))
 SELECT = st.tuples(st.just("select"), st.sampled_from(VENUES), st.booleans())
 OBSERVE = st.tuples(st.just("observe"), st.sampled_from([1_000, 5_000, 5_000, 60_000, 200_000]))
-STEPS = st.lists(st.one_of(TRADE, TRADE, TRADE, ROUND, RATES, ALIAS, SELECT, OBSERVE, OBSERVE), min_size=5, max_size=80)
+STEPS = st.lists(
+    st.one_of(TRADE, TRADE, TRADE, ROUND, RATES, ECHO, ALIAS, SELECT, OBSERVE, OBSERVE), min_size=5, max_size=80
+)
 WEIGHTS = st.fixed_dictionaries(
     {"weights": st.lists(st.integers(1, 9), min_size=4, max_size=4).map(lambda w: tuple(zip(VENUES, w, strict=True)))}
 )
@@ -109,6 +113,9 @@ def trades(step: tuple, now_ms: int) -> list[Trade]:
             Trade(venue, "BTC/USD", 2 * WAD * (10_000 + off_bps), WAD, now_ms)
             for venue, off_bps in zip(VENUES, step[1], strict=True)
         ]
+    if step[0] == "echo":
+        price_wad = LISTED[step[2]] * WAD * (10_000 + step[1]) // 10_000
+        return [Trade(venue, step[2], price_wad, WAD, now_ms) for venue in VENUES[1:3]]
     if step[0] == "rates":
         return [
             Trade(VENUES[i % 4], symbol, LISTED[symbol] * WAD * (10_000 + step[1]) // 10_000, (i + 1) * WAD, now_ms)

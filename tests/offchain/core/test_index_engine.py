@@ -3,50 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
+from tests.helpers.index_market import Market, everywhere, reasons
 
 from plumbline.core.engine import IndexEngine
 from plumbline.core.models import Contribution, IndexPrice, Trade
 from plumbline.core.rules import FeedRule, parse_crosses, parse_markets
 from plumbline.core.units import WAD, parse_wad
 
-START_MS = 1_678_492_800_000
 BITCOIN = FeedRule("BTC/USD", 8, 1, parse_markets(["kraken:BTC/USD", "coinbase:BTC/USD", "bybit:BTC/USDT"]))
 TETHER = FeedRule("USDT/USD", 8, 1, parse_markets(["kraken:USDT/USD"]), off_peg_bps=100, on_peg_bps=50)
-
-
-@dataclass
-class Market:
-    """An engine with a clock; `observe` moves it by a round's period."""
-
-    rules: list[FeedRule]
-    now_ms: int = START_MS
-    engine: IndexEngine = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.engine = IndexEngine(self.rules)
-
-    def trade(self, market: str, price: str, age_ms: int = 0, size: str = "1") -> None:
-        venue, _, symbol = market.partition(":")
-        self.engine.on_trade(Trade(venue, symbol, parse_wad(price), parse_wad(size), self.now_ms - age_ms))
-
-    def observe(self, after_s: int = 5) -> dict[str, IndexPrice]:
-        self.now_ms += after_s * 1000
-        return self.engine.observe(self.now_ms)
-
-    def bitcoin(self, after_s: int = 5) -> IndexPrice:
-        return self.observe(after_s)["BTC/USD"]
-
-
-def reasons(price: IndexPrice) -> dict[str, str]:
-    return {f"{said.venue}:{said.symbol}": said.reason for said in price.contributions}
-
-
-def everywhere(*venues: str, **settings: int) -> FeedRule:
-    markets = parse_markets([f"{venue}:BTC/USD" for venue in venues])
-    return FeedRule("BTC/USD", 8, settings.pop("min_venues", 1), markets, **settings)
 
 
 # A price and how it is told -----------------------------------------------------------------------------------------
@@ -371,34 +337,3 @@ def test_observe__one_leg_of_a_cross_is_old__the_cross_is_stale():
     market.observe(after_s=180)
     market.trade("kraken:BTC/USD", "20000")
     assert reasons(market.observe()["EUR/USD"])["kraken:(BTC/USD)/(BTC/EUR)"] == "stale"
-
-
-# Two names of one book ----------------------------------------------------------------------------------------------
-
-
-def test_observe__a_market_that_prints_another_ones_trades__is_an_alias_and_stays_one():
-    usdc = FeedRule("USDC/USD", 8, 1, parse_markets(["kraken:USDC/USD"]), parse_crosses(["coinbase"], "USDC/USD"))
-    words = parse_markets(["kraken:BTC/USD", "coinbase:BTC/USD", "coinbase:BTC/USDC"])
-    market = Market([FeedRule("BTC/USD", 8, 1, words), usdc])
-    for step in range(3):
-        market.trade("kraken:USDC/USD", "0.9")
-        for name in ("coinbase:BTC/USD", "coinbase:BTC/USDC"):
-            market.trade(name, f"2000{step}")
-        prices = market.observe()
-        assert reasons(prices["BTC/USD"])["coinbase:BTC/USDC"] == "alias of BTC/USD"
-        # Without this, the alias would say that a USDC is a dollar, on the day it is not.
-        assert reasons(prices["USDC/USD"])["coinbase:(BTC/USD)/(BTC/USDC)"] == "alias of BTC/USD"
-        assert prices["USDC/USD"].price_wad == parse_wad("0.9")
-    market.trade("coinbase:BTC/USD", "20010")  # one of them a moment ahead of the other
-    assert reasons(market.bitcoin())["coinbase:BTC/USDC"] == "alias of BTC/USD"
-
-
-def test_observe__one_coincidence__makes_no_lasting_alias():
-    market = Market([FeedRule("BTC/USD", 8, 1, parse_markets(["kraken:BTC/USDT", "kraken:BTC/USD"])), TETHER])
-    market.trade("kraken:USDT/USD", "1")
-    for name in ("kraken:BTC/USD", "kraken:BTC/USDT"):
-        market.trade(name, "20000")
-    for _ in range(5):
-        assert reasons(market.bitcoin())["kraken:BTC/USDT"] in ("alias of BTC/USD", "no USDT/USD yet")
-    market.trade("kraken:BTC/USDT", "20001")
-    assert reasons(market.bitcoin())["kraken:BTC/USDT"] == "BTC/USD speaks for the venue"
