@@ -197,6 +197,7 @@ class NotAllowed(Reverted):
         "owner: caller is not the owner",
         "owner: caller is not pending",
         "oracle: not guardian or owner",
+        "vault: not owner or guardian",
         "vault: not the auction house",
     )
 
@@ -322,7 +323,19 @@ class BasketChanged(VaultRefused):
 class InAuction(VaultRefused):
     """The basket is being rebalanced, or is not and would have to be."""
 
-    reasons = ("vault: in auction", "vault: not in auction")
+    reasons = ("vault: in auction", "vault: not in auction", "vault: no auction now", "vault: no auction house")
+
+
+class WoundDown(VaultRefused):
+    """The index is being wound down: only redeems and claims are left."""
+
+    reasons = ("vault: wound down",)
+
+
+class MintedJustNow(VaultRefused):
+    """Not in the block of a mint."""
+
+    reasons = ("vault: minted just now",)
 
 
 class NotAComponent(VaultRefused):
@@ -366,6 +379,10 @@ class InvalidBasket(Reverted):
     """An index with a basket, fee or unit that cannot be."""
 
     reasons = (
+        "vault: no components",
+        "vault: component is itself",
+        "vault: duplicate component",
+        "vault: added with a unit",
         "basket: unit is zero",
         "basket: unit too large",
         "basket: unit has too many digits",
