@@ -7,10 +7,10 @@ import doctest
 
 import pytest
 
-from plumbline.core import depth, median, methods, policy, rules, settlement
+from plumbline.core import attack, depth, median, methods, policy, rules, settlement
 
 
-@pytest.mark.parametrize("module", [depth, median, methods, policy, rules, settlement], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [attack, depth, median, methods, policy, rules, settlement], ids=lambda m: m.__name__)
 def test_docstrings__worked_examples__are_true(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
