@@ -10,7 +10,10 @@ import pytest
 from plumbline.core import attack, depth, median, methods, policy, rules, settlement
 
 
-@pytest.mark.parametrize("module", [attack, depth, median, methods, policy, rules, settlement], ids=lambda m: m.__name__)
+MODULES = [attack, depth, median, methods, policy, rules, settlement]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_docstrings__worked_examples__are_true(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
