@@ -9,7 +9,6 @@ import pytest
 
 from plumbline.core import attack, depth, median, methods, policy, rules, settlement
 
-
 MODULES = [attack, depth, median, methods, policy, rules, settlement]
 
 
