@@ -264,6 +264,25 @@ def test_deploy__on_bad_terms__names_what_is_wrong(change, reason):
         Rounds(terms=Terms()._replace(**change))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"history": 65_536},
+        {"max_lateness": 5},
+        {"max_lateness": 86_400},
+        {"delay": 30 * 86_400},
+        {"delay": 0},
+        {"period": 1},
+        {"twap": True},
+    ],
+    ids=str,
+)
+def test_deploy__on_terms_at_their_edges__keeps_them(change):
+    rounds = Rounds(terms=Terms()._replace(**change))
+    assert tuple(rounds.oracle.terms())[:-1] == tuple(rounds.terms)[:-1]
+    rounds.agree(*PRICES)
+
+
 def test_data_contract__called_by_anybody__does_nothing(oracle):
     oracle.propose_epoch(list(CAST), ADDRESSES, 1, sender=OWNER)
     config = oracle.pending_config()
