@@ -3,9 +3,11 @@
 
 Lock step in one process, on a real Anvil, with the components the nodes run on: five index engines over the recorded
 trades, rows signed and submitted, a trader who pushes the pool by 0.5 to 3 % once a minute, a keeper with a finite
-inventory. Five blocks a minute:
+inventory, and a market maker, with one too, who keeps the components' pools at what one venue trades at: earlier than
+the oracle knows, and only as near as the pools' fees let it pay. Six blocks a minute, and one for each pool it moves:
 
-    1 the round of the minute   2 the keeper's answer   3 the trader's push   4 the keeper's answer   5 nothing
+    0 the market maker        1 the round of the minute     2 the keeper's answer
+    3 the trader's push       4 the keeper's answer         5 nothing
 
 Blocks 2 and 4 are those that follow a turn of the keeper's. The premium is the pool's price at the quote token's own
 oracle price against NAV; it counts as inside when nobody could earn more than ten basis points beyond the fees.
@@ -18,7 +20,7 @@ import logging
 import random
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -45,6 +47,7 @@ from plumbline.replay.bars import MINUTE_S
 from plumbline.reporter.agreement import make_row
 from plumbline.store.trades import TradeJournal
 from plumbline.supervisor.anvil import Anvil
+from plumbline.trader.maker import Maker
 from plumbline.trader.service import Trader
 from scripts.bench import players
 from scripts.bench.onchain import LOSS, REPORTERS
@@ -63,6 +66,7 @@ GAS_TOKEN_USD = "1500"
 PARAMETERS = cast.Parameters(period_s=MINUTE_S, heartbeat_s=MINUTE_S)
 MAX_AGE_S = 2 * MINUTE_S
 SEED = 1
+MAKERS_VENUE = "kraken"
 QUOTE_FEED = cast.feed_index(cast.component(cast.QUOTE).feed)
 QUOTE_SCALE = 10 ** (cast.component(cast.QUOTE).decimals + cast.FEEDS[QUOTE_FEED].decimals)
 PUSH_BPS = {"min_bps": 50, "max_bps": 300}
@@ -100,6 +104,32 @@ class Reporters:
             row = make_row(config, at, engine.observe(at * 1000))
             signed.append(SignedRow(index, row, *players.key(role).sign(row_digest(domain, row))))
         return signed
+
+
+@dataclass
+class Outside:
+    """What the components last traded at on one venue, in the quote token."""
+
+    last_wad: dict[str, int] = field(default_factory=dict)
+
+    def learn(self, recorded: Recording, at: int) -> None:
+        for trade in recorded.trades.get(at, ()):
+            if trade.venue == MAKERS_VENUE:
+                self.last_wad[trade.symbol] = trade.price_wad
+
+    def prices(self) -> dict[str, Fraction]:
+        """{quote} smallest units for one of each token."""
+        quote, known = cast.component(cast.QUOTE), dict(self.last_wad)
+        if {"BTC/USD", "BTC/EUR"} <= known.keys():
+            # Nobody there trades euros for dollars: by way of bitcoin.
+            known["EUR/USD"] = known["BTC/USD"] * WAD // known["BTC/EUR"]
+        if quote.feed not in known:
+            return {}
+        return {
+            each.symbol: Fraction(known[each.feed] * 10**quote.decimals, known[quote.feed] * 10**each.decimals)
+            for each in cast.COMPONENTS
+            if each.feed in known
+        }
 
 
 @dataclass
@@ -156,8 +186,11 @@ class Outsider:
 class Day:
     """The day, block by block."""
 
-    def __init__(self, chain: Chain, rpc: Rpc, oracle: ChainOracle, keeper: Parity, trader: Trader) -> None:
-        self._chain, self._rpc, self._oracle, self._keeper, self._trader = chain, rpc, oracle, keeper, trader
+    def __init__(
+        self, chain: Chain, rpc: Rpc, oracle: ChainOracle, keeper: Parity, trader: Trader, maker: Maker
+    ) -> None:
+        self._chain, self._rpc, self._oracle = chain, rpc, oracle
+        self._keeper, self._trader, self._maker = keeper, trader, maker
         self.outcomes: list[Outcome] = []
 
     async def open(self, rows: Sequence[SignedRow]) -> None:
@@ -181,7 +214,9 @@ class Day:
             raise SystemExit("the keeper never saw a price")
         return self._keeper.last.market
 
-    async def minute(self, at: int, rows: Sequence[SignedRow]) -> None:
+    async def minute(self, at: int, rows: Sequence[SignedRow], outside: Mapping[str, Fraction]) -> None:
+        self._next_block(at - BLOCK_S + 1)
+        await self._maker.turn(outside)
         self._next_block(at)
         await self._oracle.submit(at, rows)
         await self._answer(at + BLOCK_S)
@@ -233,20 +268,22 @@ async def run(url: str, minutes: int) -> Bench:
             oracle = ChainOracle(rpc, chain.address("oracle"), players.sender(rpc, "relayer"))
             keeper = Parity(players.parity(rpc, config), journal, KeeperRules(parse_wad(GAS_TOKEN_USD)))
             trader = Trader(players.swapper(rpc, chain, url), SystemClock(), seed=SEED, interval_s=MINUTE_S, **PUSH_BPS)
-            day = Day(chain, rpc, oracle, keeper, trader)
+            maker, venue = players.maker(rpc, chain, url), Outside()
+            day = Day(chain, rpc, oracle, keeper, trader, maker)
             reporters.learn(recorded, DEPEG_DAY_S)
             await day.open(await reporters.rows(oracle, DEPEG_DAY_S))
             for at in range(DEPEG_DAY_S + MINUTE_S, DEPEG_DAY_S + (minutes + 1) * MINUTE_S, MINUTE_S):
                 reporters.learn(recorded, at)
-                await day.minute(at, await reporters.rows(oracle, at))
+                venue.learn(recorded, at)
+                await day.minute(at, await reporters.rows(oracle, at), venue.prices())
                 if at % 3_600 == 0:
                     print(f"  {(at - DEPEG_DAY_S) // 3_600:2} h: {len(journal.trades())} trades", flush=True)
             # One more look, for what the last trade left.
             await keeper.turn()
-            return figures(day, journal, trader.pushes)
+            return figures(day, journal, trader.pushes, maker.moves)
 
 
-def figures(day: Day, journal: TradeJournal, pushes: int) -> Bench:
+def figures(day: Day, journal: TradeJournal, pushes: int, moves: int) -> Bench:
     bench, premiums, sent, start, end = Bench("market"), day.premiums, journal.trades(), day.opening, day.market()
     trades = [each for each in sent if not each.reverted]
     bench.add("blocks after the keeper's turn, inside", 100 * mean(premiums.answered), "%", ">= 99")
@@ -254,6 +291,7 @@ def figures(day: Day, journal: TradeJournal, pushes: int) -> Bench:
     bench.add("all blocks", len(premiums.every), "")
     bench.add("blocks without a served price", premiums.unpriced, "")
     bench.add("mean distance from NAV", mean(premiums.distances), "bps")
+    bench.add("moves of component pools by the market maker", moves, "")
     bench.add("pushes of 0.5 to 3 %", pushes, "", f">= {len(premiums.every) // BLOCKS_A_MINUTE}")
     # What each trade brought in the quote token, at the quote's price at the end of the day; gas of reverted ones too.
     usd = float(end.quote.usd)

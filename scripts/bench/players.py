@@ -11,7 +11,8 @@ from plumbline.chain.signing import LocalKey
 from plumbline.chain.swapper import ChainSwapper
 from plumbline.chain.tx import Sender
 from plumbline.config import ChainConfig, HttpConfig, KeeperConfig, KeyConfig, TraderConfig, TxConfig
-from scripts.deployment import cast
+from plumbline.trader.maker import Maker
+from scripts.deployment import cast, pools
 from scripts.deployment.chain import Chain
 
 POLL_S = 0.002
@@ -51,12 +52,33 @@ def parity(rpc: Rpc, config: KeeperConfig) -> ChainParity:
 
 
 def swapper(rpc: Rpc, chain: Chain, url: str) -> ChainSwapper:
-    config = TraderConfig(
+    """The trader's way into the share's main pool."""
+    return ChainSwapper(rpc, sender(rpc, "trader"), _swapper_config(chain, url, "vault", 500))
+
+
+def maker(rpc: Rpc, chain: Chain, url: str) -> Maker:
+    """The liquidity provider, who keeps the components' pools at outside prices."""
+    one = sender(rpc, pools.PROVIDER)
+    return Maker(
+        {
+            pools.component_pool(token.symbol, tier): (
+                token.symbol,
+                ChainSwapper(rpc, one, _swapper_config(chain, url, f"token {token.symbol}", tier)),
+            )
+            for token in cast.COMPONENTS
+            if token.symbol != cast.QUOTE
+            for tier in sorted({tier.fee_pips for tier in pools.COMPONENT_TIERS})
+        }
+    )
+
+
+def _swapper_config(chain: Chain, url: str, traded: str, fee_pips: int) -> TraderConfig:
+    return TraderConfig(
         rpc_url=url,
         key=_NO_KEY,
         router=chain.address("swap router"),
-        vault=chain.address("vault"),
+        vault=chain.address(traded),
         quote=chain.address(f"token {cast.QUOTE}"),
+        fee_pips=fee_pips,
         tx=NO_TIP,
     )
-    return ChainSwapper(rpc, sender(rpc, "trader"), config)

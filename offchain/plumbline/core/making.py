@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""How a market maker keeps a pool at the price that a token has elsewhere: with what it holds, and no further than pays.
+"""How a market maker keeps a pool at the price a token has elsewhere: with what it holds, and no further than pays.
 
-Buying in the pool pays while its price is below the outside price by more than the pool's fee, selling while it is above
-by more. Between is a band in which nobody moves the pool: so it follows the outside price late, as real pools do.
+Buying in the pool pays while its price is below the outside price by more than the pool's fee, selling while it is
+above by more. Between is a band in which nobody moves the pool: so it follows the outside price late, as real pools do.
 """
 
 from __future__ import annotations
