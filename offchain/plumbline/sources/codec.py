@@ -176,11 +176,15 @@ class Codec(ABC, Generic[Id]):
         self.replies.clear()
         self.confirmed.clear()
         self.refused.clear()
+        self.clear_books()
+        return self._subscribe(list(self.markets))
+
+    def clear_books(self) -> None:
+        """Of a connection that is over, nothing is known any more."""
         for market in self.markets.values():
             if market.book is not None:
                 market.book.clear()
                 market.book.failures = 0
-        return self._subscribe(list(self.markets))
 
     def decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         """The new trades in a frame, oldest first; empty for books, acknowledgements, heartbeats and repeats.

@@ -97,8 +97,6 @@ class WebSocketSource:
         self._clock = clock
         self._url = url or codec.url
         self._rest = rest
-        self._books_known = False
-        """Whether the codec's books are the present connection's, or were just asked for over REST."""
         self._turns = deque(codec.by_symbol)
         """The markets in the order in which REST is asked of them next."""
         self._said: set[str] = set()
@@ -118,7 +116,7 @@ class WebSocketSource:
                 await self._rest.aclose()
 
     def book(self, symbol: str) -> BookSnapshot | None:
-        return self._codec.book(symbol) if self._books_known else None
+        return self._codec.book(symbol)
 
     async def _forever(self) -> AsyncGenerator[Trade, None]:
         loop = asyncio.get_running_loop()
@@ -175,7 +173,6 @@ class WebSocketSource:
                 yield trade
             if self._codec.books != "none" and not self.stats.connected:
                 await self._rest_answer(self._rest.book(symbol), until_s)
-                self._books_known = True
 
     async def _rest_answer(self, question: Coroutine[Any, Any, T], until_s: float) -> T | None:
         """None for an answer that is late or none; a venue that cannot be asked says why in `stats.reason`."""
@@ -196,10 +193,8 @@ class WebSocketSource:
         stats, codec = self.stats, self._codec
         stats.connections += 1
         stats.connected, stats.reason, stats.last_frame_s = True, "", loop.time()
-        frames = codec.subscribe_frames()
-        self._books_known = True
         self._said.clear()
-        upkeep = asyncio.create_task(self._upkeep(socket, frames))
+        upkeep = asyncio.create_task(self._upkeep(socket, codec.subscribe_frames()))
         try:
             # The first frames wait in the socket: what was missed comes before them, in order.
             async with aclosing(self._polled(POLL_S)) as missed:
@@ -222,7 +217,8 @@ class WebSocketSource:
                 raise error from None
             raise
         finally:
-            stats.connected = self._books_known = False
+            stats.connected = False
+            codec.clear_books()
             upkeep.cancel()
             # Waited for, not awaited: our own cancellation must not be taken for the upkeep's.
             await asyncio.wait((upkeep,))

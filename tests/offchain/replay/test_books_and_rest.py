@@ -177,6 +177,26 @@ def seconds_of(venue: str):
     return lambda t: t._replace(at_ms=t.at_ms // 1000 * 1000) if venue == "bitstamp" else t
 
 
+def test_books__socket_lost_and_rest_silent__none_is_known():
+    told = tape_of(["kraken"])
+
+    async def test() -> None:
+        clock = clock_from_now()
+        async with ReplayServer(Tape(told), clock, markets_of(told), 0) as server:
+            codec = codec_of("kraken", markets_of(told)["kraken"], "depth")
+            rest = RestClient(codec, clock, f"http://127.0.0.1:{free_port()}")
+            source = WebSocketSource(codec, clock, server.url("kraken"), rest=rest)
+            async with reading(source):
+                await until(lambda: source.book("BTC/USD"))
+                source._url = f"ws://127.0.0.1:{free_port()}"
+                for connection in list(server._clients["kraken"]):
+                    connection.transport.abort()
+                await until(lambda: "REST unreachable" in source.stats.reason, 20)
+                assert source.book("BTC/USD") is None
+
+    run(test())
+
+
 def test_rest__socket_lost_and_found__what_traded_meanwhile_comes_once_and_in_order():
     told = tape_of(["binance", "gate"], seconds=40)
 
