@@ -46,7 +46,7 @@ def explain(
 
     at_ms = None if at is None else int(at.replace(tzinfo=UTC).timestamp() * 1000)
     with _opened(journal or _journal_of(config)) as kept:
-        found = compute(kept, feed, at_ms)
+        found = compute(kept, feed, at_ms, lambda reached_ms: typer.echo(index_views.reached(reached_ms), err=True))
     typer.echo(index_views.explained_json(found) if json else index_views.explained_text(found))
     if not found.true:
         raise typer.Exit(1)

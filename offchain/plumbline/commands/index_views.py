@@ -47,6 +47,10 @@ def explained_text(found: Explained) -> str:
     return "\n".join(lines)
 
 
+def reached(at_ms: int) -> str:
+    return f"computed until {_utc(at_ms)} UTC"
+
+
 def _method(rule: FeedRule) -> str:
     """The method with the settings that matter to it."""
     words = [rule.method, f"of each market's {'last trade' if rule.price_from == 'trade' else 'book'}"]

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from plumbline.core.engine import IndexEngine
 from plumbline.core.fragmentation import Fragmentation
@@ -14,6 +15,9 @@ from plumbline.core.selection import Decision
 from plumbline.errors import JournalError
 from plumbline.reporter.verify import replay
 from plumbline.store.rows import Entry, RowJournal, Session
+
+TOLD_EVERY: Final = 20_000
+"""Entries between two words of progress: some seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,18 @@ class Explained:
         return self.price.price_wad == self.kept_wad
 
 
-def explain(journal: RowJournal, feed: str, at_ms: int | None = None) -> Explained:
+def explain(
+    journal: RowJournal,
+    feed: str,
+    at_ms: int | None = None,
+    progress: Callable[[int], None] = lambda reached_ms: None,
+    told_every: int = TOLD_EVERY,
+) -> Explained:
     """The feed's observation at `at_ms`, or the last one before it; None: the last there is.
 
     A session is computed from its beginning, because an engine's state is its whole past: about 5 s for each day of
-    four feeds observed every 5 s.
+    four feeds observed every 5 s. `progress` is told every `told_every` entries how far
+    that is.
 
     Raises:
         JournalError: no observation of that feed until then.
@@ -50,7 +61,7 @@ def explain(journal: RowJournal, feed: str, at_ms: int | None = None) -> Explain
         rule = next((rule for rule in session.rules if rule.name == feed), None)
         if rule is None or session.started_ms > last_ms:
             continue
-        found = _session(journal, session, rule, last_ms)
+        found = _session(journal, session, rule, last_ms, progress, told_every)
         if found is not None:
             return found
     names = sorted({rule.name for session in journal.sessions() for rule in session.rules})
@@ -58,13 +69,22 @@ def explain(journal: RowJournal, feed: str, at_ms: int | None = None) -> Explain
     raise JournalError(f"{journal.path}: expected an observation of {feed}{when}; it has feeds: {', '.join(names)}")
 
 
-def _session(journal: RowJournal, session: Session, rule: FeedRule, last_ms: int) -> Explained | None:
+def _session(
+    journal: RowJournal,
+    session: Session,
+    rule: FeedRule,
+    last_ms: int,
+    progress: Callable[[int], None],
+    told_every: int,
+) -> Explained | None:
     engine, fragmentation = IndexEngine(session.rules), Fragmentation()
     found: tuple[IndexPrice, int | None, int | None] | None = None
-    for entry, at_ms in _sound(journal, session, last_ms):
+    for number, (entry, at_ms) in enumerate(_sound(journal, session, last_ms), 1):
         replay(engine, entry)
         if at_ms is None or entry.prices is None:
             continue
+        if number % told_every == 0:
+            progress(at_ms)
         price = engine.observe(at_ms)[rule.name]
         fragmentation.add(at_ms, price.dispersion_centibps)
         found = price, entry.prices.get(rule.name), fragmentation.centibps

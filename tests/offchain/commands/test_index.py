@@ -11,6 +11,7 @@ from tests.offchain.fakes import KEYS, PERIOD_S, START_S
 from typer.testing import CliRunner
 
 from plumbline.cli import app
+from plumbline.commands.index_views import reached
 from plumbline.core.engine import IndexEngine
 from plumbline.core.models import BookSnapshot, Trade
 from plumbline.core.rules import FeedRule, parse_markets
@@ -149,6 +150,14 @@ def test_explain__while_a_node_has_the_journal_open__reads_what_it_committed(jou
         status, output = run("index", "explain", "BTC/USD", "--journal", str(journal))
     assert status == 0
     assert output.startswith("BTC/USD  no price: 0 of at least 2 venues  at 2023-03-11 00:01:05 UTC")
+
+
+def test_explain__a_long_session__says_how_far_it_is(journal):
+    said: list[int] = []
+    with RowJournal(journal) as kept:
+        explain(kept, "BTC/USD", None, said.append, told_every=2)
+    assert said == [(START_S + 10) * 1000]
+    assert reached(said[0]) == "computed until 2023-03-11 00:00:10 UTC"
 
 
 def test_explain__a_journal_that_was_changed__differs_with_status_1(journal):
