@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from tests.helpers import recordings
+from tests.helpers.frames import wad
 from tests.helpers.recordings import Model
 
 from plumbline.core.models import BookSnapshot
@@ -201,3 +205,71 @@ def test_okx__book_that_was_given_up__is_asked_for_again_after_a_while(market_da
     assert codec.refused == {}
     codec.decode(snapshot, LATER_MS)
     assert codec.book("BTC/USDT") is not None
+
+
+def test_coinbase__six_hundred_recorded_snapshots_as_one_book_and_its_changes__each_exact(market_data: Path):
+    """l2-l3-books-2026: twenty levels a side, a second apart, as one `level2` snapshot and what changed since."""
+    with gzip.open(market_data / "l2-l3-books-2026/btcusd_book.jsonl.gz", "rt") as lines:
+        books = [json.loads(line, parse_float=Decimal, parse_int=Decimal) for line in lines]
+    codec = codec_of("coinbase", ["BTC/USD"], "depth")
+    codec.subscribe_frames()
+    before: dict[str, dict[Decimal, Decimal]] = {"b": {}, "a": {}}
+    for number, told in enumerate(books):
+        now = {side: dict(told[side]) for side in before}
+        updates = []
+        for side, name in (("b", "bid"), ("a", "offer")):
+            gone = [(price, Decimal(0)) for price in before[side] if price not in now[side]]
+            new = [(price, size) for price, size in now[side].items() if before[side].get(price) != size]
+            updates += [
+                {"side": name, "price_level": f"{price:f}", "new_quantity": f"{size:f}"} for price, size in gone + new
+            ]
+        event = {"type": "update" if number else "snapshot", "product_id": "BTC-USD", "updates": updates}
+        stamp = datetime.fromtimestamp(int(told["t"]) / 1000, UTC).isoformat()
+        frame = {"channel": "l2_data", "timestamp": stamp, "sequence_num": number, "events": [event]}
+        assert codec.decode(recordings.encoded(frame), LATER_MS) == []
+        book = codec.book("BTC/USD")
+        assert book is not None
+        assert book.bids == tuple((int(price * WAD), int(size * WAD)) for price, size in told["b"])
+        assert book.asks == tuple((int(price * WAD), int(size * WAD)) for price, size in told["a"])
+        assert book.at_ms == told["t"]
+        before = now
+    assert len(books) == 600
+    assert not codec.dropped
+
+
+@pytest.mark.parametrize(
+    ("venue", "file", "bid", "ask"),
+    [
+        ("kraken", "kraken/ws_ticker_snapshot.json", ("105944.20", "2.5"), ("105944.30", "3.2")),
+        ("coinbase", "coinbase/ws_ticker.json", ("68900", "1.5"), ("68901", "0.5")),
+    ],
+)
+def test_top__fixture_of_a_frame__exact(market_data: Path, venue: str, file: str, bid, ask):
+    codec = codec_of(venue, ["BTC/USD"], "top")
+    codec.subscribe_frames()
+    codec.decode((market_data / "rest-fixtures/nautilus" / file).read_bytes(), LATER_MS)
+    book = codec.book("BTC/USD")
+    assert book is not None
+    assert (book.bids, book.asks) == (((wad(bid[0]), wad(bid[1])),), ((wad(ask[0]), wad(ask[1])),))
+
+
+def test_depth__fixtures_of_kraken_and_okx__levels_are_read_and_made_up_checksums_are_not_believed(market_data: Path):
+    """Their checksums are examples, not those of the levels beside them: what a wrong book looks like."""
+    fixtures = market_data / "rest-fixtures/nautilus"
+    for venue, file, symbol in (
+        ("kraken", "ws_book_snapshot.json", "BTC/USD"),
+        ("okx", "ws_books_snapshot.json", "BTC/USDT"),
+    ):
+        frame = (fixtures / venue / file).read_bytes()
+        codec = codec_of(venue, [symbol], "depth")
+        codec.subscribe_frames()
+        codec.decode(frame, LATER_MS)
+        assert codec.book(symbol) is None
+        assert codec.dropped == {"book checksum": 1}
+    # What OKX sends since it gave checksums up.
+    told = json.loads(frame)
+    told["data"][0]["checksum"] = 0
+    codec.decode(recordings.encoded(told), LATER_MS)
+    book = codec.book("BTC/USDT")
+    assert book is not None
+    assert (len(book.bids), book.bids[0], book.asks[-1][0]) == (8, (wad("8476.97"), wad("256")), wad("8506.96"))
