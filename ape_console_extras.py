@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """What `ape console` finds ready: `oracle`, `vault`, `pool`, `feeds["BTC/USD"]`, `tokens["USDC"]`, and who is who.
 
+With units, through the client library: `price("BTC/USD")`, `nav()`, `preview_mint("1.5")`, `preview_redeem("1.5")`.
+
 Reads deployments/<network>.json, or the record that $PLUMBLINE_DEPLOYMENT names (a demo's).
 """
 
@@ -14,6 +16,10 @@ from scripts.deployment import cast, record
 
 from plumbline.chain.abi import load_abi
 from plumbline.chain.uniswap import artifact
+from plumbline.client import Amount, Nav, Oracle, Price, Vault, parse_units
+
+MAX_AGE_S = 3_600
+"""Of a price in the console: a quiet local chain has no reporters."""
 
 
 def ape_init_extras(networks: Any, accounts: Any, Contract: Any) -> dict[str, Any]:
@@ -41,5 +47,24 @@ def ape_init_extras(networks: Any, accounts: Any, Contract: Any) -> dict[str, An
         "feeds": family("feed", load_abi("AggregatorAdapter")),
         # The mocks' ABI: on a local chain anybody may `tokens["WBTC"].mint(...)`.
         "tokens": family("token", compile_contract("MockERC20").abi),
+        **_with_units(provider, deployment.address("oracle"), deployment.address("vault")),
         **{role.replace("-", "_"): accounts.test_accounts[i] for i, role in enumerate(cast.ROLES)},
     }
+
+
+def _with_units(provider: Any, oracle: str, vault: str) -> dict[str, Any]:
+    prices, shares = Oracle(provider, oracle), Vault(provider, vault)
+
+    def price(feed: str, max_age_s: int = MAX_AGE_S) -> Price:
+        return prices.price(feed, max_age_s)
+
+    def nav(max_age_s: int = MAX_AGE_S) -> Nav:
+        return shares.nav(max_age_s)
+
+    def preview_mint(whole_shares: str) -> tuple[Amount, ...]:
+        return shares.preview_mint(parse_units(whole_shares))
+
+    def preview_redeem(whole_shares: str) -> tuple[Amount, ...]:
+        return shares.preview_redeem(parse_units(whole_shares))
+
+    return {each.__name__: each for each in (price, nav, preview_mint, preview_redeem)}
