@@ -44,7 +44,14 @@ def with_method(rules: Sequence[FeedRule], feed: str, method: str) -> list[FeedR
     """
     if feed not in [rule.name for rule in rules]:
         raise ConfigError(f"feed: expected one of {', '.join(rule.name for rule in rules)}, got {feed!r}")
-    return [_changed(rule, method) if rule.name == feed else rule for rule in rules]
+    return [_changed(rule, method) if rule.name == feed else _by_trades(rule) for rule in rules]
+
+
+def _by_trades(rule: FeedRule) -> FeedRule:
+    """A feed that converts, without the books the days do not have."""
+    if METHODS[rule.method].needs in (Needs.QUOTES, Needs.BOOKS):
+        return _changed(rule, "median")
+    return replace(rule, price_from="trade")
 
 
 def _changed(rule: FeedRule, method: str) -> FeedRule:

@@ -159,6 +159,10 @@ def test_with_method__each_studied_method__makes_a_rule_that_holds():
         assert changed.method == method
     with pytest.raises(ConfigError, match="feed: expected one of BTC/USD, got 'ETH/USD'"):
         with_method([RULE], "ETH/USD", "median")
+    by_book = FeedRule("EUR/USD", 8, 1, parse_markets(["kraken:EUR/USD"]), method="vote_median", price_from="mid")
+    mids = replace(by_book, name="GBP/USD", markets=parse_markets(["kraken:GBP/USD"]), method="clamped_median")
+    rates = with_method([RULE, by_book, mids], "BTC/USD", "median")[1:]
+    assert [(rule.method, rule.price_from) for rule in rates] == [("median", "trade"), ("clamped_median", "trade")]
     foreign = FeedRule("BTC/USD", 8, 1, parse_markets(["kraken:BTC/USDT"]))
     with pytest.raises(ConfigError, match="BTC/USD: expected markets in USD for partitioned_median, got none"):
         with_method([foreign], "BTC/USD", "partitioned_median")
