@@ -8,7 +8,8 @@ tests.
 
 One message may stand for several fills of one taker at one price (`count`), under the id of the last: ids grow, with
 holes. A change of a book names the message it follows (`prevSeqId`). A checksum is compared where one is told: since
-2026 the venue sends 0 in its place (others saw it live, ccxt pull request 30299). It hangs up after 30 silent seconds; its ping and pong are bare words, not JSON.
+2026 the venue sends 0 in its place (others saw it live, ccxt pull request 30299). It hangs up after 30 silent seconds;
+its ping and pong are bare words, not JSON.
 """
 
 from __future__ import annotations
