@@ -30,13 +30,13 @@ RULE = FeedRule("BTC/USD", 8, 3, parse_markets([f"{venue}:BTC/USD" for venue in 
 
 
 def days(prices: list[int], step_s: int = 1) -> MarketDays:
-    """Every venue trades the same price each second; the reference, too."""
+    """Every venue trades at the same price each second, each its own size; the reference, too."""
     spec = MarketSpec(START_S, START_S + len(prices) * step_s, REFERENCE)
     times = [(START_S + i * step_s) * 1000 for i in range(len(prices))]
     trades = [
-        Trade(venue, "BTC/USD", price * WAD, WAD, at_ms)
+        Trade(venue, "BTC/USD", price * WAD, WAD + number, at_ms)
         for at_ms, price in zip(times, prices, strict=True)
-        for venue in VENUES
+        for number, venue in enumerate(VENUES)
     ]
     return MarketDays(spec, trades, times, [price * WAD for price in prices])
 
