@@ -32,7 +32,7 @@ class SourceHealth(Protocol):
 
     @property
     def reason(self) -> str:
-        """Why there is no connection; empty while there is one."""
+        """Why there is no connection, or what was refused on it; empty while all is well."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import shutil
 import subprocess
 import sys
 import time
@@ -95,7 +96,9 @@ def ccxt_python() -> Path:
         subprocess.run(["uv", "venv", "--quiet", "--python", version, str(python.parent.parent)], check=True)
         lock = ROOT / "requirements" / "ccxt.txt"
         sync = ["uv", "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(lock)]
-        subprocess.run(sync, check=True)
+        if subprocess.run(sync, check=False).returncode != 0:
+            shutil.rmtree(python.parent.parent)
+            raise SystemExit(f"bench-venues: expected to install {lock.relative_to(ROOT)} for ccxt; uv says why above")
     return python
 
 
@@ -171,6 +174,8 @@ def over_loopback(venue: str) -> float:
 
 def main() -> int:
     bench = Bench("venues")
+    # First, so that a machine that cannot fetch it says so before it measures for minutes.
+    ccxt_python()
     for venue in sorted(CODECS):
         frames = trade_frames(venue)
         ours_s = seconds(frames, lambda venue=venue: subscribed_codec(venue))

@@ -250,12 +250,17 @@ class Reporter:
         if self.refusal or self.config is None:
             return self.refusal
         if self.last is None:
-            return "dry run: signs nothing" if self.dry_run else "no row signed yet"
+            return "dry run: signs nothing" if self.dry_run else f"no row signed yet{self._venues_out()}"
         age_s = self._clock.now_ms() // 1000 - self.last.row.timestamp
         limit_s = READY_PERIODS * self.config.period_s
         if age_s > limit_s:
-            return f"last row is {age_s} s old, expected at most {limit_s} s"
+            return f"last row is {age_s} s old, expected at most {limit_s} s{self._venues_out()}"
         return self.chain.disagreement or self.chain.late(self._clock.now_ms() // 1000, READY_PERIODS)
+
+    def _venues_out(self) -> str:
+        """What the venues that are out, or refuse a market, say of it: the likely cause of a missing row."""
+        said = "; ".join(f"{source.venue}: {source.stats.reason}" for source in self.sources if source.stats.reason)
+        return f" ({said[:500]})" if said else ""
 
     def _count_prices(self) -> None:
         for feed, price in self.prices.items():
