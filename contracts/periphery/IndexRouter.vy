@@ -39,9 +39,8 @@ pool_factory: public(immutable(address))
 
 # The pool whose callback is awaited; empty at any other time.
 _awaited: transient(address)
-# While an exact output is bought: who pays for it, and how much so far. Empty: the router pays for what it sells.
+# While exact outputs are bought: who pays for them. Empty: the router pays with what it sells.
 _payer: transient(address)
-_paid: transient(uint256)
 
 
 @deploy
@@ -66,21 +65,24 @@ def mint(order: IIndexRouter.Order, permits: DynArray[IIndexRouter.Permit, MAX_P
     tokens: DynArray[address, MAX_COMPONENTS] = self._open(order, permits)
     amounts: DynArray[uint256, MAX_COMPONENTS] = staticcall IIndexVault(order.index).preview_mint(order.shares)
 
+    # Told by the caller's own balance, whatever the asset takes on the way.
+    before: uint256 = staticcall IERC20(order.asset).balanceOf(msg.sender)
     self._payer = msg.sender
-    self._paid = 0
     for i: uint256 in range(len(tokens), bound=MAX_COMPONENTS):
         if len(order.routes[i]) != 0:
             uniswap_v3._check_route(order.routes[i], tokens[i], order.asset)
+        # A component on its way in or out of the index: some tokens refuse to move nothing.
+        if amounts[i] == 0:
+            continue
+        if len(order.routes[i]) != 0:
             self._buy(order.routes[i], amounts[i], self)
         else:
             token._pull(tokens[i], msg.sender, amounts[i])
-            if tokens[i] == order.asset:
-                self._paid += amounts[i]
         assert extcall IERC20(tokens[i]).approve(
             order.index, amounts[i], default_return_value=True
         ), "router: approve failed"
-    paid: uint256 = self._paid
     self._payer = empty(address)
+    paid: uint256 = before - staticcall IERC20(order.asset).balanceOf(msg.sender)
     assert paid <= order.asset_limit, "router: above limit"
 
     # A token's hook could have changed the basket since the preview. Then something would be left here, or allowed.
@@ -109,23 +111,23 @@ def redeem(order: IIndexRouter.Order, permits: DynArray[IIndexRouter.Permit, MAX
     """
     tokens: DynArray[address, MAX_COMPONENTS] = self._open(order, permits)
     assert order.receiver != empty(address) and order.receiver != self, "router: invalid receiver"
+    # What the receiver has in the end counts, whatever the asset takes on the way.
+    before: uint256 = staticcall IERC20(order.asset).balanceOf(order.receiver)
     held: DynArray[uint256, MAX_COMPONENTS] = []
     for component: address in tokens:
         held.append(staticcall IERC20(component).balanceOf(self))
     token._pull(order.index, msg.sender, order.shares)
     extcall IIndexVault(order.index).redeem(order.shares, self, order.limits, order.deadline)
 
-    got: uint256 = 0
     for i: uint256 in range(len(tokens), bound=MAX_COMPONENTS):
         # What arrived, not what was sent: of a token with a fee the vault sends more than comes here.
         amount: uint256 = staticcall IERC20(tokens[i]).balanceOf(self) - held[i]
         assert amount >= order.limits[i], "router: component below limit"
         if len(order.routes[i]) != 0:
-            got += self._sell(order.routes[i], tokens[i], order.asset, amount, order.receiver)
+            self._sell(order.routes[i], tokens[i], order.asset, amount, order.receiver)
         else:
             token._push(tokens[i], order.receiver, amount)
-            if tokens[i] == order.asset:
-                got += amount
+    got: uint256 = staticcall IERC20(order.asset).balanceOf(order.receiver) - before
     assert got >= order.asset_limit, "router: below limit"
     log IIndexRouter.Redeemed(
         index=order.index,
@@ -161,7 +163,6 @@ def uniswapV3SwapCallback(amount0_delta: int256, amount1_delta: int256, data: By
     if self._payer == empty(address):
         token._push(asset, msg.sender, owed)
     else:
-        self._paid += owed
         # The pool itself measures what arrived.
         assert extcall IERC20(asset).transferFrom(
             self._payer, msg.sender, owed, default_return_value=True
@@ -203,10 +204,8 @@ def _open(
 @internal
 def _buy(route: Bytes[MAX_ROUTE], amount: uint256, recipient: address):
     """
-    @notice Exactly `amount` of the route's first token to the recipient, paid for in the callback.
+    @notice Exactly `amount`, not zero, of the route's first token to the recipient, paid for in the callback.
     """
-    if amount == 0:
-        return
     token_out: address = uniswap_v3._token(route, 0)
     zero_for_one: bool = uniswap_v3._zero_for_one(uniswap_v3._token(route, 1), token_out)
     delta: int256 = self._swap(
@@ -222,10 +221,9 @@ def _buy(route: Bytes[MAX_ROUTE], amount: uint256, recipient: address):
 @internal
 def _sell(
     route: Bytes[MAX_ROUTE], first: address, last: address, amount: uint256, recipient: address
-) -> uint256:
+):
     """
     @notice All of `amount` of the route's first token, for its last to the recipient.
-    @return {last} what the last pool gave
     """
     hops: uint256 = uniswap_v3._check_route(route, first, last)
     left: uint256 = amount
@@ -247,7 +245,6 @@ def _sell(
             ),
             uint256,
         )
-    return left
 
 
 @internal

@@ -135,3 +135,68 @@ def test_router__after_any_calls__holds_and_allows_nothing(held: Trade, seed: in
         boa.env.evm.patch.timestamp += rng.randrange(10**6)
     assert done > 5
     assert refused > 5
+
+
+# A token that refuses to move nothing, as some do.
+_NO_ZERO_TOKEN = """
+# pragma version 0.4.3
+# pragma nonreentrancy on
+decimals: public(constant(uint8)) = 6
+balanceOf: public(HashMap[address, uint256])
+allowance: public(HashMap[address, HashMap[address, uint256]])
+
+@external
+def approve(spender: address, amount: uint256) -> bool:
+    assert amount != 0, "token: zero"
+    self.allowance[msg.sender][spender] = amount
+    return True
+
+@external
+def transferFrom(owner: address, to: address, amount: uint256) -> bool:
+    assert amount != 0, "token: zero"
+    self.allowance[owner][msg.sender] -= amount
+    self.balanceOf[owner] -= amount
+    self.balanceOf[to] += amount
+    return True
+"""
+
+
+def test_mint__while_a_component_is_on_its_way_in__does_not_touch_it(held: Trade):
+    """Its unit is still zero, and it refuses to move or to allow nothing."""
+    vault, house = held.vault, deployer("AuctionHouse").at(held.vault.auction_house())
+    odd = boa.loads(_NO_ZERO_TOKEN)
+    house.approve_component(vault.address, odd.address, USDC, sender=held.owner)
+    boa.env.evm.patch.timestamp = house.approval(vault.address, odd.address)[1]
+    units = [2**256 - 1] * 4
+    units[0] = vault.components()[1][0] // 2
+    plan = ([*units, 10**24], [odd.address], 0, 10_100, 9_900, 3_600, 600)
+    house.propose(vault.address, plan, sender=held.owner)
+    boa.env.evm.patch.timestamp = house.auction(vault.address).starts_at
+    house.open(vault.address, sender=held.owner)
+    assert vault.components()[1][4] == 0
+    for minting in (True, False):
+        order = held.order(WAD, minting=minting)
+        order = order.but(limits=(*order.limits, order.limits[0]), routes=(*order.routes, b""))
+        quote, act = (held.quoter.quote_mint, held.mint) if minting else (held.quoter.quote_redeem, held.redeem)
+        quoted, amounts = quote(order.args)
+        assert amounts[4] == 0
+        assert act(order) == quoted
+
+
+def test_redeem__for_an_asset_with_a_fee__holds_the_limit_to_what_arrives(trade: Trade):
+    fee_token = deployer("MockFeeERC20").deploy("Fee", "FEE", 6)
+    vault = make_index(trade.factory, [fee_token], [10_000_000], trade.oracle, trade.owner)
+    fee_token.mint(trade.depositor, 10**12)
+    fee_token.approve(vault.address, FOREVER, sender=trade.depositor)
+    vault.mint(10 * WAD, trade.depositor, [FOREVER], FOREVER, sender=trade.depositor)
+    vault.approve(trade.router.address, FOREVER, sender=trade.depositor)
+    fee_token.set_fee(100)
+    [nominal] = vault.preview_redeem(WAD)
+    arrived = nominal - nominal // 100
+    arrived -= arrived // 100
+    order = trade.order(WAD, minting=False).but(
+        index=vault.address, asset=fee_token.address, routes=(b"",), limits=(0,), asset_limit=arrived
+    )
+    with boa.reverts("router: below limit"):
+        trade.redeem(order.but(asset_limit=arrived + 1))
+    assert trade.redeem(order) == arrived == fee_token.balanceOf(trade.receiver)
