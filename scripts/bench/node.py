@@ -136,9 +136,10 @@ async def vectors_ms(folder: Path) -> list[float]:
         for number in range(1, WARM_VECTORS + VECTORS + 1):
             timestamp = START_S + number
             for place, name in enumerate(names):
-                for source in sources:
+                for size, source in enumerate(sources, WAD):
+                    # Each its own size: venues that tell one and the same trade again and again are one venue.
                     price_wad = (100 + place) * WAD + number * 10**14
-                    source.waiting.put_nowait(Trade(source.venue, name, price_wad, WAD, timestamp * 1000 - 1))
+                    source.waiting.put_nowait(Trade(source.venue, name, price_wad, size, timestamp * 1000 - 1))
             for source in sources:
                 await source.waiting.join()
             began = time.perf_counter()
@@ -211,8 +212,8 @@ async def thirteen(bench: Bench, seconds: int, folder: Path) -> None:
             memory.append(run.memory_mib())
             await asyncio.sleep(min(max(seconds / 60, 1), from_s + seconds - now_s))
         to_s = int(time.time()) - 2
-        times = network.quorum_times_ms(folder / "relayer.sqlite", from_s, to_s)
-        outcomes, said = network.submitted(folder / "relayer.sqlite"), network.last_words(run)
+        times = network.quorum_times_ms(folder / "relayer-1.sqlite", from_s, to_s)
+        outcomes, said = network.submitted(folder / "relayer-1.sqlite"), network.last_words(run)
     there = [each for each in times if each is not None]
     bench.add("rounds", len(times), "1")
     bench.add(
