@@ -245,12 +245,14 @@ def _sync(component: address) -> uint256:
     word: uint256 = 0
     if at != 0:
         word = body[at]
-    left: uint256 = reserves._left(component, word, self._base_in())
+    base_in: int256 = self._base_in()
+    left: uint256 = reserves._left(component, word, base_in)
     if left != WAD:
-        reserves._share_loss(component, left)
         if at != 0:
-            body[at] = basket._cut(word, left)
+            word = basket._cut(word, left)
+            body[at] = word
             self._write_body(body)
+        reserves._share_loss(component, word, base_in, left)
         log IIndexVault.LossShared(component=component, left=left)
     return left
 

@@ -158,12 +158,18 @@ def _owed(token: address, word: uint256, base_in: int256) -> uint256:
     @notice {tok} all that is owed of a token, rounded up.
     @param word its component, or 0 when it is none
     """
-    total: int256 = self._reserves[token].amount
+    return convert(max(self._reserves[token].amount + self._backing(word, base_in), 0), uint256)
+
+
+@internal
+@pure
+def _backing(word: uint256, base_in: int256) -> int256:
+    """
+    @return {tok} base_in * unit, rounded up
+    """
     if base_in >= 0:
-        total += convert(basket._amount_up(convert(base_in, uint256), word), int256)
-    else:
-        total -= convert(basket._amount_down(convert(-base_in, uint256), word), int256)
-    return convert(max(total, 0), uint256)
+        return convert(basket._amount_up(convert(base_in, uint256), word), int256)
+    return -convert(basket._amount_down(convert(-base_in, uint256), word), int256)
 
 
 @internal
@@ -171,7 +177,7 @@ def _owed(token: address, word: uint256, base_in: int256) -> uint256:
 def _left(token: address, word: uint256, base_in: int256) -> uint256:
     """
     @notice D18{1} what is left of each promise made in this token: WAD while the balance covers them.
-    @dev A real shortfall keeps one base unit back, which covers what rounding does to the parts.
+    @dev A real shortfall keeps one base unit back, so that each of the parts is covered alone.
     """
     owed: uint256 = self._owed(token, word, base_in)
     balance: uint256 = staticcall IERC20(token).balanceOf(self)
@@ -181,12 +187,15 @@ def _left(token: address, word: uint256, base_in: int256) -> uint256:
 
 
 @internal
-def _share_loss(token: address, left: uint256):
+def _share_loss(token: address, word: uint256, base_in: int256, left: uint256):
     """
+    @notice Cut every claim and all float, and owe from now on just what is there: whatever rounding has left of the parts
+            is owed to nobody, and adds up to nothing over many losses.
+    @param word the component after its own cut, or 0
     @param left D18{1} as `_left` said
     """
-    reserve: Reserve = self._reserves[token]
+    balance: int256 = convert(staticcall IERC20(token).balanceOf(self), int256)
     self._reserves[token] = Reserve(
-        amount=reserve.amount * convert(left, int256) // convert(WAD, int256),
-        loss=WAD - fixed_point._mul_div_down(WAD - reserve.loss, left, WAD),
+        amount=balance - self._backing(word, base_in),
+        loss=WAD - fixed_point._mul_div_down(WAD - self._reserves[token].loss, left, WAD),
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """One index, its people and its six odd tokens, and what may happen to them; the model goes along.
 
-Eight actors and the fee recipient; tokens of 0, 6, 8, 18 and 27 decimals that lose balance, return nothing, call back in
-every transfer, or take a fee when told; the sixth comes and goes by auction.
+Eight actors and the fee recipient; tokens of 0, 6, 8, 18 and 27 decimals that lose balance, return nothing, call back
+in every transfer, or take a fee when told; the sixth comes and goes by auction.
 """
 
 from __future__ import annotations

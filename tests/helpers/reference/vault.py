@@ -127,10 +127,10 @@ class Token:
         self.reserves += ceil(base_from_float * (unit.value - self.unit.value))
         self.unit = unit
 
-    def share(self, left: int) -> None:
+    def share(self, left: int, base_in: int) -> None:
+        """Every part is cut; what is owed from now on is what is there."""
         self.unit = self.unit.cut(left)
-        sign = -1 if self.reserves < 0 else 1
-        self.reserves = sign * (abs(self.reserves) * left // WAD)
+        self.reserves = self.balance - ceil(base_in * self.unit.value)
         self.loss = WAD - self.index * left // WAD
 
 
@@ -205,7 +205,7 @@ class VaultModel:
     def sync(self, i: int) -> int:
         left = self.tokens[i].left(self.base_in)
         if left != WAD:
-            self.tokens[i].share(left)
+            self.tokens[i].share(left, self.base_in)
         return left
 
     def _sync_rebasing(self, skip: int = 0) -> None:

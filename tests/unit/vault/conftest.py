@@ -173,6 +173,12 @@ def balances(tokens: list[Any], who: str) -> list[int]:
 
 def pass_time(seconds: int) -> None:
     boa.env.evm.patch.timestamp += seconds
+    new_transaction()
+
+
+def new_transaction() -> None:
+    """titanoboa plays every call in one transaction; transient storage ends with a real one."""
+    boa.env.evm.vm.state.clear_transient_storage()
 
 
 def events(contract: Any, kind: str) -> list[Any]:
