@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`. The rest is for people who work on Plumbline.
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check setup chain fuzz soak chaos abi format lock clean
+.PHONY: help demo test check setup chain docs fuzz soak chaos abi format lock clean
 
 help:            ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ soak: setup      ## An hour of thirteen reporters: make bench-node for longer, m
 
 chaos: setup     ## A thousand faults and more against a network in lock-step
 	@PLUMBLINE_CHAOS=long scripts/run pytest -q -s tests/chaos
+
+docs: setup      ## The documentation as a site, in build/site
+	@scripts/run mkdocs build --strict --quiet
 
 abi: setup       ## Write offchain/plumbline/abi from the contracts
 	@scripts/run python scripts/export_abi.py
