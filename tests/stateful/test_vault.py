@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The vault and its auctions against an independent model (vault_machine.py). Invariants are those of docs/invariants.md.
+"""The vault and its auctions against an independent model (vault_machine.py); docs/invariants.md has the invariants.
 
-2,000 runs of 60 steps, cut into parts so that they can run side by side; PLUMBLINE_FUZZ=long plays 100,000. A run is its
-seed: `replay(seed)` plays one again.
+2,000 runs of 60 steps, cut into parts so that they can run side by side; PLUMBLINE_FUZZ=long plays 100,000. A run is
+its seed: `replay(seed)` plays one again.
 """
 
 from __future__ import annotations

@@ -511,7 +511,8 @@ class VaultMachine:
         try:
             answer = contract.call(name, *arguments, sender=sender)
         except Reverted as reverted:
-            assert reason in (None, str(reverted)), f"{name}: expected {reason!r}, got {str(reverted)!r}"
+            if reason not in (None, str(reverted)):
+                raise AssertionError(f"{name}: expected {reason!r}") from reverted
         else:
             raise AssertionError(f"{name}{arguments}: expected {reason!r}, got {answer!r}")
 

@@ -150,8 +150,7 @@ def test_component_added__is_bought_from_nothing(start, house, oracle, tokens, n
     assert index.components()[1][4] == 0
     # It asks nothing of anybody while it has no unit, and it can be skipped.
     assert mint(index, WAD, depositor)[4] == 0
-    sold, bought = bid(house, index, tokens[WBTC], new_token, ALL, bidder)
-    assert bought > 0
+    assert all(bid(house, index, tokens[WBTC], new_token, ALL, bidder))
     house.close(index.address, sender=owner)
     units = index.components()[1]
     assert 0 < units[4] <= 9 * WAD * WAD

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""IndexVault.announce, retract, ready_at, and what must be announced: set_fees, wind_down, set_registry, set_flash_terms."""
+"""IndexVault.announce, retract, ready_at, and what must be announced: fees, the end, registry and flash mints."""
 
 from __future__ import annotations
 

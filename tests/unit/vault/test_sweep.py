@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""IndexVault.sweep_surplus: what the vault holds beyond what it owes drips to every holder alike, and to nobody at once."""
+"""IndexVault.sweep_surplus: what is held beyond what is owed drips to every holder alike, and to nobody at once."""
 
 from __future__ import annotations
 
