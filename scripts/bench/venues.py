@@ -149,19 +149,20 @@ def send_frames(venue: str, parent: Connection) -> None:
     asyncio.run(main())
 
 
-async def receive(venue: str, port: int) -> float:
+async def receive(venue: str, port: int) -> tuple[float, float]:
+    """(wall time, processor time of ours) of all frames but the first."""
     source = WebSocketSource(codec_of(venue, SYMBOLS), LateClock(), f"ws://127.0.0.1:{port}")
     trades = source.trades()
     await anext(trades)
-    began = time.perf_counter()
+    began, began_here = time.perf_counter(), time.process_time()
     for _ in range(FRAMES - 1):
         await anext(trades)
-    took = time.perf_counter() - began
+    took = time.perf_counter() - began, time.process_time() - began_here
     await trades.aclose()
     return took
 
 
-def over_loopback(venue: str) -> float:
+def over_loopback(venue: str) -> tuple[float, float]:
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=send_frames, args=(venue, there))
     process.start()
@@ -193,7 +194,9 @@ def main() -> int:
             frames = book_frames(venue, kind, FRAMES // 4)
             took_s = seconds(frames, lambda venue=venue, kind=kind: booked_codec(venue, kind))
             bench.add(f"{venue}: frames to {kind} of book", int(len(frames) / took_s), "1/s")
-    bench.add("binance over a loopback WebSocket", int(FRAMES / over_loopback("binance")), "1/s", ">= 20000")
+    wall_s, here_s = map(min, zip(*[over_loopback("binance") for _ in range(3)], strict=True))
+    bench.add("binance over a loopback WebSocket", int(FRAMES / wall_s), "1/s", ">= 20000")
+    bench.add("binance over a loopback WebSocket, a core-second of the reader's", int(FRAMES / here_s), "1/s")
     return bench.finish()
 
 
