@@ -108,6 +108,12 @@ class Constant:
     async def latest_round(self) -> tuple[int, int]:
         return 0, 0
 
+    async def in_flight(self) -> int:
+        raise AssertionError("a reporter submits nothing")
+
+    async def disagreement(self) -> str:
+        return ""
+
     async def answers(self) -> tuple[Answer | NoAnswer, ...]:
         return (NoAnswer.NONE_YET,) * len(self._config.feeds)
 
@@ -241,6 +247,8 @@ def main() -> int:
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=one_reporter, args=(there,))
     process.start()
+    # Ours is closed, so that a process that fails ends the bench, too.
+    there.close()
     took, memory_mib = here.recv()
     process.join()
     bench.add(
