@@ -88,8 +88,8 @@ class Arena:
         self.tokens = [self.deploy("MockERC20", a.symbol, a.symbol, a.decimals) for a in ASSETS]
         self.oracle = self._deploy_oracle()
         self.publish()
-        house = self.deploy("AuctionHouse")
-        extension = self.deploy("IndexVaultExtension", house.address)
+        self.house = self.deploy("AuctionHouse")
+        extension = self.deploy("IndexVaultExtension", self.house.address)
         indices = self.deploy("IndexFactory", self.deploy("IndexVault", extension.address).address)
         index = {
             "name": "Arena Index",
@@ -112,6 +112,8 @@ class Arena:
         self.factory = self._uniswap("UniswapV3Factory", self.uniswap.factory)
         terms = (self.vault.address, self.quote.address, QUOTE, self.uniswap.factory, pool_code_hash())
         self.arbitrageur = self.deploy("ParityArbitrageur", *terms, sender=self.keeper)
+        terms = (self.house.address, self.uniswap.factory, pool_code_hash())
+        self.bidder = self.deploy("RebalanceBidder", *terms, sender=self.keeper)
         self.opening_nav_wad = self.vault.functions.nav(HEARTBEAT_S).call()
         self._fill_pockets()
 
@@ -150,17 +152,30 @@ class Arena:
         for spender in (self.manager, self.router):
             self.send(self.vault.functions.approve(spender.address, FOREVER))
 
-    def open_pool(self, token: Contract, tier: int, usd: int, low: int = MIN_TICK, high: int = MAX_TICK) -> None:
-        """Adds `usd` of liquidity on each side between two ticks relative to the price; makes the pool at first."""
-        worth = {token.address: self.worth(token, usd), self.quote.address: self.worth(self.quote, usd)}
+    def open_pool(
+        self,
+        token: Contract,
+        tier: int,
+        usd: int,
+        low: int = MIN_TICK,
+        high: int = MAX_TICK,
+        against: Contract | None = None,
+    ) -> None:
+        """Adds `usd` of liquidity on each side between two ticks relative to the price; makes the pool at first.
+
+        against: another token than the quote.
+        """
+        other = against or self.quote
+        key = (token.address if against is None else token.address + against.address, tier)
+        worth = {token.address: self.worth(token, usd), other.address: self.worth(other, usd)}
         token0, token1 = sorted(worth, key=lambda address: int(address, 16))
-        if (token.address, tier) not in self.pools:
+        if key not in self.pools:
             price = sqrt_price_of(worth[token1], worth[token0])
             make = self.manager.functions.createAndInitializePoolIfNecessary(token0, token1, tier, price)
             self.send(make)
             address = self.factory.functions.getPool(token0, token1, tier).call()
-            self.pools[token.address, tier] = self._uniswap("UniswapV3Pool", address)
-        tick, spacing = self.pools[token.address, tier].functions.slot0().call()[1], SPACING[tier]
+            self.pools[key] = self._uniswap("UniswapV3Pool", address)
+        tick, spacing = self.pools[key].functions.slot0().call()[1], SPACING[tier]
         bounds = max(low + tick, MIN_TICK), min(high + tick, MAX_TICK)
         ticks = (-(-bounds[0] // spacing) * spacing, bounds[1] // spacing * spacing)
         position = (token0, token1, tier, *ticks, worth[token0], worth[token1], 0, 0, self.everybody, FOREVER)

@@ -31,7 +31,7 @@ from plumbline.core.curve import Market
 from plumbline.core.cycle import Component, CycleMarket, best_cycle
 from plumbline.supervisor.anvil import Anvil
 from scripts.bench import reaction
-from scripts.bench.arena import ASSETS, FOREVER, HEARTBEAT_S, QUOTE, WAD, Arena
+from scripts.bench.arena import ASSETS, FOREVER, HEARTBEAT_S, NOBODY, QUOTE, WAD, Arena
 from scripts.bench.brute import best_tried
 from scripts.bench.report import Bench
 
@@ -96,10 +96,38 @@ def _break_down(arena: Arena, bench: Bench) -> None:
     bench.add("  an approval alone", approval, "gas")
 
 
+def measure_bid(arena: Arena, bench: Bench) -> None:
+    """Half of the WETH for USDT, near the end of the auction: through the quote token's two pools, and through one."""
+    weth, usdt = arena.tokens[1], arena.tokens[2]
+    arena.open_pool(weth, 500, 5_000_000, against=usdt)
+    keep = 2**256 - 1
+    units = [keep, ASSETS[1].unit * WAD // 2, ASSETS[2].unit * WAD * 2, keep, keep]
+    plan = (units, [], 0, 10_500, 9_800, 3_600, 600)
+    arena.send(arena.house.functions.propose(arena.vault.address, plan))
+    _pass(arena, 86_400)
+    arena.publish()
+    arena.send(arena.house.functions.open(arena.vault.address))
+    _pass(arena, 3_500)
+    arena.publish()
+    gas: dict[str, int] = {}
+    # Twice each: the second finds every slot in use.
+    for pools, route in (("one pool", (NOBODY, 500, 500)), ("two pools", (arena.quote.address, 500, 500))) * 2:
+        call = arena.bidder.functions.bid(
+            arena.vault.address, weth.address, usdt.address, 2 * WAD, 0, *route, 1, FOREVER
+        )
+        gas[pools] = arena.send(call, arena.keeper)["gasUsed"]
+    bench.add("bid, flash-funded, through one pool", gas["one pool"], "gas", "<= 260000")
+    bench.add("bid, flash-funded, through two pools", gas["two pools"], "gas")
+
+
+def _pass(arena: Arena, seconds: int) -> None:
+    for method, arguments in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
+        arena.web3.provider.make_request(method, arguments)  # type: ignore[arg-type]
+
+
 def _quiet(arena: Arena) -> None:
     """Ten minutes in which nothing happens: the streaming fee accrues."""
-    for method, arguments in (("evm_increaseTime", [600]), ("evm_mine", [])):
-        arena.web3.provider.make_request(method, arguments)  # type: ignore[arg-type]
+    _pass(arena, 600)
 
 
 async def measure_sizing(arena: Arena, url: str, bench: Bench, states: int) -> None:
@@ -206,6 +234,7 @@ def main() -> int:
         arena.open()
         measure_gas(arena, bench)
         asyncio.run(measure_sizing(arena, anvil.url, bench, states))
+        measure_bid(arena, bench)
     asyncio.run(reaction.measure(bench))
     return bench.finish()
 

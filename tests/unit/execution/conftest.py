@@ -203,7 +203,7 @@ def open_pool(
 ) -> Any:
     """Share against quote at NAV, with so many shares of liquidity over all prices, or `reach` ticks either side."""
     per_share = vault.nav(MAX_AGE_S) * 10 ** (6 + 8) // (BASKET[USDC][3] * WAD)
-    return _open_pool(factory, {vault: WAD, quote: per_share}, provider, shares, fee_pips, reach)
+    return open_pool_of(factory, {vault: WAD, quote: per_share}, provider, shares, fee_pips, reach)
 
 
 def open_component_pool(
@@ -212,19 +212,26 @@ def open_component_pool(
     """A component against USDC at the oracle's prices, with what so many shares hold of it."""
     _, decimals, unit, price = BASKET[place]
     worth = unit * price * 10 ** (6 + 8) // 10 ** (decimals + 8) // BASKET[USDC][3]
-    return _open_pool(factory, {tokens[place]: unit, tokens[USDC]: worth}, provider, shares, fee_pips, None)
+    return open_pool_of(factory, {tokens[place]: unit, tokens[USDC]: worth}, provider, shares, fee_pips, None)
 
 
-def _open_pool(
-    factory: Any, amounts: dict[Any, int], provider: str, times: int, fee_pips: int, reach: int | None
+def open_pool_of(
+    factory: Any,
+    amounts: dict[Any, int],
+    provider: str,
+    times: int,
+    fee_pips: int,
+    reach: int | None,
+    manager: Any = None,
 ) -> Any:
-    manager = deploy_uniswap("NonfungiblePositionManager", factory.address, ZERO, ZERO)
+    manager = manager or deploy_uniswap("NonfungiblePositionManager", factory.address, ZERO, ZERO)
     worth = {asset.address: amount for asset, amount in amounts.items()}
     token0, token1 = sorted(worth, key=lambda address: int(address, 16))
     sqrt_price = sqrt_price_of(worth[token1], worth[token0])
     manager.createAndInitializePoolIfNecessary(token0, token1, fee_pips, sqrt_price, sender=provider)
     for asset in amounts:
-        asset.approve(manager.address, FOREVER, sender=provider)
+        if asset.allowance(provider, manager.address) == 0:
+            asset.approve(manager.address, FOREVER, sender=provider)
     deposit = (times * worth[token0], times * worth[token1])
     spacing, tick = TICK_SPACING[fee_pips], tick_at_sqrt_price(sqrt_price)
     low, high = (-TICK_EDGE, TICK_EDGE) if reach is None else (tick - reach, tick + reach)
