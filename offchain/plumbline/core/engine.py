@@ -183,7 +183,7 @@ class IndexEngine:
         vote.unchanged_ms = at_ms - since_ms
         if vote.age_ms > feed.max_age_ms:
             vote.reason = "stale"
-        elif alias := self._alias(heard):
+        elif alias := self._alias(feed, heard):
             vote.reason = f"alias of {alias}"
         else:
             self._convert(vote, feed, heard, at_ms)
@@ -207,13 +207,14 @@ class IndexEngine:
             if vote.confidence_wad >= vote.converted_wad:
                 vote.reason = "bid and ask too far apart"
 
-    def _alias(self, heard: _Heard) -> str:
+    def _alias(self, feed: _Feed, heard: _Heard) -> str:
         """The market this one is only another name of: its quote currency is then not what its name says.
 
         Or the venue it repeats: the same market twice is one vote.
         """
         for leg in heard.source.legs if heard.markets.echoing else ():
-            if venue := heard.markets.echo(leg):
+            venue = heard.markets.echo(leg)
+            if (venue, leg[1]) in feed.legs:
                 return f"{venue}:{leg[1]}"
         if isinstance(heard.source, Cross):
             return heard.source.numerator if heard.markets.are_twins(*heard.source.legs) else ""
@@ -258,13 +259,14 @@ class _Heard:
 class _Feed:
     """A rule with what it reads and remembers."""
 
-    __slots__ = ("heard", "left_out", "max_age_ms", "needs", "outliers", "rule")
+    __slots__ = ("heard", "left_out", "legs", "max_age_ms", "needs", "outliers", "rule")
 
     def __init__(self, rule: FeedRule, markets: Markets[Trade] | Markets[Mid], quotes: Quotes) -> None:
         self.rule, self.needs, self.max_age_ms = rule, METHODS[rule.method].needs, rule.max_age_s * 1000
         self.heard = tuple(
             _Heard(source, rule, markets, quotes.path(rule.name, source.quote)) for source in rule.sources
         )
+        self.legs = frozenset(leg for source in rule.sources for leg in source.legs)
         self.outliers: set[str] = set()
         """Venues that are out for being far from the others."""
         self.left_out: dict[str, str] = {}

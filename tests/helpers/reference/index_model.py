@@ -166,8 +166,10 @@ class IndexModel:
                 now[leader, market] = prices if prices and prices[-1] == price else [*prices, price]
         self.echoes = now
 
-    def echoing(self, market: tuple) -> bool:
-        return any(other == market and len(prices) >= 3 for (_, other), prices in self.echoes.items())
+    def echoing(self, market: tuple, listed: set[tuple]) -> bool:
+        """Of a market the same feed hears."""
+        told = self.echoes.items()
+        return any(other == market and leader in listed and len(prices) >= 3 for (leader, other), prices in told)
 
     def same_book(self, a: tuple, b: tuple) -> bool:
         return a != b and a[0] == b[0] and a[1].split("/")[0] == b[1].split("/")[0]
@@ -273,7 +275,8 @@ class IndexModel:
         return sum(ceil(price * half / middle_wad) for half, middle_wad in halves)
 
     def fresh(self, legs: Iterable[tuple], rule: dict, at_ms: int) -> bool:
-        if any(self.echoing(leg) for leg in legs):
+        listed = {*rule["markets"], *((v, leg) for v, n, d in rule["crosses"] for leg in (n, d))}
+        if any(self.echoing(leg, listed) for leg in legs):
             return False
         return all(leg in self.last and at_ms - self.last[leg][0] <= rule["max_age_s"] * 1_000 for leg in legs)
 

@@ -82,3 +82,12 @@ def test_observe__a_cross_of_an_echoed_leg__is_out_too():
         said = reasons(market.observe()["EUR/USD"])
     assert said["krakencopy:(BTC/USD)/(BTC/EUR)"] == "alias of kraken:BTC/USD"
     assert said["kraken:(BTC/USD)/(BTC/EUR)"] == ""
+
+
+def test_observe__an_echo_of_a_venue_the_feed_does_not_hear__speaks_for_it():
+    heard_by_another = parse_crosses(["binance"], "EUR/USD")
+    market = Market([everywhere("binanceus"), FeedRule("EUR/USD", 8, 1, crosses=heard_by_another)])
+    for step in range(5):
+        for venue in ("binance", "binanceus"):
+            market.trade(f"{venue}:BTC/USD", f"2000{step}")
+        assert reasons(market.bitcoin())["binanceus:BTC/USD"] == ""
