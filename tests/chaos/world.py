@@ -17,12 +17,11 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 
 from plumbline.chain.signing import LocalKey
-from plumbline.chain.typed_data import domain_separator, row_digest
+from plumbline.chain.typed_data import domain_separator
 from plumbline.config import FeedConfig
 from plumbline.core.models import Row, SignedRow
 from plumbline.errors import PeerError
@@ -31,7 +30,7 @@ from plumbline.ports import Answer, NoAnswer
 from plumbline.relayer.collect import Collector
 from plumbline.relayer.service import Relayer
 from plumbline.relayer.service import Terms as RelayTerms
-from plumbline.replay.faults import Fault, FaultKind, Faults
+from plumbline.replay.faults import Faults
 from plumbline.replay.lockstep import Lockstep
 from plumbline.replay.simulation import simulated_markets, simulated_trades
 from plumbline.replay.tape import Tape
@@ -40,6 +39,7 @@ from plumbline.store.relays import RelayJournal
 from plumbline.store.rows import RowJournal
 from plumbline.supervisor import feeds as cast
 from tests.chaos.chain import Transaction, WorldChain, WorldOracle
+from tests.chaos.faults import Disorder, Killed
 from tests.helpers.feeds import Feed, Terms
 from tests.offchain.fakes import FakeClock
 
@@ -53,10 +53,6 @@ GAVE = 99
 VENUES = ("kraken", "coinbase", "binance", "bybit", "cryptocom")
 SPARE_ROUNDS = 3
 """After the last trouble a network may need so many rounds: one dead relayer costs one, a look at the chain another."""
-
-
-class Killed(Exception):
-    """The process is gone, in the middle of what it did."""
 
 
 class Key:
@@ -152,7 +148,7 @@ class Served:
         if node.down_until > world.number or node.silent_until > world.number:
             raise PeerError("unreachable", "ConnectError")
         if node.lies:
-            lie = world.lie(node, timestamp, self._payer)
+            lie = world.disorder.lie(node, timestamp, self._payer)
             if lie is None:
                 raise PeerError("timeout", "no row")
             if node.lies != "past":
@@ -185,47 +181,30 @@ class World:
         self.number, self.now_s = 0, START_S
         self.clock = FakeClock(START_S * 1000)
         self.found = Findings()
+        self.disorder = Disorder(self, start_s=START_S, period_s=PERIOD_S, venues=VENUES, faulty=FAULTY)
         self.served: defaultdict[tuple[int, int], set[Row]] = defaultdict(set)
         """(reporter, round) -> the rows an honest reporter gave out."""
         self.vain: Counter[tuple[int, int]] = Counter()
         """(relayer, reporter) -> how often it was asked in this round; many times over once it gave a row."""
-        self._rules = [
+        self.rules = [
             _feed(document).rule() for document in cast.feeds(simulated_markets(), max_age_s=120, peg_venues=2)
         ]
         self._keys = [LocalKey(bytes([index]) * 32) for index in range(1, REPORTERS + 1)]
-        feeds = [Feed(rule.name, rule.decimals, QUORUM, HEARTBEAT_S, 25) for rule in self._rules]
+        feeds = [Feed(rule.name, rule.decimals, QUORUM, HEARTBEAT_S, 25) for rule in self.rules]
         self.chain = WorldChain(feeds, [key.address for key in self._keys], FAULTY, Terms(period=PERIOD_S), START_S)
-        self._domain = domain_separator(1, self.chain.oracle.address)
-        tape = Tape(simulated_trades(seed, START_S * 1000), Faults(self._venue_faults(), seed))
+        self.domain = domain_separator(1, self.chain.oracle.address)
+        tape = Tape(simulated_trades(seed, START_S * 1000), Faults(self.disorder.of_venues(), seed))
         markets = simulated_markets()
         self._market = Lockstep(tape, {venue: markets[venue] for venue in VENUES})
         self.nodes = [self._node(index, key) for index, key in enumerate(self._keys, 1)]
         self._addresses = tuple(f"relayer-{index}" for index in range(RELAYERS))
         self.payers = [self._payer(index) for index in range(RELAYERS)]
-        self._trouble = 0
+        self.trouble = 0
         """The last round in which the chain was in trouble, or relayers were missing."""
         self._short: Counter[int] = Counter()
         """By feed: the last round in which no quorum of honest reporters had a price."""
 
     # Building --------------------------------------------------------------------------------------------------------
-
-    def _venue_faults(self) -> list[Fault]:
-        """About a third of all faults; at most two venues at a time, of five."""
-        faults: list[Fault] = []
-        busy: list[tuple[int, int]] = []
-        for _ in range(round(self.rounds * self.rate / 3)):
-            start_s = START_S + self.dice.randrange(self.rounds * PERIOD_S)
-            end_s = start_s + self.dice.randint(5, 60)
-            if sum(a < end_s and start_s < b for a, b in busy) >= 2:
-                continue
-            busy.append((start_s, end_s))
-            kind: FaultKind = self.dice.choice(get_args(FaultKind))
-            bps = self.dice.choice([-9_000, -500, 500, 10_000]) if kind in ("scale", "fat_finger") else 0
-            bps = self.dice.randint(1_000, 9_000) if kind == "loss" else bps
-            delay_ms = self.dice.randint(500, 20_000) if kind in ("latency", "skew") else 0
-            faults.append(Fault(kind, self.dice.choice(VENUES), start_s * 1000, end_s * 1000, bps, delay_ms))
-            self.found.faults[f"venue: {kind}"] += 1
-        return faults
 
     def _node(self, index: int, key: LocalKey) -> Node:
         held = Key(key)
@@ -237,9 +216,9 @@ class World:
             RowJournal(self.folder / f"reporter-{index}.sqlite", key.address),
             WorldOracle(self.chain, PERIOD_S),
         )
-        journal.begin(self._rules, "chaos", self.now_s * 1000)
+        journal.begin(self.rules, "chaos", self.now_s * 1000)
         timing = ReporterTiming(delay_ms=0)
-        return Reporter(self._rules, [], oracle, key, journal, self.clock, timing), journal, oracle
+        return Reporter(self.rules, [], oracle, key, journal, self.clock, timing), journal, oracle
 
     def _payer(self, index: int) -> Payer:
         journal, metrics, oracle = (
@@ -273,7 +252,7 @@ class World:
             await self.clock.advance_to(self.now_s * 1000)
             self._restore()
             for _ in range(sum(self.dice.random() < self.rate / 3 for _ in range(2))):
-                self._fault()
+                self.disorder.strike()
             await self._report()
             await self._relay()
             self._judge()
@@ -299,7 +278,7 @@ class World:
             with suppress(Killed):
                 await node.reporter.round(target_s)
                 continue
-            self._kill(node)
+            self.disorder.kill(node)
 
     async def _relay(self) -> None:
         alive = [payer for payer in self.payers if payer.down_until <= self.number]
@@ -336,132 +315,6 @@ class World:
         asked = [self.vain[payer, node.index] for node in self.nodes]
         return min(asked) >= 2 and sum(count >= GAVE for count in asked) < QUORUM
 
-    # Faults ----------------------------------------------------------------------------------------------------------
-
-    def _fault(self) -> None:
-        acts: dict[str, tuple[int, Callable[[], bool]]] = {
-            "kill -9: idle": (3, self._kill_somebody),
-            "kill -9: before the claim": (2, lambda: self._kill_at("claim")),
-            "kill -9: before signing": (2, lambda: self._kill_at("before signing")),
-            "kill -9: after signing": (2, lambda: self._kill_at("after signing")),
-            "kill -9: relayer": (3, self._kill_relayer),
-            "liar": (4, self._turn_liar),
-            "reporter out of reach": (4, self._silence),
-            "rpc loss: everybody": (1, self._cut_chain),
-            "rpc loss: one relayer": (2, self._cut_relayer),
-            "reorganisation": (2, self._reorganise),
-            "chain restart": (1, self._restart_chain),
-            "disk full": (3, self._fill_disk),
-            "clock step": (3, self._step_clock),
-        }
-        kind = self.dice.choices(list(acts), [weight for weight, _ in acts.values()])[0]
-        if acts[kind][1]():
-            self.found.faults[kind] += 1
-
-    def _honest(self) -> list[Node]:
-        """Up, and no liar."""
-        return [node for node in self.nodes if not node.lies and node.down_until <= self.number]
-
-    def _kill(self, node: Node) -> None:
-        """As kill -9: what was not committed is gone, and nothing is said."""
-        node.journal.close()
-        node.down_until = self.number + self.dice.randint(1, 4)
-
-    def _kill_somebody(self) -> bool:
-        if not (honest := self._honest()):
-            return False
-        self._kill(self.dice.choice(honest))
-        return True
-
-    def _kill_at(self, point: str) -> bool:
-        if not (honest := self._honest()):
-            return False
-        node = self.dice.choice(honest)
-        if point == "claim":
-            # The next claim finds the process gone.
-            def gone(*_: object) -> Row:
-                raise Killed
-
-            node.journal.claim = gone  # type: ignore[method-assign,assignment]
-        else:
-            node.key.kill = point
-        return True
-
-    def _kill_relayer(self) -> bool:
-        payer = self.dice.choice(self.payers)
-        if payer.down_until > self.number or sum(each.down_until > self.number for each in self.payers) >= RELAYERS - 2:
-            return False
-        payer.journal.close()
-        payer.down_until = self.number + self.dice.randint(1, 6)
-        return True
-
-    def _turn_liar(self) -> bool:
-        if sum(bool(node.lies) for node in self.nodes) >= FAULTY:
-            return False
-        node = self.dice.choice([node for node in self.nodes if not node.lies])
-        if node.down_until > self.number:
-            return False
-        node.lies = self.dice.choice(["high", "low", "largest", "equivocates", "to each another", "past", "silent"])
-        node.lies_until = self.number + self.dice.randint(2, 12)
-        self.found.faults[f"liar: {node.lies}"] += 1
-        return False
-
-    def lie(self, node: Node, timestamp: int, payer: int) -> SignedRow | None:
-        """What a liar says to a relayer."""
-        honest = next((each.reporter.row(timestamp) for each in self._honest() if each.reporter.row(timestamp)), None)
-        prices = honest.row.prices if honest else (1,) * len(self._rules)
-        factor = {"high": 1_200, "low": 800}.get(node.lies, 1_000)
-        if node.lies == "silent":
-            return None
-        if node.lies == "largest":
-            prices = (2**63 - 1,) * len(prices)
-        elif node.lies == "equivocates":
-            factor = self.dice.choice([900, 1_100])
-        elif node.lies == "to each another":
-            factor = 900 + 100 * payer
-        elif node.lies == "past":
-            timestamp -= PERIOD_S
-        row = Row(1, timestamp, tuple(min(price * factor // 1_000, 2**63 - 1) for price in prices))
-        return SignedRow(node.index, row, *node.key.local.sign(row_digest(self._domain, row)))
-
-    def _silence(self) -> bool:
-        self.dice.choice(self.nodes).silent_until = self.number + self.dice.randint(1, 4)
-        return True
-
-    def _cut_chain(self) -> bool:
-        self.chain.reachable, self._trouble = False, self.number
-        return True
-
-    def _cut_relayer(self) -> bool:
-        self.dice.choice(self.payers).oracle.reachable = False
-        return True
-
-    def _reorganise(self) -> bool:
-        if len(self.chain.blocks) < 5:
-            return False
-        self.chain.reorganise(self.dice.randint(1, 4), lost=self.dice.random() < 0.5)
-        self._trouble = self.number
-        return True
-
-    def _restart_chain(self) -> bool:
-        self.chain.restart()
-        self._trouble = self.number
-        return True
-
-    def _fill_disk(self) -> bool:
-        if not (honest := self._honest()):
-            return False
-        node = self.dice.choice(honest)
-        node.journal.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        pages = node.journal.execute("PRAGMA page_count").fetchone()[0]
-        node.journal.execute(f"PRAGMA max_page_count = {pages}")
-        node.full_until = self.number + self.dice.randint(1, 5)
-        return True
-
-    def _step_clock(self) -> bool:
-        self.dice.choice(self.nodes).ahead = self.dice.choice([-2, -1, 1, 2])
-        return True
-
     def _restore(self) -> None:
         """What is over, is over."""
         self.chain.reachable = True
@@ -491,20 +344,20 @@ class World:
         reader = WorldOracle(self.chain, PERIOD_S)
         present = Counter(
             feed
-            for node in self._honest()
+            for node in self.disorder.honest()
             if node.silent_until <= self.number and (signed := node.reporter.row(self.now_s)) is not None
             for feed, price in enumerate(signed.row.prices)
             if price
         )
         if sum(payer.down_until <= self.number and payer.oracle.reachable for payer in self.payers) < RELAYERS - 1:
-            self._trouble = self.number
-        for feed, rule in enumerate(self._rules):
+            self.trouble = self.number
+        for feed, rule in enumerate(self.rules):
             if present[feed] < QUORUM:
                 self._short[feed] = self.number
             answer = reader.answer(feed)
             if isinstance(answer, Answer):
                 self._in_range(rule.name, feed, answer)
-            calm = self.number - max(self._trouble, self._short[feed]) > SPARE_ROUNDS
+            calm = self.number - max(self.trouble, self._short[feed]) > SPARE_ROUNDS
             if not calm or answer is NoAnswer.TRIPPED:
                 continue
             self.found.promised += 1
