@@ -105,6 +105,12 @@ def curve(market: Market, *, selling: bool) -> Curve | None:
     return Curve(selling, tuple(starts), tuple(liquidities), tuple(tokens), tuple(quotes), capacity)
 
 
+def best_x(market: Market, *, selling: bool) -> int | None:
+    """x of the first token in the best pool, without walking any: no pool brings more, or asks less. None: no pools."""
+    found = [next(_steps(pool, market.is_token0, selling))[0] for pool in market.pools]
+    return (max if selling else min)(found, default=None)
+
+
 def limit_of(pool: PoolState, x: int, *, is_token0: bool, selling: bool) -> int:
     """The pool's own sqrt price at which the next token brings or costs x**2."""
     keep = _root_keep(pool.fee_pips)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from plumbline.core.arbitrage import Leg, ParityTrade, Side, vault_amounts
-from plumbline.core.curve import Q192, Curve, Market, curve, exact_quote, parts_of, split, worthwhile
+from plumbline.core.curve import Q192, Curve, Market, best_x, curve, exact_quote, parts_of, split, worthwhile
 from plumbline.core.uniswap_math import PoolState
 from plumbline.core.units import MAX_BPS, WAD
 
@@ -122,16 +122,32 @@ class _Side:
 
 
 def _best_of(market: CycleMarket, side: Side, swap_cost: int) -> ParityTrade | None:
-    best: ParityTrade | None = None
+    if not _may_pay(market, side):
+        return None
     while True:
         curves = _curves(market, side)
         if curves is None or not curves.pays(0):
-            return best
+            return None
         shares = _optimum(curves)
         pruned = _pruned(market, side, curves, shares, swap_cost)
         if pruned == market:
             return _cycle(market, curves, shares)
         market = pruned
+
+
+def _may_pay(market: CycleMarket, side: Side) -> bool:
+    """Whether the first share could pay, in the best pool of everything: most markets and sides end here."""
+    minting = side is Side.PREMIUM
+    share = best_x(market.share, selling=minting)
+    if share is None:
+        return False
+    factor = MAX_BPS + market.mint_fee_bps if minting else MAX_BPS - market.redeem_fee_bps
+    basket = 0
+    for component in market.components:
+        x = None if component.market is None else best_x(component.market, selling=not minting)
+        basket += component.unit_wad * factor * (Q192 if x is None else x * x)
+    scaled = share * share * WAD * WAD * MAX_BPS
+    return scaled > basket if minting else scaled < basket
 
 
 def _curves(market: CycleMarket, side: Side) -> _Side | None:
