@@ -5,9 +5,9 @@
  "oracle": {"epoch", "paused", "round_id", "round_age_s", "feeds": [{"name", "price", "age_s", "reason", ...}],
             "rounds": [...], ...} | null,
  "observer": the reporter whose venues are shown, "venues": [...], "observed": [{"name", "price", "contributions"}],
- "reporters": [{"name", "trouble", "round_at_s", "off_bps": {feed: bps}}], "relayer": {...} | null,
+ "reporters": [{"name", "trouble", "round_at_s", "off_bps": {feed: bps}}], "relayer": {"trouble", "unready"} | null,
  "vault": {"nav", "components": [...], ...} | null, "pool": {"price", "premium_ppm", "band_low_ppm", ...} | null,
- "keeper": {...} | null, "trades": {"count", "profit", "recent": [...]} | null,
+ "keeper": {"trouble", "unready", "outcome"} | null, "trades": {"count", "profit", "recent": [...]} | null,
  "attention": [{"level": "bad" | "warn", "what": a sentence}]}
 
 Prices and amounts are exact decimal text; null is what nobody could tell, with a reason beside it.
@@ -61,8 +61,8 @@ class Overview:
             "venues": seen.get("venues", []),
             "observed": [_observed(feed) for feed in seen.get("feeds", [])],
             "reporters": against_median(pages, feeds),
-            "relayer": relayer,
-            "keeper": keeper,
+            "relayer": relayer and {key: relayer.get(key, "") for key in ("trouble", "unready")},
+            "keeper": keeper and _keeper(keeper),
         }
         look["attention"] = attention(look, config)
         return look
@@ -82,6 +82,12 @@ def _feed_names(chain: Mapping[str, Any], pages: Mapping[str, Mapping[str, Any]]
     if chain["oracle"] is not None:
         return [feed["name"] for feed in chain["oracle"]["feeds"]]
     return next(([feed["name"] for feed in page["feeds"]] for page in pages.values() if "feeds" in page), [])
+
+
+def _keeper(page: Mapping[str, Any]) -> Table:
+    """Its strategy that holds the price speaks for it."""
+    parity = page.get("parity") or {}
+    return {"trouble": page["trouble"], "unready": page.get("unready", ""), "outcome": parity.get("outcome")}
 
 
 def _observed(feed: Mapping[str, Any]) -> Table:
