@@ -84,6 +84,8 @@ class Run:
             "max_age_s": self.scenario.max_age_s,
             "gas_token_usd": GAS_TOKEN_USD,
             "deadline_s": 5 * self.scenario.block_s,
+            # Nobody moves the components' pools here: a flash trade would hold the share to their opening prices.
+            "funding": ["float"],
         }
         node = self._node("keeper")
         del node["clock"]  # it lives by blocks, not by a clock
