@@ -168,7 +168,8 @@ class VaultMachine:
 
     def wait(self) -> None:
         dice = self.random
-        self._wait(dice.choice((dice.randint(1, 100), dice.randint(1, 3_600), dice.randint(1, 10**7), 365 * DAY_S)))
+        longest = 3_600 if self.auction and dice.random() < 0.7 else dice.choice((10**7, 365 * DAY_S))
+        self._wait(dice.choice((dice.randint(1, 100), dice.randint(1, longest))))
 
     def donate(self) -> None:
         i, amount = self.random.randrange(len(self.tokens)), self._size()
@@ -201,10 +202,15 @@ class VaultMachine:
         elif self.model.base < 10**15:
             self._fails("vault: supply too small", "sweep_surplus", component)
         else:
+            # A refused call shares no loss either: shared before, there is none.
+            for place in self.model.places:
+                self._sync(place)
+            if not self.model.tokens[i].swept_at:
+                assert self.vault.call("sweep_surplus", component) == self.model.sweep(i) == 0
+                self._wait(self.random.randint(1, 1_000))
             swept = self.model.sweep(i)
             if swept is None:
                 self._fails(None, "sweep_surplus", component)
-                self.model.tokens[i].rebasing and self._sync(i)
             else:
                 assert self.vault.call("sweep_surplus", component) == swept
 
@@ -263,7 +269,8 @@ class VaultMachine:
     def carry(self) -> None:
         """V-11"""
         if self.model.generation:
-            generation, actor = self.random.randrange(self.model.generation), self._actor()
+            waiting = [key for token in self.model.tokens for key, points in token.old_floats.items() if points]
+            generation, actor = self.random.choice(waiting or [(0, self._actor())])
             self.model.carry(actor, generation)
             self.vault.call("carry_float", actor, generation)
 
@@ -308,6 +315,7 @@ class VaultMachine:
         arguments = self.vault.address, *pair, most, 0, MAX_UINT, b""
         if auction.is_over:
             self._refused("auction: over", "bid", *arguments, sender=actor)
+            self.close()
             return
         sold, bought = auction.quote(sell, buy, most, self._rate(i, j))
         if not sold:
@@ -327,7 +335,7 @@ class VaultMachine:
         auction = self.auction
         assert auction is not None
         leaving = auction.leaving()
-        self.house.call("close", self.vault.address, sender=OWNER)
+        self.house.call("close", self.vault.address, sender=ACTORS[0] if auction.is_over else OWNER)
         self.model.drop(leaving)
         self.auction = None
         assert self.vault.call("float_generation") == self.model.generation

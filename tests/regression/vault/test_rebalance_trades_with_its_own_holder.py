@@ -28,7 +28,7 @@ def test_mint_bid_redeem__at_the_oracles_price_or_above__loses_money(minted: int
 
 @pytest.mark.parametrize("minted", [WAD, 100 * WAD, 10**6 * WAD])
 def test_mint_bid_redeem__at_the_floor__gains_no_more_than_the_bid_alone(minted: int) -> None:
-    """Below the oracle's price the bid itself is worth the tolerance; a mint before it adds nothing, even without fees."""
+    """Below the oracle's price a bid is worth the tolerance; a mint before it adds nothing, even without fees."""
 
     def gain(mints: int) -> int:
         index = Rebalancing()
