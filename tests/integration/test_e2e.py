@@ -98,6 +98,19 @@ def distance_from_coinbase_bps(data: Path, prices: dict[int, int]) -> list[float
     ]
 
 
+def look_of_the_page(said: str) -> dict:
+    """What the page shows, once it has seen a trade: a web process that has just started asks first."""
+    url = re.search(r"the page: (http://\S+/);", said)
+    assert url is not None, said
+    deadline = time.monotonic() + 30
+    while True:
+        answer = httpx.get(f"{url[1]}api/look", timeout=10)
+        look = answer.json() if answer.is_success else {}
+        if (look.get("trades") or {}).get("count") or time.monotonic() > deadline:
+            return look
+        time.sleep(1)
+
+
 def test_demo__simulated__ctrl_c_after_an_arbitrage__ends_well_and_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "plumbline.cli", "demo", "--folder", str(tmp_path), "--seed", "7"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
@@ -107,11 +120,17 @@ def test_demo__simulated__ctrl_c_after_an_arbitrage__ends_well_and_leaves_nothin
             lines.append(line)
             if re.search(r" [1-9][0-9]* arbitrages", line) or time.monotonic() > deadline:
                 break
+        look = look_of_the_page("".join(lines))
         demo.send_signal(signal.SIGINT)
         rest = demo.stdout.read()
     said = "".join(lines) + rest
     assert demo.returncode == 0, said
     assert rest.rstrip().endswith("- all well"), said
+    assert look["oracle"]["round_id"] > 0
+    assert look["trades"]["count"] > 0
+    assert len(look["venues"]) == 5
+    assert [each["trouble"] for each in look["reporters"]] == [""] * 5
+    assert look["pool"]["premium_ppm"] is not None
     assert_nothing_left(tmp_path, lines[:1])
 
 

@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from plumbline.config import KeeperConfig, RelayerConfig, ReplayConfig, ReporterConfig, TraderConfig, load
 from plumbline.errors import ConfigError
+from plumbline.overview.settings import OverviewConfig
 from plumbline.replay.simulation import simulated_markets
 from plumbline.supervisor import feeds, scenario
 from plumbline.supervisor.configs import Run, free_port, reporters
@@ -47,11 +48,14 @@ def test_run__every_config__is_accepted_by_its_own_process(played: Scenario, tmp
     read = [load(run.reporter(name), ReporterConfig) for name in reporters()]
     relayer = load(run.relayer(), RelayerConfig)
     keeper, trader = load(run.keeper(), KeeperConfig), load(run.trader(), TraderConfig)
+    web = load(run.web(), OverviewConfig)
 
     assert [peer.url for peer in relayer.peers] == [f"http://127.0.0.1:{each.http.port}" for each in read]
     assert len({each.http.port for each in read} | {relayer.http.port, keeper.http.port, replay.listen.port}) == 8
     assert [feed.name for feed in read[0].feeds] == ["BTC/USD", "USDC/USD", "USDT/USD", "EUR/USD"]
     assert {each.clock.speed for each in (*read, relayer, trader, replay)} == {30.0}
+    assert [peer.url for peer in web.reporters] == [peer.url for peer in relayer.peers]
+    assert (web.pool, web.keeper) == (CONTRACTS["pool"], f"http://127.0.0.1:{keeper.http.port}")
     assert keeper.max_age_s == played.max_age_s
     assert trader.interval_s == played.push_s <= 60  # the demo promises a push a minute
     assert (trader.min_push_bps, trader.max_push_bps) == (50, 300)
