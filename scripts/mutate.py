@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from tokenize import TokenError
 from types import FrameType
@@ -144,9 +145,9 @@ def code_lines(lines: list[str]) -> Iterator[int]:
 
 
 def compiled(path: Path, source: str) -> dict[str, CompilerData]:
-    """The contracts of the oracle that have code of this file, with another source of it."""
+    """The contracts of the oracle that have code of this file, with another source of it; a module by itself, too."""
     bundle, found = MutatedBundle(path, source), {}
-    for name in ORACLE:
+    for name in {*ORACLE, path.stem}:
         if path in made_of(name):
             file = bundle.load_file(artifacts.sources()[name])
             settings = Settings(evm_version=EVM_VERSION)
@@ -184,7 +185,7 @@ def put_in_place(mutated: dict[str, CompilerData]) -> None:
             module.compile_contract = compile_contract  # type: ignore[attr-defined]
 
 
-def killers(marks: Sequence[str] = ()) -> list[str]:
+def killers(marks: Sequence[str] = (), module: str = "*") -> list[str]:
     """Unit, vector and incident tests, and what is served; those that name one of `marks` come first.
 
     The long state machine is not among them: a mutant only it can kill is one that a unit test is missing for.
@@ -201,6 +202,9 @@ def killers(marks: Sequence[str] = ()) -> list[str]:
         return sum(texts[path].count(f"test_{mark}__") + texts[path].count(f'"{mark}"') for mark in marks)
 
     own.sort(key=said, reverse=True)
+    # A module's own tests are quick; they tell of its mutants first.
+    modules = [path for path in found if path.parent.name == "modules" and fnmatch(path.stem, f"test_{module}")]
+    own = modules + own
     return [str(path.relative_to(ROOT)) for path in own]
 
 
@@ -225,16 +229,16 @@ def marks_of(mutant: Mutant) -> list[str]:
     return marks + [name for name in names if not name.startswith("_")]
 
 
-def run_killers(marks: Sequence[str] = ()) -> bool:
+def run_killers(marks: Sequence[str] = (), module: str = "*") -> bool:
     """Whether a test fails. File by file, as a run of all of them would first collect them all."""
-    return any(pytest.main(["-x", "-q", "-p", "no:cacheprovider", file]) for file in killers(marks))
+    return any(pytest.main(["-x", "-q", "-p", "no:cacheprovider", file]) for file in killers(marks, module))
 
 
 def judge(mutant: Mutant, original: dict[str, bytes]) -> str:
     """In a process of its own: compile, compare, test."""
     try:
         mutated = compiled(ROOT / mutant.path, mutant.source())
-        changed = any(bytes(data.bytecode) != original[name] for name, data in mutated.items())
+        changed = any(bytes(mutated[name].bytecode) != original[name] for name in original.keys() & mutated.keys())
     except (VyperException, SyntaxError, RecursionError):
         return INVALID
     except Exception:  # noqa: BLE001  the compiler fell over: not a mutant either
@@ -242,7 +246,7 @@ def judge(mutant: Mutant, original: dict[str, bytes]) -> str:
     if not changed and mutant != NONE:
         return SAME
     put_in_place(mutated)
-    return KILLED if run_killers(marks_of(mutant)) else SURVIVED
+    return KILLED if run_killers(marks_of(mutant), Path(mutant.path).stem) else SURVIVED
 
 
 def in_child(mutant: Mutant, original: dict[str, bytes], limit_s: int) -> str:
