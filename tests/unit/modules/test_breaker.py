@@ -13,7 +13,9 @@ MISSED, TRIPPED, CLEARED, SERVED = range(4)
 T0 = 1_700_000_000
 STEP_BPS, GROWTH_BPS, CAP_BPS, ROUNDS, SECONDS = 500, 60, 1_000, 3, 20
 FIRST_MIN, FIRST_MAX = 5_000, 20_000
-GUARDS = STEP_BPS | GROWTH_BPS << 16 | CAP_BPS << 32 | ROUNDS << 48 | SECONDS << 64 | FIRST_MIN << 128 | FIRST_MAX << 192
+GUARDS = (
+    STEP_BPS | GROWTH_BPS << 16 | CAP_BPS << 32 | ROUNDS << 48 | SECONDS << 64 | FIRST_MIN << 128 | FIRST_MAX << 192
+)
 LAST = 10_000
 
 
@@ -73,7 +75,9 @@ def test_judge__of_a_first_price__serves_it_inside_its_band_and_else_leaves_no_c
         (255, 20, 20_000, SERVED),
     ],
 )
-def test_judge__of_a_level_that_stands__serves_it_after_enough_rounds_and_seconds(breaker, count, after_s, median, kind):
+def test_judge__of_a_level_that_stands__serves_it_after_enough_rounds_and_seconds(
+    breaker, count, after_s, median, kind
+):
     after = breaker._judge(state(TRIPPED, count, T0 + 5, 20_000), median, T0 + 5 + after_s, GUARDS)
     assert (after.kind, after.candidate, after.since) == (kind, 20_000, T0 + 5)
     assert after.count == min(count + 1, 255)
