@@ -2,8 +2,8 @@
 """Gas of a rebalance: proposed, opened, bid in, closed, and what it costs those who mint and redeem meanwhile.
 
 Every component has a target; half of them are in surplus, half in deficit. A bid reads two prices from the real oracle,
-pays by allowance and is the second of its pair (the first finds fresh slots). Nothing is sold out, so `close` writes all
-components down. Whoever bids holds the tokens already, as a market maker does.
+pays by allowance and is the second of its pair (the first finds fresh slots). Nothing is sold out, so `close` writes
+all components down. Whoever bids holds the tokens already, as a market maker does.
 """
 
 from __future__ import annotations

@@ -50,9 +50,13 @@ def test_initialize__of_the_implementation_or_the_extension__reverts(implementat
         assert code.owner() == address
 
 
-def test_factory__without_an_implementation__reverts(stranger):
+def test_factory_core_and_extension__without_what_they_stand_on__revert(stranger):
     with boa.reverts("factory: no implementation"):
         deployer("IndexFactory").deploy(stranger)
+    with boa.reverts("vault: no extension"):
+        deployer("IndexVault").deploy(stranger)
+    with boa.reverts("vault: no auction house"):
+        deployer("IndexVaultExtension").deploy(stranger)
 
 
 @pytest.mark.parametrize(

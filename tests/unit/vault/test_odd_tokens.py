@@ -11,7 +11,7 @@ from eth_abi import encode
 from eth_utils import function_signature_to_4byte_selector as selector
 
 from tests.helpers.contracts import deployer
-from tests.unit.vault.conftest import MAX_UINT, START_S, WAD, balances, fund, mint, redeem
+from tests.unit.vault.conftest import MAX_UINT, START_S, WAD, balances, fund, mint, new_transaction, redeem
 
 
 @pytest.fixture
@@ -91,6 +91,12 @@ ENTRIES: dict[str, list[Any]] = {
     "preview_redeem(uint256)": [WAD],
     "components()": [],
     "float_of(address)": [TOKEN],
+    "sweep_surplus(address)": [TOKEN],
+    "announce(bytes)": [b"\x01"],
+    "book()": [],
+    "pair(address,address)": [TOKEN, TOKEN],
+    "basket_version()": [],
+    "in_auction()": [],
 }
 
 
@@ -120,6 +126,7 @@ def test_reentry__from_the_middle_of_a_mint_or_redeem__finds_every_door_locked(h
     mint(index, WAD, depositor)
     data = call_of(signature, index, odd)
     # The same call is welcome when no operation is under way.
+    new_transaction()
     with boa.env.anchor():
         boa.env.raw_call(index.address, sender=odd.address, data=data)
     odd.arm(index.address, data)
