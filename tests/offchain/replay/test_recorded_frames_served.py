@@ -123,7 +123,9 @@ def test_pace__is_the_recordings(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no gzip", gzip.compress(b"nothing of use\n"), gzip.compress(b"1.0: {}")[:-9]]
+    "content",
+    [b"", b"no gzip", gzip.compress(b"nothing of use\n", mtime=0), gzip.compress(b"1.0: {}", mtime=0)[:-9]],
+    ids=["empty", "no gzip", "of nothing", "cut short"],
 )
 def test_recording__that_is_none__is_said(tmp_path: Path, content: bytes):
     path = tmp_path / "recording.gz"
