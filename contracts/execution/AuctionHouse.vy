@@ -94,10 +94,14 @@ def propose(index: address, rebalance: IAuctionHouse.Rebalance):
         rebalance.duration >= MIN_DURATION and rebalance.duration <= MAX_DURATION, "auction: duration out of range"
     )
     checks._that(rebalance.max_age != 0 and rebalance.max_age <= MAX_PRICE_AGE, "auction: max age out of range")
+    opens_at: uint256 = block.timestamp + DELAY
+    if rebalance.abandoned != 0:
+        # Between the two moments at which there must be no price.
+        opens_at = block.timestamp + ABANDON_AGE
     auction: IAuctionHouse.Auction = IAuctionHouse.Auction(
         state=PROPOSED,
-        starts_at=block.timestamp + DELAY,
-        ends_at=block.timestamp + DELAY + rebalance.duration,
+        starts_at=opens_at,
+        ends_at=opens_at + rebalance.duration,
         start_bps=rebalance.start_bps,
         floor_bps=rebalance.floor_bps,
         max_age=rebalance.max_age,
@@ -124,6 +128,24 @@ def cancel(index: address):
     checks._that(self._has_role(index), "auction: no role")
     word: uint256 = self._auctions[index]
     checks._that(self._state(word) == PROPOSED, "auction: nothing proposed")
+    self._auctions[index] = self._paused_bit(word)
+    log IAuctionHouse.RebalanceCancelled(index=index, caller=msg.sender)
+
+
+@external
+def contest(index: address):
+    """
+    @notice Anyone: take back a proposal that abandons a component which has a price now.
+    @dev Only until it is opened: at close a component with a price stays whatever was proposed.
+    """
+    word: uint256 = self._auctions[index]
+    checks._that(self._state(word) == PROPOSED, "auction: nothing proposed")
+    book: Book = self._book(index, self._unpack(word).target)
+    priced: bool = False
+    for i: uint256 in range(book.count, bound=MAX_COMPONENTS):
+        if (book.target[0] >> i) & 1 != 0:
+            priced = priced or not self._is_unpriced_at(book.body, book.count, i)
+    checks._that(priced, "auction: nothing to contest")
     self._auctions[index] = self._paused_bit(word)
     log IAuctionHouse.RebalanceCancelled(index=index, caller=msg.sender)
 
@@ -256,7 +278,7 @@ def approve_component(index: address, token: address, feed: uint256):
     """
     self._check_owner(index)
     checks._that(token.is_contract and token != index, "auction: not a token")
-    checks._that(feed < c.MAX_FEEDS, "auction: unknown feed")
+    checks._that(feed <= basket.MAX_FEED, "auction: unknown feed")
     approval: Approval = Approval(feed=feed, valid_from=block.timestamp + APPROVAL_DELAY)
     self._approvals[index][token] = approval
     log IAuctionHouse.ComponentApproved(index=index, token=token, feed=feed, valid_from=approval.valid_from)
@@ -397,7 +419,9 @@ def _target(index: address, rebalance: IAuctionHouse.Rebalance) -> DynArray[uint
             word = _NO_GOAL
         else:
             word = basket._with_wide_mantissa(_UNIT_EXPONENT << basket.EXPONENT_AT, unit * growth)
-        checks._that((rebalance.abandoned >> i) & 1 == 0 or unit == 0, "auction: abandons what stays")
+        if (rebalance.abandoned >> i) & 1 != 0:
+            checks._that(unit == 0, "auction: abandons what stays")
+            checks._that(self._is_unpriced_at(body, terms.count, i), "auction: abandons a price")
         stays = stays or unit != 0
         if i % 2 == 0:
             target.append(word >> basket.EXPONENT_AT)
@@ -438,7 +462,10 @@ def _begin(index: address, target: address):
     for i: uint256 in range(first, len(book.target), bound=MAX_COMPONENTS):
         added: address = convert(book.target[i], address)
         approval: Approval = self._approvals[index][added]
-        checks._that(approval.valid_from != 0, "auction: token not approved")
+        # Approved, and not approved anew with another feed since it was proposed.
+        checks._that(
+            approval.valid_from != 0 and block.timestamp >= approval.valid_from + DELAY, "auction: token not approved"
+        )
         token_decimals: uint256 = convert(staticcall IERC20Detailed(added).decimals(), uint256)
         checks._that(token_decimals <= MAX_TOKEN_DECIMALS, "auction: too many token decimals")
         feed: IMedianOracle.Feed = staticcall IMedianOracle(oracle).feed(approval.feed)
@@ -598,7 +625,6 @@ def _dropped(book: Book) -> uint256:
     @notice Which components leave at close: those of which nothing is there, or one base unit of what was to be removed,
             and those abandoned that still have no price.
     """
-    oracle: address = basket._oracle(book.body, book.count)
     dropped: uint256 = 0
     for i: uint256 in range(book.count, bound=MAX_COMPONENTS):
         word: uint256 = book.body[i + 1]
@@ -606,8 +632,7 @@ def _dropped(book: Book) -> uint256:
         if basket._mantissa(self._goal_of(book.target, i)) == 0:
             leaves = leaves or basket._amount_down(book.base, word) <= 1
             if (book.target[0] >> i) & 1 != 0:
-                feed: uint256 = basket._feed(basket._pricing(book.body, book.count, i))
-                leaves = leaves or self._is_unpriced(oracle, feed)
+                leaves = leaves or self._is_unpriced_at(book.body, book.count, i)
         if leaves:
             dropped |= 1 << i
     if dropped == (1 << book.count) - 1:
@@ -618,11 +643,19 @@ def _dropped(book: Book) -> uint256:
 
 @internal
 @view
+def _is_unpriced_at(body: DynArray[uint256, MAX_BODY], count: uint256, i: uint256) -> bool:
+    return self._is_unpriced(basket._oracle(body, count), basket._feed(basket._pricing(body, count, i)))
+
+
+@internal
+@view
 def _is_unpriced(oracle: address, feed: uint256) -> bool:
     """
-    @notice Whether a feed has had no answer for ABANDON_AGE, or cannot even say so. A trip or pause of a moment does not
-            count.
-    @dev To fail for want of gas it would have to leave too little for what `close` has yet to do.
+    @notice Whether a feed's last answer is older than ABANDON_AGE, or its oracle does not tell one.
+    @dev A refusal alone proves nothing about yesterday: a trip or a pause may last a moment. So this is asked when
+         something is proposed to be abandoned and again, ABANDON_AGE later at the least, at close; in between anyone
+         who sees a price may `contest`. To fail for want of gas it would have to leave too little for what `close` has
+         yet to do.
     """
     success: bool = False
     answer: Bytes[96] = b""

@@ -33,6 +33,7 @@ MAX_BASE: constant(uint256) = 2**112          # {base}; base * mantissa fits a w
 MAX_MINT_FEE_BPS: constant(uint256) = 500
 MAX_REDEEM_FEE_BPS: constant(uint256) = 500
 MAX_STREAMING_FEE_BPS: constant(uint256) = 1_000    # a year
+MAX_FEED: constant(uint256) = 2**8 - 1        # what a pricing lane holds
 
 ANY_REBASING: constant(uint256) = 1 << 31     # in the terms: some component has the flag that follows
 REBASING: constant(uint256) = 1 << 160        # flag of a component: its balance is checked in each operation

@@ -70,6 +70,7 @@ from plumbline.client.vault_reverts import InsufficientShares as InsufficientSha
 from plumbline.client.vault_reverts import InvalidBasket as InvalidBasket
 from plumbline.client.vault_reverts import InvalidReceiver as InvalidReceiver
 from plumbline.client.vault_reverts import InvalidVaultCall as InvalidVaultCall
+from plumbline.client.vault_reverts import LossNotShared as LossNotShared
 from plumbline.client.vault_reverts import MintedJustNow as MintedJustNow
 from plumbline.client.vault_reverts import NotAComponent as NotAComponent
 from plumbline.client.vault_reverts import NotRegistered as NotRegistered

@@ -54,6 +54,12 @@ class InAuction(VaultRefused):
     reasons = ("vault: in auction", "vault: not in auction", "vault: no auction now", "vault: no auction house")
 
 
+class LossNotShared(VaultRefused):
+    """A component has a loss; `sync` shares it among all it is owed to, and must come first."""
+
+    reasons = ("vault: sync first",)
+
+
 class WoundDown(VaultRefused):
     """The index is being wound down: only redeems and claims are left."""
 

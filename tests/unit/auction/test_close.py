@@ -25,6 +25,7 @@ from tests.unit.auction.conftest import (
 from tests.unit.vault.conftest import MAX_UINT, balances, events, fund, mint, pass_time, redeem
 
 ALL = 10**40
+ABANDON_S = 3 * 86_400
 WITHOUT_USDC = (KEEP, 0, KEEP, 100_000_000 * WAD)
 """All USDC for EURC: more room than there is to sell."""
 
@@ -207,7 +208,10 @@ def test_component__removed_and_added_again__finds_its_claims_and_losses(
 
 def abandon(index: Any, house: Any, owner: str) -> None:
     house.propose(index.address, rebalance((KEEP, KEEP, KEEP, 0), abandoned=1 << EURC), sender=owner)
-    pass_time(DELAY_S)
+    pass_time(ABANDON_S - 1)
+    with boa.reverts("auction: not yet"):
+        house.open(index.address, sender=owner)
+    pass_time(1)
     house.open(index.address, sender=owner)
     assert house.auction(index.address).abandoned == 1 << EURC
 
@@ -216,7 +220,7 @@ def test_component_without_a_price__can_be_abandoned__and_who_skipped_it_keeps_h
     held, house, oracle, tokens, owner, depositor
 ):
     owed = held.redeem_skipping(50 * WAD, depositor, [0] * 4, 1 << EURC, MAX_UINT, sender=depositor)[EURC]
-    pass_time(2 * 86_400)
+    pass_time(ABANDON_S)
     abandon(held, house, owner)
     with boa.reverts("oracle: stale"):
         bid(house, held, tokens[EURC], tokens[USDC], 1, depositor)
@@ -228,21 +232,57 @@ def test_component_without_a_price__can_be_abandoned__and_who_skipped_it_keeps_h
     assert held.sync(tokens[EURC].address) == WAD
 
 
-def test_component_with_a_price__cannot_be_abandoned(held, house, oracle, owner):
-    pass_time(2 * 86_400)
-    set_prices(oracle)
+def test_component_with_a_price__cannot_be_proposed_to_be_abandoned(held, house, oracle, owner):
+    proposal = rebalance((KEEP, KEEP, KEEP, 0), abandoned=1 << EURC)
+    with boa.reverts("auction: abandons a price"):
+        house.propose(held.address, proposal, sender=owner)
+    pass_time(ABANDON_S - 10)
+    with boa.reverts("auction: abandons a price"):
+        house.propose(held.address, proposal, sender=owner)
+    pass_time(10)
+    house.propose(held.address, proposal, sender=owner)
+
+
+@pytest.mark.parametrize("stop", ["set_tripped", "set_paused"])
+def test_component__whose_oracle_refused_for_a_moment__is_not_abandoned(held, house, oracle, owner, stranger, stop):
+    """A trip or a pause at the proposal is not enough: there must be no price three days later either."""
+    arguments = (EURC,) if stop == "set_tripped" else ()
+    getattr(oracle, stop)(*arguments, True)
     abandon(held, house, owner)
+    with boa.env.anchor():
+        house.close(held.address, sender=owner)
+        assert len(held.components()[0]) == 3
+    getattr(oracle, stop)(*arguments, False)
+    set_prices(oracle)
     house.close(held.address, sender=owner)
     assert len(held.components()[0]) == 4
 
 
-def test_component__whose_oracle_does_not_even_answer__can_be_abandoned(held, house, oracle, owner):
+def test_contest__once_there_is_a_price__takes_the_proposal_back(held, house, oracle, owner, stranger):
+    with boa.reverts("auction: nothing proposed"):
+        house.contest(held.address, sender=stranger)
+    oracle.set_tripped(EURC, True)
+    house.propose(held.address, rebalance((KEEP, KEEP, KEEP, 0), abandoned=1 << EURC), sender=owner)
+    with boa.reverts("auction: nothing to contest"):
+        house.contest(held.address, sender=stranger)
+    oracle.set_tripped(EURC, False)
+    house.contest(held.address, sender=stranger)
+    [told] = events(house, "RebalanceCancelled")
+    assert (told.index, told.caller) == (held.address, stranger)
+    pass_time(ABANDON_S)
+    with boa.reverts("auction: nothing proposed"):
+        house.open(held.address, sender=owner)
+
+
+def test_contest__of_a_proposal_that_abandons_nothing__reverts(held, house, owner, stranger):
+    house.propose(held.address, rebalance((KEEP, KEEP, KEEP, 0)), sender=owner)
+    with boa.reverts("auction: nothing to contest"):
+        house.contest(held.address, sender=stranger)
+
+
+def test_component__whose_oracle_is_no_more__can_be_abandoned(held, house, oracle, owner):
+    boa.env.set_code(oracle.address, b"")
     abandon(held, house, owner)
-    with boa.env.anchor():
-        house.close(held.address, sender=owner)
-        assert len(held.components()[0]) == 4
-    # An oracle that is no more.
-    boa.env.set_code(oracle.address, bytes.fromhex("5f5ffd"))
     house.close(held.address, sender=owner)
     assert len(held.components()[0]) == 3
 

@@ -225,13 +225,27 @@ def test_addition__needs_an_approval_that_is_old_enough(held, house, rebalancer,
         house.open(held.address, sender=rebalancer)
 
 
+def test_open__after_an_approval_with_another_feed__waits_anew(held, house, oracle, owner, new_token):
+    """Or who has the owner's key would approve an honest token, and price it by another's feed when it is sold for."""
+    house.propose(held.address, rebalance((KEEP, 0, KEEP, KEEP, 10**30 * WAD), [new_token]), sender=owner)
+    pass_time(DELAY_S)
+    house.approve_component(held.address, new_token.address, WBTC, sender=owner)
+    with boa.reverts("auction: token not approved"):
+        house.open(held.address, sender=owner)
+    pass_time(APPROVAL_S + DELAY_S - 1)
+    with boa.reverts("auction: token not approved"):
+        house.open(held.address, sender=owner)
+    pass_time(1)
+    house.open(held.address, sender=owner)
+
+
 def test_approve_component__of_no_token_or_an_unknown_feed__reverts(held, house, owner, stranger, tokens):
     with boa.reverts("auction: not a token"):
         house.approve_component(held.address, stranger, 0, sender=owner)
     with boa.reverts("auction: not a token"):
         house.approve_component(held.address, held.address, 0, sender=owner)
     with boa.reverts("auction: unknown feed"):
-        house.approve_component(held.address, tokens[0].address, 32, sender=owner)
+        house.approve_component(held.address, tokens[0].address, 256, sender=owner)
 
 
 @pytest.mark.parametrize(
