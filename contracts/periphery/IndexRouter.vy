@@ -110,7 +110,6 @@ def redeem(order: IIndexRouter.Order, permits: DynArray[IIndexRouter.Permit, MAX
     @return {asset} what the receiver got of it, at least `order.asset_limit`
     """
     tokens: DynArray[address, MAX_COMPONENTS] = self._open(order, permits)
-    assert order.receiver != empty(address) and order.receiver != self, "router: invalid receiver"
     # What the receiver has in the end counts, whatever the asset takes on the way.
     before: uint256 = staticcall IERC20(order.asset).balanceOf(order.receiver)
     held: DynArray[uint256, MAX_COMPONENTS] = []
@@ -178,6 +177,8 @@ def _open(
     @return the components
     """
     assert block.timestamp <= order.deadline, "router: expired"
+    # What comes here is nobody's.
+    assert order.receiver != empty(address) and order.receiver != self, "router: invalid receiver"
     assert staticcall IIndexFactory(index_factory).is_index(order.index), "router: unknown index"
     for permit: IIndexRouter.Permit in permits:
         # Whoever saw the signature may have used it first: then the allowance is there, and this call fails in vain.

@@ -8,7 +8,7 @@ import random
 import boa
 import pytest
 
-from tests.unit.periphery.market import BASKET, EURC, USDC, USDT, WAD, WBTC, Trade, route
+from tests.unit.periphery.market import BASKET, EURC, USDC, USDT, WAD, WBTC, ZERO, Trade, route
 from tests.unit.vault.conftest import events
 
 
@@ -54,6 +54,13 @@ def test_mint__after_the_deadline__reverts(trade: Trade):
         trade.mint(order.but(deadline=now))
     with boa.reverts("router: expired"):
         trade.mint(order.but(deadline=now - 1))
+
+
+def test_mint__to_nobody_or_to_the_router__reverts(trade: Trade):
+    order = trade.order(WAD, minting=True)
+    for receiver in (ZERO, trade.router.address):
+        with boa.reverts("router: invalid receiver"):
+            trade.mint(order.but(receiver=receiver))
 
 
 def test_mint__without_routes__is_in_kind(trade: Trade):
