@@ -19,7 +19,8 @@
 @custom:security Only the owner trades. A callback is taken from the one pool that was just called, once, and what it is
         paid in was written down before the call; pools are derived from the factory. Profit is measured as balances,
         and below `min_profit` all reverts, so whatever a pool, a token or a sandwich takes is missing from it.
-@custom:kill The owner withdraws its float and its approval of quote; the flash trades need neither.
+@custom:kill The owner withdraws its float, claims what has left the index, and ends its approval of quote; the flash
+        trades need none of them.
 """
 
 from ethereum.ercs import IERC20
@@ -230,6 +231,18 @@ def withdraw_float(amounts: DynArray[uint256, MAX_COMPONENTS]):
     """
     assert msg.sender == OWNER, _NOT_OWNER
     extcall VAULT.withdraw_float(amounts, OWNER)
+
+
+@external
+def claim_float(component: address) -> uint256:
+    """
+    @notice Pays the owner what was float in a component that has left the index, once anybody has carried it over
+            (`carry_float`): it is a claim of this contract's then, and no other way leads to it.
+    @param component The token that has left.
+    @return {tok} what was paid.
+    """
+    assert msg.sender == OWNER, _NOT_OWNER
+    return extcall VAULT.claim(component, OWNER)
 
 
 @external

@@ -8,9 +8,10 @@
         swapped for what it buys, the index takes its due, and the rest is the keeper's. No capital, no oracle.
 @dev Works on every index of one auction house, through the Uniswap v3 pools of one factory: one pool, or two with a
      token between. Amounts are in each token's smallest unit.
-@custom:security Only the owner bids. `on_bid` is taken from the one index that is being bid in, once; a pool's callback
-        from the one pool just called, once, and pools are derived from the factory. What is left of `buy` is measured,
-        and below `min_profit` all reverts. Neither a token nor an approval is left behind.
+@custom:security Only the owner bids. `on_bid` is taken from the one index that is being bid in, once, and for the pair
+        bid for; a pool's callback from the one pool just called, once, and pools are derived from the factory. What is
+        left of `buy` is measured, and below `min_profit` all reverts. Neither a token nor an approval is left behind,
+        even by an index that is none.
 @custom:kill None, and nothing to take.
 """
 
@@ -46,6 +47,8 @@ event Rescued:
 
 # Whose `on_bid` and whose swap callback are awaited; empty at any other time.
 _index: transient(address)
+_offered: transient(address)                            # `sell` of the bid
+_wanted: transient(address)                             # `buy` of it
 _awaited: transient(address)
 _owed: transient(address)
 
@@ -93,6 +96,8 @@ def bid(
     assert block.timestamp <= deadline, "bidder: expired"
     held: uint256 = staticcall IERC20(buy).balanceOf(self)
     self._index = index
+    self._offered = sell
+    self._wanted = buy
     self._middle = middle
     self._first_fee = first_fee
     self._second_fee = second_fee
@@ -121,7 +126,11 @@ def on_bid(sell: address, sold: uint256, buy: address, owed: uint256, data: Byte
     @dev Open while the lock is held, because the index calls in the middle of our own bid.
     """
     assert msg.sender == self._index, "bidder: not the index bid in"
+    # The house serves whatever calls itself an index, and of `buy` alone does `bid` check that no approval is left.
+    assert sell == self._offered and buy == self._wanted, "bidder: not the pair bid for"
     self._index = empty(address)
+    self._offered = empty(address)
+    self._wanted = empty(address)
     middle: address = self._middle
     if middle == empty(address):
         self._sell(sell, buy, self._first_fee, sold)

@@ -240,6 +240,7 @@ class ArbitrageMachine(RuleBasedStateMachine):
             ("take_discount", share_legs, [], 0, FOREVER),
             ("deposit_float", [1, 0, 0, 0]),
             ("withdraw_float", [1, 0, 0, 0]),
+            ("claim_float", self.assets[asset].address),
             ("rescue", self.assets[asset].address, 1),
             ("uniswapV3SwapCallback", 1, -1, b""),
             ("uniswapV3SwapCallback", -1, 1, b""),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boa
@@ -17,6 +17,26 @@ from tests.unit.execution.conftest import FOREVER, ZERO, deploy_uniswap, open_po
 LOT = 10**6
 TIER, OTHER_TIER = 500, 3_000
 _DECIMALS = (8, 6, 6, 6)
+# What the house would pass on: an index of nobody's factory that calls back for another pair than was bid for.
+_FALSE_INDEX = """
+interface Bidder:
+    def on_bid(sell: address, sold: uint256, buy: address, owed: uint256, data: Bytes[1024]): nonpayable
+
+SELL: immutable(address)
+BUY: immutable(address)
+
+@deploy
+def __init__(sell: address, buy: address):
+    SELL = sell
+    BUY = buy
+
+@external
+def bid(
+    index: address, sell: address, buy: address, sold: uint256, least: uint256, most: uint256, data: Bytes[1024]
+) -> (uint256, uint256):
+    extcall Bidder(msg.sender).on_bid(SELL, sold, BUY, max_value(uint256), data)
+    return sold, 0
+"""
 
 
 @dataclass
@@ -130,6 +150,28 @@ def test_bidder__anybody_else__may_do_nothing(street, attacker):
             street.bidder.on_bid(*pair, b"", sender=caller)
         with boa.reverts("bidder: not the pool called"):
             street.bidder.uniswapV3SwapCallback(1, -1, b"", sender=caller)
+
+
+@pytest.mark.parametrize(
+    ("pair", "refusal"),
+    [
+        ((WBTC, USDC), "bidder: approval left"),
+        ((WBTC, USDT), "bidder: not the pair bid for"),
+        ((USDT, USDC), "bidder: not the pair bid for"),
+    ],
+    ids=["the-pair-bid-for", "another-to-pay", "another-to-sell"],
+)
+def test_bid__index_that_is_none__gets_no_approval_whatever_pair_it_names(street, pair, refusal):
+    """The rest of the bid is in order: what is to be swapped has arrived, and the pair named has a pool."""
+    sell, buy = (street.tokens[place] for place in pair)
+    false = boa.loads(_FALSE_INDEX, sell.address, buy.address)
+    with boa.env.prank(street.keeper):
+        bidder = deployer("RebalanceBidder").deploy(false.address, street.bidder.FACTORY(), pool_code_hash())
+    sell.mint(bidder.address, LOT)
+    street = replace(street, index=false, bidder=bidder)
+    with boa.reverts(refusal):
+        street.bid(min_profit=0, fees=(OTHER_TIER if pair == (WBTC, USDC) else TIER, TIER))
+    assert buy.allowance(bidder.address, false.address) == 0
 
 
 def test_rescue__tokens_sent_by_mistake__go_to_the_owner(street):
