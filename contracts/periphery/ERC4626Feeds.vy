@@ -7,11 +7,12 @@
 @notice Prices ERC-4626 shares for indices: the oracle's price of the asset times the vault's own rate of assets per
         share, served only while that rate moves no faster than it may. Passes the base oracle's other feeds on.
 @dev A rate is D18{asset/share}. It may have moved from its last checkpoint by `up_bps` a day up and `down_bps` a day
-     down, in proportion to the time since, and lies inside hard bounds. Outside, reads revert: a rate is never clamped
-     to a limit, as nobody ever reported that number. A rate that jumped honestly is served again when enough time has
-     passed for it, or from the owner's anchor.
+     down, in proportion to the time since, a day at least, and lies inside hard bounds. Outside, reads revert: a rate is
+     never clamped to a limit, as nobody ever reported that number. Without that first day a donation of next to nothing
+     would stop a feed whose checkpoint is young. Checkpoints are a day apart or more, so it is never counted twice. A
+     rate that jumped honestly is served again when enough time has passed for it, or from the owner's anchor.
 @custom:security Whoever can move a vault's rate in one transaction (a donation to one that counts its balance) can move
-        the price by at most what the limits have let through since the last checkpoint: keep checkpoints young. Making
+        the price by at most a day's limits, or those since the last checkpoint if that is older: make one every day. Making
         one is for the keeper alone: if anybody could, a rate bent for one transaction at a time could be walked up, limit
         by limit. The keeper chooses the moment, never the rate. Which vaults are priced, and by which feed, is the owner's
         word. Losing the keeper's key: as if anybody made checkpoints. Losing the owner's: wrong prices for indices that
@@ -41,14 +42,17 @@ WAD: constant(uint256) = c.WAD
 MAX_BPS: constant(uint256) = c.MAX_BPS
 MAX_LANE: constant(uint256) = c.MAX_LANE
 
+_DAY: constant(uint256) = 86_400
+
 FIRST: public(constant(uint256)) = c.MAX_FEEDS        # feeds below are the base oracle's
 MAX_YIELD_FEEDS: public(constant(uint256)) = 128
 MAX_LIMIT_BPS: public(constant(uint256)) = 1_000      # a day
 MAX_DELAY: public(constant(uint256)) = 30 * 86_400    # {s}
+CHECKPOINT_INTERVAL: public(constant(uint256)) = _DAY  # {s} at least, and the least time that limits are counted for
+ANCHOR_WINDOW: public(constant(uint256)) = 7 * _DAY   # {s} from when an anchor is ready to when it is void
 
 # A rate is asked for a million shares, so that an asset of 6 decimals still tells it to 12.
 _SAMPLE_DECIMALS: constant(uint256) = 6
-_DAY: constant(uint256) = 86_400
 
 _UNKNOWN: constant(String[32]) = "feeds: unknown feed"
 _OUT_OF_LIMITS: constant(String[32]) = "feeds: rate out of limits"
@@ -110,6 +114,20 @@ def fresh_price(feed: uint256) -> uint256:
     @notice The same, by the base feed's own heartbeat.
     """
     return self._times_rate(feed, staticcall IMedianOracle(base).fresh_price(self._base_feed(feed)))
+
+
+@external
+@view
+def latest(feed: uint256) -> (uint256, uint256, uint256):
+    """
+    @return (round id, price, timestamp {s}) of the base feed's last answer, however old, times the rate of now; reverts
+            when that is out of its limits
+    """
+    round_id: uint256 = 0
+    base_price: uint256 = 0
+    timestamp: uint256 = 0
+    round_id, base_price, timestamp = staticcall IMedianOracle(base).latest(self._base_feed(feed))
+    return round_id, self._times_rate(feed, base_price), timestamp
 
 
 @external
@@ -196,10 +214,11 @@ def rate_limits(feed: uint256) -> (uint256, uint256):
 @external
 def checkpoint(feed: uint256):
     """
-    @notice Keeper or owner: limits are counted from the rate of now, from now on.
+    @notice Keeper or owner, a day after the last at the earliest: limits are counted from the rate of now, from now on.
     """
     assert msg.sender == self.keeper or msg.sender == ownable.owner, "feeds: not keeper or owner"
     self._check_yield(feed)
+    assert block.timestamp >= self._checkpoints[feed].timestamp + CHECKPOINT_INTERVAL, "feeds: checkpoint too young"
     new_rate: uint256 = self._limited_rate(feed)
     log IERC4626Feeds.Checkpointed(
         feed=feed, caller=msg.sender, old_rate=self._checkpoints[feed].rate, new_rate=new_rate
@@ -259,12 +278,13 @@ def propose_anchor(feed: uint256, min_rate: uint256, max_rate: uint256):
 @external
 def execute_anchor(feed: uint256):
     """
-    @notice Owner only: do what was announced.
+    @notice Owner only: do what was announced, within ANCHOR_WINDOW: who was warned of it need not watch for ever.
     """
     ownable._check_owner()
     anchor: Anchor = self._anchors[feed]
     assert anchor.ready_at != 0, "feeds: nothing proposed"
     assert block.timestamp >= anchor.ready_at, "feeds: too early"
+    assert block.timestamp <= anchor.ready_at + ANCHOR_WINDOW, "feeds: anchor expired"
     self._anchors[feed] = empty(Anchor)
     old_rate: uint256 = self._checkpoints[feed].rate
     self._feeds[feed].min_rate = anchor.min_rate
@@ -358,7 +378,7 @@ def _limits(feed: uint256) -> (uint256, uint256):
     """
     mark: Checkpoint = self._checkpoints[feed]
     registered: IERC4626Feeds.YieldFeed = self._feeds[feed]
-    elapsed: uint256 = block.timestamp - mark.timestamp
+    elapsed: uint256 = max(block.timestamp - mark.timestamp, CHECKPOINT_INTERVAL)
     rise: uint256 = fixed_point._mul_div_down(mark.rate, registered.up_bps * elapsed, MAX_BPS * _DAY)
     fall: uint256 = fixed_point._mul_div_down(mark.rate, registered.down_bps * elapsed, MAX_BPS * _DAY)
     low: uint256 = mark.rate - min(fall, mark.rate)

@@ -90,6 +90,25 @@ def test_price__is_the_asset_s_price_times_the_rate(stage: Feeds):
     assert stage.feeds.prices([BTC, FIRST, USD, FIRST], 60) == [20_000 * 10**8, 103_949_999, 99_000_000, 103_949_999]
 
 
+def test_latest__is_the_base_feed_s_last_answer_at_the_rate_however_old(stage: Feeds):
+    """An auction house asks for its time: a feed that cannot say is taken for one that has had no price for days."""
+    for feed, base in ((BTC, BTC), (USD, USD), (FIRST, USD)):
+        round_id, price, timestamp = stage.oracle.latest(base)
+        expected = price * rate_of(stage) // WAD if feed == FIRST else price
+        assert stage.feeds.latest(feed) == (round_id, expected, timestamp)
+    asked = stage.feeds.latest(FIRST)
+    pass_days(30)
+    assert stage.feeds.latest(FIRST) == asked
+    with boa.reverts("oracle: stale"):
+        stage.feeds.price(FIRST, 60)
+    stage.lose(3_000)
+    with boa.reverts("feeds: rate out of limits"):
+        stage.feeds.latest(FIRST)
+    stage.oracle.set_price(USD, 0)
+    with boa.reverts("oracle: no quorum yet"):
+        stage.feeds.latest(FIRST)
+
+
 def test_base_feeds__are_passed_on(stage: Feeds):
     assert stage.feeds.price(BTC, 60) == stage.oracle.price(BTC, 60)
     assert stage.feeds.feed(BTC) == stage.oracle.feed(BTC)
@@ -120,6 +139,8 @@ def test_unknown_feed__reverts(stage: Feeds, feed: int):
     for call in (stage.feeds.rate, stage.feeds.rate_limits, stage.feeds.yield_feed):
         with boa.reverts("feeds: unknown feed"):
             call(feed)
+    with boa.reverts(reason):
+        stage.feeds.latest(feed)
     with boa.reverts("feeds: unknown feed"):
         stage.feeds.checkpoint(feed, sender=stage.keeper)
 
@@ -154,14 +175,56 @@ def test_price__after_honest_yield__is_served(stage: Feeds):
     assert stage.feeds.price(FIRST, FOREVER) == pytest.approx(before * 1.0003**40, rel=1e-6)
 
 
-@pytest.mark.parametrize("days", [Fraction(1, 24), 1, 7])
-def test_limits__rise_and_fall_in_proportion_to_time(stage: Feeds, days: Fraction):
+@pytest.mark.parametrize("days", [0, Fraction(1, 24), 1, Fraction(30, 24), 7])
+def test_limits__rise_and_fall_in_proportion_to_time__a_day_at_least(stage: Feeds, days: Fraction):
     mark = rate_of(stage)
     pass_days(days)
-    seconds = int(days * DAY_S)
+    seconds = int(max(days, 1) * DAY_S)
     low, high = stage.feeds.rate_limits(FIRST)
     assert low == mark - mark * DOWN_BPS * seconds // (10_000 * DAY_S)
     assert high == mark + mark * UP_BPS * seconds // (10_000 * DAY_S)
+
+
+def test_dust__donated_right_after_or_in_front_of_a_checkpoint__stops_nothing(stage: Feeds):
+    """A bps in the block of a checkpoint, and another in front of the next."""
+    pass_days(1)
+    stage.earn(3)
+    stage.feeds.checkpoint(FIRST, sender=stage.keeper)
+    stage.earn(1)
+    assert stage.feeds.price(FIRST, FOREVER) == 99_000_000 * rate_of(stage) // WAD
+    pass_days(1)
+    stage.earn(3)
+    stage.earn(1)
+    stage.feeds.checkpoint(FIRST, sender=stage.keeper)
+    assert stage.feeds.price(FIRST, FOREVER) > 0
+
+
+def test_checkpoint__within_a_day_of_the_last__reverts(stage: Feeds):
+    """Or the first day's room could be had again and again."""
+    stage.earn(9)
+    boa.env.evm.patch.timestamp += DAY_S - 1
+    for who in (stage.keeper, stage.owner):
+        with boa.reverts("feeds: checkpoint too young"):
+            stage.feeds.checkpoint(FIRST, sender=who)
+    boa.env.evm.patch.timestamp += 1
+    stage.feeds.checkpoint(FIRST, sender=stage.keeper)
+    with boa.reverts("feeds: checkpoint too young"):
+        stage.feeds.checkpoint(FIRST, sender=stage.owner)
+
+
+def test_rate__pushed_as_far_as_it_goes_at_every_checkpoint__walks_a_day_s_limit_a_day(stage: Feeds):
+    first, hours = rate_of(stage), 0
+    for _ in range(24 * 5):
+        boa.env.evm.patch.timestamp += 3_600
+        hours += 1
+        stage.earn(max(0, Fraction(stage.feeds.rate_limits(FIRST)[1] - rate_of(stage), rate_of(stage)) * 10_000))
+        try:
+            stage.feeds.checkpoint(FIRST, sender=stage.keeper)
+        except boa.BoaError:
+            continue
+    assert hours == 24 * 5
+    assert rate_of(stage) <= first * Fraction(10_000 + UP_BPS, 10_000) ** 6
+    assert rate_of(stage) > first * Fraction(10_000 + UP_BPS, 10_000) ** 5 * Fraction(99_999, 100_000)
 
 
 @pytest.mark.parametrize("days", [1, 7])
@@ -223,10 +286,13 @@ def test_checkpoint__counts_the_limits_from_now_on(stage: Feeds):
             [checkpointed] = events(stage.feeds, "Checkpointed")
             assert checkpointed[1:] == (FIRST, who, old, rate_of(stage))
             assert stage.feeds.rate(FIRST) == (rate_of(stage), rate_of(stage), boa.env.evm.patch.timestamp)
-            assert stage.feeds.rate_limits(FIRST) == (rate_of(stage),) * 2
+            mark = rate_of(stage)
+            limits = (mark - mark * DOWN_BPS // 10_000, mark + mark * UP_BPS // 10_000)
+            assert stage.feeds.rate_limits(FIRST) == limits
 
 
 def test_checkpoint__by_anybody_else__reverts(stage: Feeds):
+    pass_days(1)
     with boa.reverts("feeds: not keeper or owner"):
         stage.feeds.checkpoint(FIRST, sender=stage.attacker)
     stage.feeds.set_keeper(stage.attacker, sender=stage.owner)
@@ -357,6 +423,20 @@ def test_anchor__after_a_real_loss__brings_the_price_back_after_the_delay(stage:
         stage.feeds.execute_anchor(FIRST, sender=stage.owner)
 
 
+def test_anchor__after_its_week__is_void(stage: Feeds):
+    """An announcement is not kept in a drawer until a day when the rate is bent."""
+    stage.feeds.propose_anchor(FIRST, WAD // 2, 2 * WAD, sender=stage.owner)
+    boa.env.evm.patch.timestamp += DELAY_S + 7 * DAY_S
+    with boa.env.anchor():
+        stage.feeds.execute_anchor(FIRST, sender=stage.owner)
+    boa.env.evm.patch.timestamp += 1
+    with boa.reverts("feeds: anchor expired"):
+        stage.feeds.execute_anchor(FIRST, sender=stage.owner)
+    stage.feeds.propose_anchor(FIRST, WAD // 2, 2 * WAD, sender=stage.owner)
+    boa.env.evm.patch.timestamp += DELAY_S
+    stage.feeds.execute_anchor(FIRST, sender=stage.owner)
+
+
 def test_anchor__cancelled_or_by_anybody_else__does_nothing(stage: Feeds):
     with boa.reverts("feeds: nothing proposed"):
         stage.feeds.cancel_anchor(FIRST, sender=stage.owner)
@@ -425,7 +505,7 @@ def test_index__over_plain_and_yield_components__has_a_nav_and_loses_only_that(s
     plain.mint(stage.owner, 10**12)
     index.mint(100 * WAD, stage.owner, [FOREVER] * 2, FOREVER, sender=stage.owner)
     assert index.nav(60) == 2 * WAD + feeds.price(index_of, 60) * 10**10
-    stage.earn(1)
+    stage.earn(UP_BPS + 1)
     with boa.reverts("feeds: rate out of limits"):
         index.nav(60)
     index.redeem(100 * WAD, stage.owner, [0, 0], FOREVER, sender=stage.owner)
