@@ -45,6 +45,9 @@ MAX_DELAY: public(constant(uint256)) = 3_600
 MIN_LIFE: public(constant(uint256)) = 300           # {s}
 MAX_LIFE: public(constant(uint256)) = 86_400
 HEADROOM_BPS: public(constant(uint256)) = 12_500    # the most of today's value that a seller has the maker set aside
+ROOM_BPS: public(constant(uint256)) = 100           # how far the price has to go at least before a limit kills a request
+# Of a proof that a round is the first complete one. Each costs some 30,000 gas, so that all of them fit a block.
+MAX_WITNESSES: public(constant(uint256)) = 256
 
 VAULT: public(immutable(address))
 ASSET: public(immutable(address))
@@ -108,13 +111,14 @@ def __init__(
 def request_buy(shares: uint256, max_assets: uint256, max_spread_bps: uint256) -> uint256:
     """
     @notice Ask to buy exactly `shares`.
-    @param max_assets {asset} pulled from the caller now; at least what the shares cost at today's prices
+    @param max_assets {asset} pulled from the caller now; at least what the shares cost at today's prices and ROOM_BPS more
     @param max_spread_bps the most the spread may be
     @return the request's id
     """
     spread_bps: uint256 = self._check_terms(shares, max_spread_bps)
     today: uint256 = self._assets_up(shares, self._nav_now(), self._asset_price_now(), spread_bps)
-    assert max_assets >= today, "desk: limit too low"
+    # With no room the next tick kills the request, and locking inventory costs nothing.
+    assert max_assets >= fixed_point._mul_div_up(today, MAX_BPS + ROOM_BPS, MAX_BPS), "desk: limits too tight"
     token._pull(ASSET, msg.sender, max_assets)
     held: uint256 = self.credit[MAKER][VAULT]
     if held < shares:
@@ -130,14 +134,16 @@ def request_buy(shares: uint256, max_assets: uint256, max_spread_bps: uint256) -
 def request_sell(shares: uint256, min_assets: uint256, max_assets: uint256, max_spread_bps: uint256) -> uint256:
     """
     @notice Ask to sell exactly `shares`, pulled from the caller now.
-    @param min_assets {asset} the least for them; at most what they would bring at today's prices
-    @param max_assets {asset} what the maker sets aside; above it the request is not filled
+    @param min_assets {asset} the least for them; at most what they would bring at today's prices less ROOM_BPS
+    @param max_assets {asset} what the maker sets aside; above it the request is not filled. At least today's and ROOM_BPS
+           more, at most HEADROOM_BPS of today's
     @param max_spread_bps the most the spread may be
     @return the request's id
     """
     spread_bps: uint256 = self._check_terms(shares, max_spread_bps)
     today: uint256 = self._assets_down(shares, self._nav_now(), self._asset_price_now(), spread_bps)
-    assert min_assets <= today and today <= max_assets, "desk: today out of limits"
+    assert min_assets <= today * (MAX_BPS - ROOM_BPS) // MAX_BPS, "desk: limits too tight"
+    assert max_assets >= fixed_point._mul_div_up(today, MAX_BPS + ROOM_BPS, MAX_BPS), "desk: limits too tight"
     assert max_assets <= today * HEADROOM_BPS // MAX_BPS, "desk: sets too much aside"
     token._pull(VAULT, msg.sender, shares)
     self._debit(MAKER, ASSET, max_assets)
@@ -145,12 +151,12 @@ def request_sell(shares: uint256, min_assets: uint256, max_assets: uint256, max_
 
 
 @external
-def settle(id: uint256, round_id: uint256, witness: uint256):
+def settle(id: uint256, round_id: uint256, witnesses: DynArray[uint256, MAX_WITNESSES]):
     """
     @notice Anyone: settle a request at its round.
     @dev The units are those of the vault now, as the shares that change hands are shares of now.
     @param round_id the first round from `settles_from` on that has every feed
-    @param witness place of a feed without an answer from `settles_from` to that round: no earlier one had them all
+    @param witnesses places of feeds that prove it, see `_check_first`; the last place is the asset's
     """
     request: INavDesk.Request = self._end(id)
     assert block.timestamp <= request.expires_at, "desk: expired"
@@ -163,13 +169,7 @@ def settle(id: uint256, round_id: uint256, witness: uint256):
     timestamp: uint256 = 0
     asset_price, timestamp = staticcall IMedianOracle(ORACLE).round_data(ASSET_FEED, round_id)
     assert timestamp >= request.settles_from, "desk: round too early"
-    assert witness <= len(feeds), "desk: unknown witness"
-    watched: uint256 = ASSET_FEED
-    if witness < len(feeds):
-        watched = feeds[witness]
-    before: uint256 = (staticcall IMedianOracle(ORACLE).round_at(watched, timestamp - 1))[2]
-    assert before < request.settles_from, "desk: not the first round"
-
+    self._check_first(request.settles_from, timestamp, feeds, witnesses)
     nav: uint256 = self._nav_at(feeds, round_id, not request.selling)
     assets: uint256 = 0
     if request.selling:
@@ -405,6 +405,32 @@ def _unpacked(id: uint256) -> INavDesk.Request:
         settles_from=settles_from,
         expires_at=settles_from + LIFE,
     )
+
+
+@internal
+@view
+def _check_first(
+    settles_from: uint256,
+    timestamp: uint256,
+    feeds: DynArray[uint256, MAX_COMPONENTS],
+    witnesses: DynArray[uint256, MAX_WITNESSES],
+):
+    """
+    @notice No round from `settles_from` on and before `timestamp` has every feed.
+    @dev Always true: every round stamped after `reached` and before `timestamp` lacks a feed. At first there is none. A
+         witness that last answered by `reached` at r answered in no round of (r, reached], so r is the next `reached`.
+         The round at r itself has that witness, so it is not proved yet: the next witness is asked at r, not before it,
+         and gets further only if it did not answer there. One that did proves nothing and moves nothing. A round is in
+         the way only if it has every feed, so where there is no such round there is a chain.
+    """
+    reached: uint256 = timestamp - 1
+    for witness: uint256 in witnesses:
+        assert witness <= len(feeds), "desk: unknown witness"
+        watched: uint256 = ASSET_FEED
+        if witness < len(feeds):
+            watched = feeds[witness]
+        reached = (staticcall IMedianOracle(ORACLE).round_at(watched, reached))[2]
+    assert reached < settles_from, "desk: not the first round"
 
 
 @internal

@@ -112,8 +112,8 @@ def measure_desk(chain: Chain, bench: Bench) -> None:
         pass_time(chain, DELAY_S + 2 * PARAMETERS.period_s)
         steps.opening_round(chain, PARAMETERS)
         round_id = chain.read(oracle.latest_round())[0]
-        gas["desk_settle_buy"] = send(chain, desk.settle(buy, round_id, 0))
-        gas["desk_settle_sell"] = send(chain, desk.settle(sell, round_id, 0))
+        gas["desk_settle_buy"] = send(chain, desk.settle(buy, round_id, [0]))
+        gas["desk_settle_sell"] = send(chain, desk.settle(sell, round_id, [0]))
     for name, figure in gas.items():
         bench.add(f"{name}/components={len(COMPONENTS)}", figure, "gas")
 

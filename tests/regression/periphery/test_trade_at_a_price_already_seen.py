@@ -22,9 +22,9 @@ def test_who_knows_the_next_round__buys_at_it_and_not_before_it(desk: Desk):
     known = desk.rounds.oracle.latest_round()[0]
     for round_id in (seen, known):
         with boa.reverts("desk: round too early"):
-            desk.desk.settle(id_, round_id, 0)
+            desk.desk.settle(id_, round_id, [0])
     due = desk.first_round(*NEXT)
-    desk.desk.settle(id_, due, 0)
+    desk.desk.settle(id_, due, [0])
     asset, shares = desk.credits(desk.requester)
     assert shares == 10 * WAD
     assert 2_000 * 10**6 - asset == desk.cost(10 * WAD, NEXT) > desk.cost(10 * WAD, SEEN)
@@ -38,4 +38,4 @@ def test_a_round_as_far_ahead_as_the_oracle_takes__is_still_too_early(desk: Desk
     bundle = desk.rounds.bundle(*[NEXT] * 3, at=(desk.now() + ahead) // 5 * 5)
     desk.rounds.oracle.submit(*bundle.args)
     with boa.reverts("desk: round too early"):
-        desk.desk.settle(id_, desk.rounds.oracle.latest_round()[0], 0)
+        desk.desk.settle(id_, desk.rounds.oracle.latest_round()[0], [0])

@@ -20,6 +20,11 @@ PRICES = tuple(price for *_, price in BASKET)
 INVENTORY = 1_000
 
 
+def room(assets: int) -> int:
+    """The tightest limit above a price of today that a request may have."""
+    return ceil(assets * Fraction(101, 100))
+
+
 @dataclass
 class Desk:
     rounds: Rounds

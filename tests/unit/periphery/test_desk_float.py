@@ -38,7 +38,7 @@ def test_request_buy__mints_what_the_credit_lacks_from_the_float(floating: Desk)
     assert [was - now for was, now in zip(before, after, strict=True)] == cost
     assert floating.held()[1] == 10 * WAD
     assert floating.credits(floating.maker)[1] == 0
-    floating.desk.settle(id_, floating.first_round(), 0)
+    floating.desk.settle(id_, floating.first_round(), [0])
     assert floating.credits(floating.requester)[1] == 10 * WAD
     floating.desk.withdraw(floating.vault.address, 10 * WAD, floating.requester, sender=floating.requester)
     assert floating.held()[1] == 0
@@ -82,7 +82,7 @@ def test_request_that_expires__leaves_the_minted_shares_as_the_maker_s_credit(fl
 
 def test_redeem_to_float__turns_bought_shares_back(floating: Desk):
     id_ = floating.sell(10 * WAD, 0, 1_100 * 10**6)
-    floating.desk.settle(id_, floating.first_round(), 0)
+    floating.desk.settle(id_, floating.first_round(), [0])
     before = floating.vault.float_of(floating.desk.address)
     worth = floating.vault.preview_redeem(10 * WAD)
     floating.desk.redeem_to_float(10 * WAD, sender=floating.maker)

@@ -7,7 +7,7 @@ import boa
 import pytest
 
 from tests.helpers.contracts import deployer
-from tests.unit.periphery.desk import DELAY_S, INVENTORY, LIFE_S, MAX_AGE_S, SPREAD_BPS, Desk
+from tests.unit.periphery.desk import DELAY_S, INVENTORY, LIFE_S, MAX_AGE_S, SPREAD_BPS, Desk, room
 from tests.unit.periphery.market import USDC, WAD, ZERO
 from tests.unit.vault.conftest import events
 
@@ -86,20 +86,22 @@ def test_quote__is_nav_and_the_spread_either_side(desk: Desk):
         assert desk.desk.quote(shares) == (desk.cost(shares), desk.proceeds(shares))
 
 
-def test_request_buy__that_today_s_price_is_too_much_for__reverts(desk: Desk):
+def test_request_buy__whose_limit_the_next_tick_would_pass__reverts(desk: Desk):
+    """Inventory must not be locked for free by requests that are born to die."""
     today, _ = desk.desk.quote(WAD)
-    with boa.reverts("desk: limit too low"):
-        desk.buy(WAD, today - 1)
-    desk.buy(WAD, today)
+    for limit in (0, today - 1, today, room(today) - 1):
+        with boa.reverts("desk: limits too tight"):
+            desk.buy(WAD, limit)
+    desk.buy(WAD, room(today))
 
 
-def test_request_sell__whose_limits_leave_today_s_price_out__reverts(desk: Desk):
+def test_request_sell__whose_limits_the_next_tick_would_pass__reverts(desk: Desk):
     _, today = desk.desk.quote(WAD)
-    with boa.reverts("desk: today out of limits"):
-        desk.sell(WAD, today + 1, today + 1)
-    with boa.reverts("desk: today out of limits"):
-        desk.sell(WAD, 0, today - 1)
-    desk.sell(WAD, today, today)
+    low, high = today * 99 // 100, room(today)
+    for limits in ((today, today), (low + 1, high), (low, high - 1), (0, today - 1), (today + 1, 2 * today)):
+        with boa.reverts("desk: limits too tight"):
+            desk.sell(WAD, *limits)
+    desk.sell(WAD, low, high)
 
 
 def test_request_sell__that_sets_too_much_of_the_maker_s_aside__reverts(desk: Desk):
