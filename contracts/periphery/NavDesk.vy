@@ -46,7 +46,7 @@ MIN_LIFE: public(constant(uint256)) = 300           # {s}
 MAX_LIFE: public(constant(uint256)) = 86_400
 HEADROOM_BPS: public(constant(uint256)) = 12_500    # the most of today's value that a seller has the maker set aside
 ROOM_BPS: public(constant(uint256)) = 100           # how far the price has to go at least before a limit kills a request
-# Of a proof that a round is the first complete one. Each costs some 30,000 gas, so that all of them fit a block.
+# Of a proof that a round is the first complete one. Each is a search of the ring, 14 cold slots at the most: all fit a block.
 MAX_WITNESSES: public(constant(uint256)) = 256
 
 VAULT: public(immutable(address))
