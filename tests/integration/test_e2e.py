@@ -67,7 +67,15 @@ class Watcher:
 def test_demo__the_morning_of_2023_03_11__publishes_near_coinbase_and_the_keeper_holds_the_pool(
     market_data: Path, tmp_path: Path
 ) -> None:
-    watcher = Watcher(scenario.recorded(market_data), tmp_path, lambda now: now.rounds >= 12 and now.trades >= 4)
+    minutes = set()
+
+    def enough(now: Snapshot) -> bool:
+        if "BTC/USD" in now.answers:
+            minutes.add(now.at_s // 60)
+        # A busy machine does not look at every minute of a market that runs thirty times faster than life.
+        return now.rounds >= 12 and now.trades >= 4 and len(minutes) >= 10
+
+    watcher = Watcher(scenario.recorded(market_data), tmp_path, enough)
     outcome = watcher.run()
 
     assert outcome.failures() == [], outcome
