@@ -94,8 +94,8 @@ class OracleMachine(RuleBasedStateMachine):
 
     @initialize(twap=st.booleans(), rounds=st.sampled_from([0, TERMS.history - 3, LAST_ROUND - 500]))
     def begin_anywhere_in_the_ring(self, twap: bool, rounds: int) -> None:
-        """With TWAPs or without, and as if `rounds` had been: the ring goes round in mid-run, too. Of 60 steps with up to
-        five rounds each none goes beyond the last id there is."""
+        """With TWAPs or without, and as if `rounds` had been: the ring goes round in mid-run, too. Of 60 steps with up
+        to five rounds each none goes beyond the last id there is."""
         self.chain, self.oracle, self.domain = stage(twap)
         self.start = self.chain.evm.snapshot()
         self.chain.set_time(START_S)
