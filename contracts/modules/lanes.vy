@@ -52,7 +52,8 @@ def _check_median(median: uint256, counters: uint256, rows: uint256, quorum: uin
 @pure
 def _near(price: uint256, last: uint256, step_shift: uint256) -> uint256:
     """
-    @return The flags of the lanes in which price lies within last >> step_shift of last.
+    @return The flags of the lanes in which price lies within last >> step_shift of last; not all of those in which last
+            and step together need 64 bits.
     """
     step: uint256 = (last >> step_shift) & unsafe_mul(PRICE_MASK >> step_shift, ONES)
     return (

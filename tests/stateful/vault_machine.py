@@ -321,7 +321,11 @@ class VaultMachine:
         if not sold:
             self._refused("auction: nothing to trade", "bid", *arguments, sender=actor)
             return
-        if sold > self.model.tokens[i].balance or bought > self._balance(j, actor):
+        leaving = self.model.tokens[i]
+        if not leaving.rebasing and leaving.left(self.model.base_in) != WAD:
+            self._refused("vault: sync first", "bid", *arguments, sender=actor)
+            return
+        if sold > leaving.balance or bought > self._balance(j, actor):
             self._refused(None, "bid", *arguments, sender=actor)
             return
         before = self._balance(i, actor), self._balance(j, actor)

@@ -58,17 +58,17 @@ def test_component__of_a_unit_that_does_not_fit__reverts(basket, unit, reason):
 
 
 def test_terms__come_back(basket):
-    terms = (3 * WAD, 2**40 - 1, 32, 1_000, 500, 499)
+    terms = (3 * WAD, 2**40 - 1, 32, 1_000, 500, 499, 2**31 - 1)
     assert tuple(basket._unpack_terms(basket._pack_terms(terms))) == terms
 
 
 @pytest.mark.parametrize(
     ("terms", "reason"),
     [
-        ((2**128, 0, 1, 0, 0, 0), "basket: growth too large"),
-        ((WAD, 0, 1, 1_001, 0, 0), "basket: streaming fee too high"),
-        ((WAD, 0, 1, 0, 501, 0), "basket: mint fee too high"),
-        ((WAD, 0, 1, 0, 0, 501), "basket: redeem fee too high"),
+        ((2**128, 0, 1, 0, 0, 0, 0), "basket: growth too large"),
+        ((WAD, 0, 1, 1_001, 0, 0, 0), "basket: streaming fee too high"),
+        ((WAD, 0, 1, 0, 501, 0, 0), "basket: mint fee too high"),
+        ((WAD, 0, 1, 0, 0, 501, 0), "basket: redeem fee too high"),
     ],
 )
 def test_terms__beyond_their_caps__revert(basket, terms, reason):
