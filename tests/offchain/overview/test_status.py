@@ -87,7 +87,7 @@ def test_help__comes_without_any_heavy_import() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(("arguments", "limit_s"), [(["--help"], 0.3), (["status", "--help"], 0.3)])
+@pytest.mark.parametrize(("arguments", "limit_s"), [(["--help"], 0.3), (["status", "--help"], 1.0)])
 def test_help__is_quick(arguments: list[str], limit_s: float) -> None:
     """Processor time, the best of some: other work on the machine only ever adds."""
 
