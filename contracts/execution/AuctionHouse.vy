@@ -22,7 +22,7 @@
          [1 ..]    units to reach, two a word: (mantissa 80 | exponent 8) twice; all ones: none
          then the tokens that are to be added
 @custom:security A rebalancer can move an index only into components its owner has approved (after APPROVAL_DELAY), only
-        DELAY after it said so, and at worst at the floor. A wrong price makes a wrong floor: the oracle is trusted here.
+        DELAY after it said so, and at worst at the floor; the owner may hold it to more (`set_limits`). A wrong price makes a wrong floor: the oracle is trusted here.
         A call from an index that is none harms nobody but itself: all state is the caller's own.
 @custom:kill The index's guardian or owner calls `pause`: no bids. Exits never come through here.
 """
@@ -45,6 +45,7 @@ MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_BODY: constant(uint256) = basket.MAX_BODY
 
 DELAY: public(constant(uint256)) = 86_400               # {s} from proposal to opening, at least
+MAX_DELAY: public(constant(uint256)) = 30 * 86_400      # {s} the longest an owner may ask of its rebalancer
 OPEN_WINDOW: public(constant(uint256)) = 7 * 86_400     # {s} in which it may be opened; then it is void
 APPROVAL_DELAY: public(constant(uint256)) = 3 * 86_400  # {s} from the approval of a token to its first use
 ABANDON_AGE: public(constant(uint256)) = 3 * 86_400     # {s} without an answer: a component has no price
@@ -75,7 +76,14 @@ struct Approval:
     feed: uint256
     valid_from: uint256                 # {s} 0: not approved
 
+# What an index's owner holds its rebalancer to; the owner itself is held to the constants above alone, so it can gain
+# nothing by loosening them and need not wait.
+struct Limits:
+    floor_bps: uint256                  # {bps} the lowest floor it may propose; 0: MIN_FLOOR_BPS
+    delay: uint256                      # {s} from its proposals to their opening, at least; 0: DELAY
+
 rebalancer: public(HashMap[address, address])           # index -> who proposes
+_limits: HashMap[address, Limits]                       # index -> of its rebalancer
 _approvals: HashMap[address, HashMap[address, Approval]]
 _auctions: HashMap[address, uint256]                    # index -> the word above
 
@@ -86,18 +94,22 @@ def propose(index: address, rebalance: IAuctionHouse.Rebalance):
     @notice Rebalancer or owner: say what an index is to become. Takes the place of a proposal that is not open yet.
     """
     self._check_rebalancer(index)
+    limits: Limits = Limits(floor_bps=MIN_FLOOR_BPS, delay=DELAY)
+    if msg.sender == self.rebalancer[index]:
+        limits = self._limits_of(index)
     word: uint256 = self._auctions[index]
     checks._that(self._state(word) != OPEN, "auction: is open")
     checks._that(rebalance.start_bps > MAX_BPS and rebalance.start_bps <= MAX_START_BPS, "auction: start out of range")
-    checks._that(rebalance.floor_bps >= MIN_FLOOR_BPS and rebalance.floor_bps <= MAX_BPS, "auction: floor out of range")
+    checks._that(rebalance.floor_bps >= limits.floor_bps and rebalance.floor_bps <= MAX_BPS, "auction: floor out of range")
     checks._that(
         rebalance.duration >= MIN_DURATION and rebalance.duration <= MAX_DURATION, "auction: duration out of range"
     )
     checks._that(rebalance.max_age != 0 and rebalance.max_age <= MAX_PRICE_AGE, "auction: max age out of range")
-    opens_at: uint256 = block.timestamp + DELAY
+    delay: uint256 = limits.delay
     if rebalance.abandoned != 0:
         # Between the two moments at which there must be no price.
-        opens_at = block.timestamp + ABANDON_AGE
+        delay = max(delay, ABANDON_AGE)
+    opens_at: uint256 = block.timestamp + delay
     auction: IAuctionHouse.Auction = IAuctionHouse.Auction(
         state=PROPOSED,
         starts_at=opens_at,
@@ -271,6 +283,28 @@ def set_rebalancer(index: address, rebalancer: address):
 
 
 @external
+def set_limits(index: address, floor_bps: uint256, delay: uint256):
+    """
+    @notice Owner of the index only. What its rebalancer, not the owner, is held to from the next proposal on: with a key
+            that is lost, an index loses at most 1 - floor of what is turned over, and that once in `delay`.
+    @param floor_bps {bps} the lowest floor it may propose
+    @param delay {s} from its proposals to their opening, at least
+    """
+    self._check_owner(index)
+    checks._that(floor_bps >= MIN_FLOOR_BPS and floor_bps <= MAX_BPS, "auction: floor out of range")
+    checks._that(delay >= DELAY and delay <= MAX_DELAY, "auction: delay out of range")
+    old: Limits = self._limits_of(index)
+    self._limits[index] = Limits(floor_bps=floor_bps, delay=delay)
+    log IAuctionHouse.LimitsChanged(
+        index=index,
+        old_floor_bps=old.floor_bps,
+        old_delay=old.delay,
+        new_floor_bps=floor_bps,
+        new_delay=delay,
+    )
+
+
+@external
 def approve_component(index: address, token: address, feed: uint256):
     """
     @notice Owner of the index only: APPROVAL_DELAY from now on the token may be proposed.
@@ -358,6 +392,16 @@ def paused(index: address) -> bool:
 
 @external
 @view
+def limits(index: address) -> (uint256, uint256):
+    """
+    @notice ({bps} the lowest floor, {s} the shortest delay) of the rebalancer's proposals.
+    """
+    limits: Limits = self._limits_of(index)
+    return limits.floor_bps, limits.delay
+
+
+@external
+@view
 def approval(index: address, token: address) -> (uint256, uint256):
     """
     @notice (feed, {s} valid from); (0, 0): not approved.
@@ -389,6 +433,13 @@ def _has_role(index: address) -> bool:
         or msg.sender == staticcall IIndexVault(index).owner()
         or msg.sender == staticcall IIndexVault(index).guardian()
     )
+
+
+@internal
+@view
+def _limits_of(index: address) -> Limits:
+    limits: Limits = self._limits[index]
+    return Limits(floor_bps=max(limits.floor_bps, MIN_FLOOR_BPS), delay=max(limits.delay, DELAY))
 
 
 @internal
@@ -462,7 +513,7 @@ def _begin(index: address, target: address):
     for i: uint256 in range(first, len(book.target), bound=MAX_COMPONENTS):
         added: address = convert(book.target[i], address)
         approval: Approval = self._approvals[index][added]
-        # Approved, and not approved anew with another feed since it was proposed.
+        # Approved; and if anew since it was proposed, then its feed has been known for as long as of a token that is new.
         checks._that(
             approval.valid_from != 0 and block.timestamp >= approval.valid_from + DELAY, "auction: token not approved"
         )

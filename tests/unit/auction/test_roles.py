@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""AuctionHouse.pause, unpause, set_rebalancer: each index's roles are its own."""
+"""AuctionHouse.pause, unpause, set_rebalancer, set_limits: each index's roles are its own."""
 
 from __future__ import annotations
 
 import boa
+import pytest
 
-from tests.unit.auction.conftest import DELAY_S, DURATION_S, USDC, WBTC, bid, rebalance
+from tests.unit.auction.conftest import DAY_S, DELAY_S, DURATION_S, KEEP, USDC, WBTC, bid, rebalance
 from tests.unit.vault.conftest import WAD, events, mint, pass_time, redeem
+
+MIN_FLOOR_BPS = 9_800
 
 
 def test_pause__stops_bids_and_openings_and_nothing_else(
@@ -66,6 +69,62 @@ def test_set_rebalancer__replaces_the_old_one(held, house, owner, rebalancer, st
     with boa.reverts("auction: not the rebalancer"):
         house.propose(held.address, rebalance(), sender=rebalancer)
     house.propose(held.address, rebalance(), sender=stranger)
+
+
+def test_set_limits__holds_the_rebalancer_and_not_the_owner(held, house, owner, rebalancer):
+    assert house.limits(held.address) == (MIN_FLOOR_BPS, DELAY_S)
+    house.set_limits(held.address, 9_950, 7 * DAY_S, sender=owner)
+    [told] = events(house, "LimitsChanged")
+    assert (told.index, told.old_floor_bps, told.old_delay) == (held.address, MIN_FLOOR_BPS, DELAY_S)
+    assert (told.new_floor_bps, told.new_delay) == (9_950, 7 * DAY_S)
+    assert house.limits(held.address) == (9_950, 7 * DAY_S)
+
+    with boa.reverts("auction: floor out of range"):
+        house.propose(held.address, rebalance(floor_bps=9_949), sender=rebalancer)
+    house.propose(held.address, rebalance(floor_bps=9_950), sender=rebalancer)
+    pass_time(7 * DAY_S - 1)
+    with boa.reverts("auction: not yet"):
+        house.open(held.address, sender=rebalancer)
+    pass_time(1)
+    house.open(held.address, sender=rebalancer)
+    assert house.auction(held.address).floor_bps == 9_950
+    house.close(held.address, sender=owner)
+
+    house.propose(held.address, rebalance(floor_bps=MIN_FLOOR_BPS), sender=owner)
+    pass_time(DELAY_S)
+    house.open(held.address, sender=owner)
+
+
+def test_set_limits__of_what_is_abandoned__the_longer_wait_counts(held, house, owner, rebalancer):
+    pass_time(3 * DAY_S)
+    for days, wait_days in ((1, 3), (30, 30)):
+        house.set_limits(held.address, MIN_FLOOR_BPS, days * DAY_S, sender=owner)
+        house.propose(held.address, rebalance((0, KEEP, KEEP, KEEP), abandoned=1), sender=rebalancer)
+        assert house.auction(held.address).starts_at == boa.env.evm.patch.timestamp + wait_days * DAY_S
+
+
+@pytest.mark.parametrize(
+    ("floor_bps", "delay", "reason"),
+    [
+        (MIN_FLOOR_BPS - 1, DELAY_S, "auction: floor out of range"),
+        (10_001, DELAY_S, "auction: floor out of range"),
+        (MIN_FLOOR_BPS, DELAY_S - 1, "auction: delay out of range"),
+        (MIN_FLOOR_BPS, 30 * DAY_S + 1, "auction: delay out of range"),
+    ],
+)
+def test_set_limits__looser_than_the_house_or_without_end__reverts(held, house, owner, floor_bps, delay, reason):
+    with boa.reverts(reason):
+        house.set_limits(held.address, floor_bps, delay, sender=owner)
+
+
+def test_set_limits__up_to_the_ends__of_one_index_by_its_owner(held, house, create, params, owner, rebalancer):
+    for who in (rebalancer, boa.env.generate_address()):
+        with boa.reverts("auction: not the owner"):
+            house.set_limits(held.address, MIN_FLOOR_BPS, DELAY_S, sender=who)
+    house.set_limits(held.address, 10_000, 30 * DAY_S, sender=owner)
+    assert house.limits(held.address) == (10_000, 30 * DAY_S)
+    other = create(params.as_tuple())
+    assert house.limits(other.address) == (MIN_FLOOR_BPS, DELAY_S)
 
 
 def test_revoke_component__by_a_stranger__reverts(held, house, new_token, stranger, owner):
