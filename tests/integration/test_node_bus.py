@@ -16,7 +16,8 @@ from plumbline.config import BusConfig
 from plumbline.core.models import Row, Trade
 from plumbline.core.units import WAD
 from plumbline.errors import BusError
-from plumbline.reporter.shares import Lease, Shares
+from plumbline.reporter.shares import Shares
+from plumbline.transport.broker import Lease
 from plumbline.transport.bus import Batch, Bus, Observed
 
 FEED = "BTC/USD"
@@ -185,7 +186,7 @@ def test_shares__three_processes_and_one_falls_silent__its_work_moves_and_no_two
                 await asyncio.sleep(0.02)
 
     async def test(*buses: Bus) -> None:
-        shares = [Shares(bus, "feed", names, f"p{i}", LEASE_S, work(f"p{i}")) for i, bus in enumerate(buses)]
+        shares = [Shares(bus, "feed", names, f"p{i}", work(f"p{i}")) for i, bus in enumerate(buses)]
         tasks = [asyncio.create_task(each.run()) for each in shares]
         await until(lambda: sorted(len(each.held) for each in shares) == [3, 3, 3], 10)
         # As a kill would: its connection is gone, nothing is given up.

@@ -46,31 +46,29 @@ async def run_role(config: ReporterConfig, path: Path, role: Role) -> None:
             raise ConfigError(f'{path}: feeds[{i}].price_from: expected "trade" beside [bus], got "{rule.price_from}"')
     async with Bus(config.bus, _memory_s(rules)) as bus:
         if role is Role.INGEST:
-            await _ingest(config, config.bus, path, rules, bus)
+            await _ingest(config, path, rules, bus)
         elif role is Role.AGGREGATE:
-            await _aggregate(config, config.bus, rules, bus)
+            await _aggregate(config, rules, bus)
         else:
             await _sign(config, config.bus, rules, bus)
 
 
-async def _ingest(config: ReporterConfig, bus_config: BusConfig, path: Path, rules: list[FeedRule], bus: Bus) -> None:
+async def _ingest(config: ReporterConfig, path: Path, rules: list[FeedRule], bus: Bus) -> None:
     clock = make_clock(config.clock)
     sources = make_sources(config, str(path), clock)
-    ingest = Ingest(bus, sources, rules, clock, _holder(), bus_config.lease_s)
+    ingest = Ingest(bus, sources, rules, clock, _holder())
     async with HttpServer(shares_app(ingest.shares, ReporterMetrics(sources)), config.http):
         await ingest.run()
 
 
-async def _aggregate(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedRule], bus: Bus) -> None:
+async def _aggregate(config: ReporterConfig, rules: list[FeedRule], bus: Bus) -> None:
     async with Rpc.of(config.chain) as rpc:
         try:
             period_s = (await ChainOracle(rpc, config.chain.oracle).config()).period_s
         except ChainError as error:
             raise ConfigError(f"chain: expected an oracle that tells its period: {error}") from None
     folder = config.journal.with_suffix(".feeds")
-    aggregator = Aggregator(
-        bus, rules, make_clock(config.clock), period_s, config.delay_ms, _holder(), bus_config.lease_s, folder
-    )
+    aggregator = Aggregator(bus, rules, make_clock(config.clock), period_s, config.delay_ms, _holder(), folder)
     async with HttpServer(shares_app(aggregator.shares, ReporterMetrics([])), config.http):
         await aggregator.run()
 
@@ -88,7 +86,6 @@ async def _sign(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedR
                 journal,
                 make_clock(config.clock),
                 _holder(),
-                bus_config.lease_s,
                 wait_ms=config.delay_ms + bus_config.wait_ms,
                 chain_poll_s=config.chain_poll_s,
                 kill_switch=config.kill_switch,

@@ -21,8 +21,9 @@ from plumbline.core.rules import FeedRule
 from plumbline.errors import JournalError
 from plumbline.ports import Clock
 from plumbline.reporter.ingest import closure
-from plumbline.reporter.shares import Lease, Shares
+from plumbline.reporter.shares import Shares
 from plumbline.store.rows import RowJournal
+from plumbline.transport.broker import Lease
 from plumbline.transport.bus import Bus, Observed, subject_of
 
 log = structlog.get_logger(__name__)
@@ -39,13 +40,12 @@ class Aggregator:
         period_s: int,
         delay_ms: int,
         holder: str,
-        lease_s: float,
         journals: Path,
     ) -> None:
         """`journals`: a folder; each feed's trades and observations are kept there in a journal of its own."""
         self._bus, self._rules, self._clock = bus, tuple(rules), clock
         self._period_s, self._delay_ms, self._journals = period_s, delay_ms, journals
-        self.shares = Shares(bus, "feed", [rule.name for rule in rules], holder, lease_s, self._price)
+        self.shares = Shares(bus, "feed", [rule.name for rule in rules], holder, self._price)
 
     async def run(self) -> None:
         await self.shares.run()

@@ -22,9 +22,10 @@ from plumbline.metrics import ReporterMetrics
 from plumbline.ports import Clock, OracleClient, OracleConfig, RowSigner
 from plumbline.reporter.agreement import lanes
 from plumbline.reporter.chain_watch import ChainWatch
-from plumbline.reporter.shares import Lease, Shares
+from plumbline.reporter.shares import Shares
 from plumbline.reporter.signing import SigningDesk, method_of
 from plumbline.store.rows import RowJournal
+from plumbline.transport.broker import Lease
 from plumbline.transport.bus import Bus, Price
 
 _KEPT_S: Final = 60
@@ -47,7 +48,6 @@ class Assembler:
         journal: RowJournal,
         clock: Clock,
         holder: str,
-        lease_s: float,
         *,
         wait_ms: int,
         chain_poll_s: float,
@@ -60,7 +60,7 @@ class Assembler:
         self._kill_switch = kill_switch
         self._token = 0
         self.desk = SigningDesk(key, journal, clock, method_of(rules), self._fence)
-        self.shares = Shares(bus, "signer", ["signer"], holder, lease_s, self._sign)
+        self.shares = Shares(bus, "signer", ["signer"], holder, self._sign)
         self._rounds: dict[int, dict[str, Price]] = {}
 
     async def run(self) -> None:

@@ -16,7 +16,8 @@ from plumbline.core.models import Trade
 from plumbline.core.quotes import paths
 from plumbline.core.rules import FeedRule
 from plumbline.ports import Clock, TradeSource
-from plumbline.reporter.shares import Lease, Shares
+from plumbline.reporter.shares import Shares
+from plumbline.transport.broker import Lease
 from plumbline.transport.bus import Batch, Bus
 
 _GATHER_S: Final = 0.02
@@ -33,12 +34,11 @@ class Ingest:
         rules: Sequence[FeedRule],
         clock: Clock,
         holder: str,
-        lease_s: float,
     ) -> None:
         self._bus, self._clock = bus, clock
         self._sources = {source.venue: source for source in sources}
         self._wanted = wanted_by(rules)
-        self.shares = Shares(bus, "venue", list(self._sources), holder, lease_s, self._listen)
+        self.shares = Shares(bus, "venue", list(self._sources), holder, self._listen)
 
     async def run(self) -> None:
         await self.shares.run()

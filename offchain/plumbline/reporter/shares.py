@@ -10,37 +10,16 @@ claims each round besides (`Bus.claim`).
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
 from plumbline.errors import BusError
+from plumbline.transport.broker import LOOKS, Lease
 from plumbline.transport.bus import Bus, subject_of
 
-_LOOKS: Final = 5
-"""A lease is renewed, and free ones are looked for, so many times in its life."""
-_MARGIN: Final = 0.7
-"""Of its life, after which a lease that could not be renewed is no longer trusted."""
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Lease:
-    """Held as long as `valid`."""
-
-    key: str
-    token: int
-    """Grows with every holder: of two that believe to hold it, the one with the larger is right."""
-    revision: int
-    until_s: float
-
-    @property
-    def valid(self) -> bool:
-        return time.monotonic() < self.until_s
 
 
 Work = Callable[[str, Lease], Coroutine[Any, Any, None]]
@@ -49,10 +28,10 @@ Work = Callable[[str, Lease], Coroutine[Any, Any, None]]
 class Shares:
     """This process's share of `names`, which all processes of this `kind` divide."""
 
-    def __init__(self, bus: Bus, kind: str, names: Sequence[str], holder: str, lease_s: float, work: Work) -> None:
+    def __init__(self, bus: Bus, kind: str, names: Sequence[str], holder: str, work: Work) -> None:
         """`work` runs for each name while its lease is held, and is cancelled when it is lost."""
         self._bus, self._kind, self._names, self._holder = bus, kind, tuple(names), holder
-        self._lease_s, self._work = lease_s, work
+        self._work = work
         self._me = f"{kind}-process.{holder}"
         self._presence: Lease | None = None
         self.held: dict[str, Lease] = {}
@@ -69,43 +48,32 @@ class Shares:
                 for task in self._tasks.values():
                     if task.done():
                         task.result()  # work never ends by itself: raise what broke it
-                await asyncio.sleep(self._lease_s / _LOOKS)
+                await asyncio.sleep(self._bus.lease_s / LOOKS)
         finally:
             for lease in [*self.held.values(), *([self._presence] if self._presence else [])]:
-                await self._bus.give_up(lease.key, lease.revision)
+                await self._bus.give_up(lease)
             await self._drop(list(self.held))
 
     async def _look(self) -> None:
-        if self._presence is None or not await self._renewed(self._presence):
-            self._presence = await self._take(self._me)
-        await self._drop([name for name, lease in self.held.items() if not await self._renewed(lease)])
+        if self._presence is None or not await self._bus.renew(self._presence, self._holder):
+            self._presence = await self._bus.take(self._me, self._holder)
+        await self._drop([name for name, lease in self.held.items() if not await self._bus.renew(lease, self._holder)])
         present = sum(key.startswith(f"{self._kind}-process.") for key in await self._bus.held())
         share = -(-len(self._names) // max(present, 1))
         for name in list(self.held)[share:]:
             lease = self.held[name]
             await self._drop([name])
-            await self._bus.give_up(lease.key, lease.revision)
+            await self._bus.give_up(lease)
         for name in self._names:
             if len(self.held) >= share:
                 break
-            if name not in self.held and (taken := await self._take(f"{self._kind}.{subject_of(name)}")) is not None:
+            if name in self.held:
+                continue
+            taken = await self._bus.take(f"{self._kind}.{subject_of(name)}", self._holder)
+            if taken is not None:
                 log.info("took over", kind=self._kind, name=name, token=taken.token)
                 self.held[name] = taken
                 self._tasks[name] = asyncio.create_task(self._work(name, taken), name=name)
-
-    async def _take(self, key: str) -> Lease | None:
-        asked_s = time.monotonic()
-        revision = await self._bus.take(key, self._holder)
-        return None if revision is None else Lease(key, revision, revision, asked_s + self._lease_s * _MARGIN)
-
-    async def _renewed(self, lease: Lease) -> bool:
-        # The life of a lease begins when it was asked for, not when the answer came.
-        asked_s = time.monotonic()
-        revision = await self._bus.renew(lease.key, self._holder, lease.revision)
-        if revision is None:
-            return False
-        lease.revision, lease.until_s = revision, asked_s + self._lease_s * _MARGIN
-        return True
 
     async def _drop(self, names: Sequence[str]) -> None:
         tasks = [self._tasks.pop(name) for name in names]

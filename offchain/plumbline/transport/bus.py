@@ -4,7 +4,7 @@
     trades.<feed>.<venue>   batches of trades, one stream, kept as long as an engine remembers; published with an id, so
                             that a repeated publication is stored once; read in order and without a gap from the start
     prices.<feed>           one price a feed and grid time; the first one published stands
-    leases                  who works on what, and since which revision: its fencing token; gone when not renewed
+    leases                  who works on what (`plumbline.transport.broker`)
     claims                  the row of each round, created once and never changed: whoever signs, signs that
 
 Feed names stand in subjects with "-" for "/". Nothing is at stake when the broker lies dead: then nothing is signed.
@@ -17,41 +17,19 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import msgspec
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DeliverPolicy,
-    KeyValueConfig,
-    StorageType,
-    StreamConfig,
-)
-from nats.js.errors import (
-    BadRequestError,
-    BucketNotFoundError,
-    KeyNotFoundError,
-    KeyWrongLastSequenceError,
-    NoKeysError,
-)
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
+from nats.js.errors import BadRequestError, KeyNotFoundError, KeyWrongLastSequenceError
 
 from plumbline.config import BusConfig
 from plumbline.core.models import Row, Trade
 from plumbline.errors import BusError
-from plumbline.log import redacted
+from plumbline.transport.broker import ASK_S, PAUSE_S, TROUBLE, Broker
 
-T = TypeVar("T")
-
-_TROUBLE: Final = (NatsError, OSError)
-"""All that the client raises while the broker is away."""
-_ASK_S: Final = 2.0
-_PAUSE_S: Final = 0.2
 _BATCH: Final = 256
 _DUPLICATES_S: Final = 120.0
 _CLAIMS_S: Final = 7 * 86_400.0
@@ -101,52 +79,21 @@ class Price:
 
     async def done(self) -> None:
         # Unheard, it comes again, and is as late then as it is now.
-        with suppress(*_TROUBLE):
+        with suppress(*TROUBLE):
             await self.message.ack()
 
 
-class Bus:
+class Bus(Broker):
     """`async with Bus(config, memory_s) as bus`; connected, or trying to be, until left."""
 
     def __init__(self, config: BusConfig, memory_s: float) -> None:
         """memory_s: how much of the past an engine that starts anew is told."""
-        self._config, self._memory_s = config, memory_s
-        self._name = config.stream
-        self._nats = Client()
-        self._js = self._nats.jetstream(timeout=_ASK_S)
-        self._buckets: dict[str, Any] = {}
-
-    async def __aenter__(self) -> Self:
-        while True:
-            try:
-                await self._nats.connect(
-                    self._config.url,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=_PAUSE_S,  # type: ignore[arg-type]  # seconds, and it takes fractions
-                    connect_timeout=_ASK_S,  # type: ignore[arg-type]
-                    error_cb=self._trouble,
-                )
-                await self._prepare()
-                return self
-            except _TROUBLE as error:
-                log.warning("bus not reachable", url=redacted(self._config.url), reason=type(error).__name__)
-                with suppress(*_TROUBLE):
-                    await self._nats.close()
-                self._nats = Client()
-                self._js = self._nats.jetstream(timeout=_ASK_S)
-                await asyncio.sleep(1)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(*_TROUBLE):
-            await self._nats.close()
-
-    async def _trouble(self, error: Exception) -> None:
-        log.warning("bus in trouble", reason=type(error).__name__)
+        super().__init__(config.url, config.stream, config.lease_s)
+        self._memory_s = memory_s
+        self._claims: Any = None
 
     async def _prepare(self) -> None:
-        """Streams and buckets, if nobody made them yet."""
+        await super()._prepare()
         for name, subjects, age_s in (
             ("trades", ["trades.>"], self._memory_s),
             ("prices", ["prices.*"], max(_DUPLICATES_S, self._memory_s)),
@@ -163,12 +110,7 @@ class Bus:
             except BadRequestError:
                 # It is there, for another memory: feeds have changed.
                 await self._js.update_stream(stream)
-        for name, ttl_s in (("leases", self._config.lease_s), ("claims", _CLAIMS_S)):
-            try:
-                self._buckets[name] = await self._js.key_value(f"{self._name}-{name}")
-            except BucketNotFoundError:
-                bucket = KeyValueConfig(bucket=f"{self._name}-{name}", ttl=ttl_s, storage=StorageType.FILE)
-                self._buckets[name] = await self._js.create_key_value(bucket)
+        self._claims = await self._bucket("claims", _CLAIMS_S)
 
     # Trades ----------------------------------------------------------------------------------------------------------
 
@@ -200,9 +142,9 @@ class Bus:
                         yield decoder.decode(message.data)
                     if not messages or messages[-1].metadata.num_pending == 0:
                         yield None
-            except (*_TROUBLE, BusError) as error:
+            except (*TROUBLE, BusError) as error:
                 log.warning("trades interrupted", feed=feed, reason=str(error) or type(error).__name__)
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(PAUSE_S)
 
     # Prices ----------------------------------------------------------------------------------------------------------
 
@@ -222,45 +164,18 @@ class Bus:
                 while True:
                     for message in await _or_none(pulled.fetch(_BATCH, timeout=0.5)):
                         yield Price(decoder.decode(message.data), message)
-            except _TROUBLE as error:
+            except TROUBLE as error:
                 log.warning("prices interrupted", reason=str(error) or type(error).__name__)
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(PAUSE_S)
 
     async def _tell(self, subject: str, body: bytes, id_: str) -> None:
         while True:
             try:
-                await self._js.publish(subject, body, timeout=_ASK_S, headers={"Nats-Msg-Id": id_})
+                await self._js.publish(subject, body, timeout=ASK_S, headers={"Nats-Msg-Id": id_})
                 return
-            except _TROUBLE as error:
+            except TROUBLE as error:
                 log.warning("not stored yet", subject=subject, reason=str(error) or type(error).__name__)
-                await asyncio.sleep(_PAUSE_S)
-
-    # Leases ----------------------------------------------------------------------------------------------------------
-
-    async def take(self, key: str, holder: str) -> int | None:
-        """Take a lease nobody holds; its revision is the fencing token. None: somebody holds it. Raises BusError."""
-        try:
-            return int(await self._ask(self._buckets["leases"].create(key, holder.encode())))
-        except KeyWrongLastSequenceError:
-            return None
-
-    async def renew(self, key: str, holder: str, revision: int) -> int | None:
-        """The lease's new revision; None: it is not ours any more. Raises BusError: nobody knows."""
-        try:
-            return int(await self._ask(self._buckets["leases"].update(key, holder.encode(), last=revision)))
-        except KeyWrongLastSequenceError:
-            return None
-
-    async def give_up(self, key: str, revision: int) -> None:
-        with suppress(*_TROUBLE, BusError):
-            await self._ask(self._buckets["leases"].delete(key, last=revision))
-
-    async def held(self) -> list[str]:
-        """The keys of all leases. Raises BusError."""
-        try:
-            return list(await self._ask(self._buckets["leases"].keys()))
-        except NoKeysError:
-            return []
+                await asyncio.sleep(PAUSE_S)
 
     # Claims ----------------------------------------------------------------------------------------------------------
 
@@ -270,23 +185,13 @@ class Bus:
         key = hashlib.sha256(round_.encode()).hexdigest()
         with suppress(KeyWrongLastSequenceError):
             claim = msgspec.msgpack.encode(Claim(row.prices, token))
-            await self._ask(self._buckets["claims"].create(key, claim))
+            await self._ask(self._claims.create(key, claim))
             return row
         try:
-            entry = await self._ask(self._buckets["claims"].get(key))
+            entry = await self._ask(self._claims.get(key))
         except KeyNotFoundError as error:
             raise BusError(f"claim of round {row.timestamp}: {error}") from None
         return Row(row.epoch, row.timestamp, msgspec.msgpack.decode(entry.value, type=Claim).prices)
-
-    async def _ask(self, question: Awaitable[T]) -> T:
-        """Raises what the broker says no with; BusError when it says nothing."""
-        try:
-            async with asyncio.timeout(_ASK_S):
-                return await question
-        except (KeyWrongLastSequenceError, KeyNotFoundError, NoKeysError):
-            raise
-        except (*_TROUBLE, TimeoutError) as error:
-            raise BusError(f"bus: {str(error) or type(error).__name__}") from None
 
 
 async def _or_none(fetch: Awaitable[list[Msg]]) -> list[Msg]:
