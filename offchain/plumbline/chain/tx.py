@@ -3,13 +3,15 @@
 
 One `Sender` is the only owner of its key's nonces and has one transaction in flight at a time. It keeps no nonce: the
 next one is what the chain has mined, so a failure, a restarted chain or a second start of the process needs no resync.
+Who decides on what the chain shows, and may not be the only one with this key, pins the nonce before it looks: then a
+decision is mined only if nothing else of this key was mined since.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import structlog
 from eth_typing import HexStr
@@ -54,16 +56,28 @@ class MinedRevert(ChainError):
         self.receipt = receipt
 
 
+class Guard(Protocol):
+    """Has the last word before a signed transaction goes out."""
+
+    async def permit(self, nonce: int, tx_hash: str) -> None:
+        """Raises ChainError: it stays here."""
+        ...
+
+
 class Sender:
     """Sends one transaction after the other for `key`; safe to call from several tasks."""
 
-    def __init__(self, rpc: Rpc, key: LocalKey, config: TxConfig, *, poll_s: float = 0.05) -> None:
-        self._rpc, self._key, self._poll_s = rpc, key, poll_s
+    def __init__(
+        self, rpc: Rpc, key: LocalKey, config: TxConfig, *, poll_s: float = 0.05, guard: Guard | None = None
+    ) -> None:
+        self._rpc, self._key, self._poll_s, self._guard = rpc, key, poll_s, guard
         self.config = config
         """May be changed while it runs: the next transaction follows it."""
         self._from = to_checksum_address(key.address)
         self._lock = asyncio.Lock()
         self._chain_id: int | None = None
+        self._pinned: int | None = None
+        """The nonce of the next transaction; None: the one that is free when it is sent."""
 
     @property
     def address(self) -> str:
@@ -81,6 +95,10 @@ class Sender:
         if receipt is None:
             return None
         return await self._rpc.number(self._rpc.w3.eth.block_number) - int(receipt["blockNumber"]) + 1
+
+    async def pin(self) -> None:
+        """What is sent from now on carries the nonces that are free now, in turn, until this is called anew."""
+        self._pinned = await self._free_nonce()
 
     async def send(
         self, to: str, data: str, *, value_wei: int = 0, gas: int | None = None, tip_wei: int = 0
@@ -103,9 +121,11 @@ class Sender:
                 estimate = await self._rpc.number(eth.estimate_gas(call, "pending"))
                 gas = estimate * (100 + _GAS_MARGIN_PERCENT) // 100
             chain_id = await self._same_chain()
-            nonce = await self._rpc.number(eth.get_transaction_count(self._from, "latest"))
+            nonce = await self._free_nonce() if self._pinned is None else self._pinned
             unsigned = {"to": to, "data": data, "value": value_wei, "gas": gas, "nonce": nonce, "chainId": chain_id}
             receipt = await self._see_through(unsigned | {"type": 2}, tip_wei)
+            if self._pinned is not None:
+                self._pinned = nonce + 1
         if receipt["status"] != 1:
             reason = await self._failure(call)
             raise MinedRevert(receipt, reason)
@@ -128,12 +148,18 @@ class Sender:
         if fees is None:
             raise ChainError(f"gas is too dear: a block's base fee and our priority fee exceed {self._cap / GWEI} gwei")
         hashes = [await self._broadcast(unsigned, fees)]
-        start = last_sent = await self._rpc.number(self._rpc.w3.eth.block_number)
+        start = last_sent = seen = await self._rpc.number(self._rpc.w3.eth.block_number)
+        taken = False
         while True:
             for tx_hash in hashes:
                 if (receipt := await self._receipt(tx_hash)) is not None:
                     return receipt
             head = await self._rpc.number(self._rpc.w3.eth.block_number)
+            if head != seen:
+                # For a block's time a receipt may only be late: not every endpoint knows as much.
+                if taken:
+                    raise ChainError(f"nonce {unsigned['nonce']} went to another transaction of this key")
+                seen, taken = head, await self._free_nonce() > unsigned["nonce"]
             # A distance, not a difference: a restarted chain begins again from 0.
             if abs(head - start) >= self.config.deadline_blocks:
                 raise ChainError(f"not mined within {self.config.deadline_blocks} blocks: {', '.join(hashes)}")
@@ -164,6 +190,8 @@ class Sender:
             raw, tx_hash = self._key.sign_transaction(
                 unsigned | {"maxFeePerGas": fees.max_fee, "maxPriorityFeePerGas": fees.priority_fee}
             )
+            if self._guard is not None:
+                await self._guard.permit(unsigned["nonce"], tx_hash)
             try:
                 await self._rpc.ask(self._rpc.w3.eth.send_raw_transaction(raw))
             except ChainError as error:
@@ -175,6 +203,9 @@ class Sender:
                 fees = fees.raised()
             else:
                 return tx_hash
+
+    async def _free_nonce(self) -> int:
+        return await self._rpc.number(self._rpc.w3.eth.get_transaction_count(self._from, "latest"))
 
     @property
     def _cap(self) -> int:
