@@ -7,7 +7,6 @@ Exit status: 0 done; 1 it could not be done; 2 wrong usage or a wrong config; 3 
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -53,6 +52,8 @@ app.command()(report.report)
 
 def _show_version(asked: bool) -> None:
     if asked:
+        from importlib import metadata  # slow to load, and asked for by nothing else
+
         typer.echo(f"plumbline {metadata.version('plumbline')}")
         raise typer.Exit
 

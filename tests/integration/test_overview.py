@@ -106,18 +106,22 @@ def test_look__the_chain_goes_away_and_comes_back_another__is_said_and_survived(
     assert asyncio.run(play()) == [1, (True, None), (True, None)]
 
 
-def test_status__of_a_real_chain__within_a_second_of_processor_time(chain: Chain, tmp_path: Path) -> None:
+def test_status__of_a_real_chain__costs_little_more_than_loading_what_it_needs(chain: Chain, tmp_path: Path) -> None:
+    """`make bench-web` holds it to its second; a busy machine has other seconds, so here both are taken in one run."""
     path = tmp_path / "network.toml"
     given = settings(chain, "oracle", "vault", "pool", "arbitrageur")
     path.write_text("".join(f'{name} = "{value}"\n' for name, value in given.items()))
 
-    def once() -> float:
+    def processor_s(*command: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, "-m", "plumbline.cli", "status", "--config", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.startswith("plumbline: all well; block ")
+        assert done.stdout.startswith("plumbline: all well; block ") or "-c" in command
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(once() for _ in range(3)) <= 1.0
+    status = "-m", "plumbline.cli", "status", "--config", str(path)
+    loading = "-c", "import httpx, eth_abi, typer"
+    turns = [(processor_s(*loading), processor_s(*status)) for _ in range(4)]
+    # Loading took 0.36 s where a second was asked for.
+    assert min(spent for _, spent in turns) <= 2.5 * min(loaded for loaded, _ in turns)

@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from eth_abi import encode
 from eth_utils import to_checksum_address
 
 from plumbline.client import AsyncOracle, Oracle, StalePrice, Unreachable, Vault
 from plumbline.client.errors import BadAnswer, NoContract, Reverted, RpcError
-from plumbline.client.transport import Runner
+from plumbline.client.plans import Request
+from plumbline.client.transport import AsyncRunner, Runner
 
 ORACLE = to_checksum_address("0xc0ffee254729296a45a3885639ac7e10f9d54979")
 SECRET = "https://user:pass@node.example/v3/0123456789abcdef?key=hunter2"
@@ -157,3 +160,74 @@ def test_client__needs_nothing_else_of_the_package_and_no_web3() -> None:
     code = "import sys, plumbline.client; print(*sys.modules)"
     modules = [name for name in run_python(code).split() if name.startswith(("plumbline", "web3"))]
     assert {name for name in modules if not name.startswith("plumbline.client")} == {"plumbline"}
+
+
+class BatchNode:
+    """A node behind both runners' own HTTP clients; `answer` makes the body of what was posted."""
+
+    def __init__(self, answer: Callable[[Any], Any]) -> None:
+        self.posted: list[Any] = []
+
+        def handle(request: httpx.Request) -> httpx.Response:
+            self.posted.append(json.loads(request.content))
+            return httpx.Response(200, json=answer(self.posted[-1]))
+
+        self._transport = httpx.MockTransport(handle)
+
+    def ask(self, count: int) -> Any:
+        runner = Runner("http://node.example")
+        runner._provider._client = httpx.Client(transport=self._transport)
+        return runner.run(_several(count))
+
+    def ask_without_blocking(self, count: int) -> Any:
+        async def ask() -> Any:
+            runner = AsyncRunner("http://node.example")
+            runner._provider._client = httpx.AsyncClient(transport=self._transport)
+            return await runner.run(_several(count))
+
+        return asyncio.run(ask())
+
+
+def _several(count: int) -> Any:
+    """Twice, to see what a node's first answer teaches."""
+    first = yield [Request("eth_call", (number,)) for number in range(count)]
+    second = yield [Request("eth_call", (number,)) for number in range(count)]
+    return first, second
+
+
+def _echo(question: Any) -> Any:
+    return {"jsonrpc": "2.0", "id": question["id"], "result": question["params"][0]}
+
+
+WAYS = pytest.mark.parametrize("way", ["ask", "ask_without_blocking"])
+
+
+@WAYS
+def test_questions_together__are_one_batch_whose_answers_may_come_in_any_order(way: str) -> None:
+    node = BatchNode(lambda body: [_echo(each) for each in reversed(body)])
+    assert getattr(node, way)(3) == ([0, 1, 2], [0, 1, 2])
+    assert [len(body) for body in node.posted] == [3, 3]
+
+
+@WAYS
+def test_node_without_batches__is_asked_one_by_one_and_no_batch_again(way: str) -> None:
+    refusal = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "batches are not supported"}}
+    node = BatchNode(lambda body: refusal if isinstance(body, list) else _echo(body))
+    assert getattr(node, way)(2) == ([0, 1], [0, 1])
+    assert [isinstance(body, list) for body in node.posted] == [True, False, False, False, False]
+
+
+@WAYS
+@pytest.mark.parametrize("answer", [[], [{"id": 0, "result": 1}], {}, "text", [None, 7]])
+def test_batch__with_an_answer_missing__is_a_bad_answer(way: str, answer: Any) -> None:
+    with pytest.raises(BadAnswer, match="a batch of 2: expected an answer to each, found none to eth_call"):
+        getattr(BatchNode(lambda body: answer), way)(2)
+
+
+@WAYS
+def test_batch__with_one_error__is_that_error(way: str) -> None:
+    def answer(body: Any) -> Any:
+        return [_echo(body[0]), {"id": body[1]["id"], "error": {"code": 3, "message": "execution reverted"}}]
+
+    with pytest.raises(RpcError, match="execution reverted"):
+        getattr(BatchNode(answer), way)(2)
