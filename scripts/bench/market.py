@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""`make bench-market`: the day of the depeg through the market: what a keeper makes of it, how near to NAV it holds it.
+"""`make bench-market`: thirteen days of March 2023 through the market: what a keeper makes of them, how near to NAV it
+holds the share. `python -m scripts.bench.market --from 2023-03-11 --hours 24` is the day of the depeg alone.
 
 Lock step in one process, on a real Anvil, with the components the nodes run on: five index engines over the recorded
-trades, rows signed and submitted, a trader who pushes the pool by 0.5 to 3 % once a minute, a keeper with a finite
-inventory, and a market maker, with one too, who keeps the components' pools at what one venue trades at: earlier than
-the oracle knows, and only as near as the pools' fees let it pay. Six blocks a minute, and one for each pool it moves:
+trades, rounds when the relayer's own rule calls for one, a trader who pushes the share's pool by 0.5 to 3 % every six
+minutes, a keeper with a finite inventory, and a market maker, with one too, who keeps the components' pools at what one
+venue trades at: earlier than the oracle knows, and only as near as the pools' fees let it pay. A block every twelve
+seconds, all thirteen days:
 
-    0 the market maker        1 the round of the minute     2 the keeper's answer
-    3 the trader's push       4 the keeper's answer         5 nothing
+    the market maker's, once a minute (they move no price that is measured here, and are not counted)
+    a round or a push, then the keeper's answer, and another while it trades, then quiet ones until the next event
 
-Blocks 2 and 4 are those that follow a turn of the keeper's. The premium is the pool's price at the quote token's own
-oracle price against NAV; it counts as inside when nobody could earn more than ten basis points beyond the fees.
+The keeper's turns in quiet blocks are skipped: nothing has changed since it did nothing. At every fiftieth of its
+trades somebody is quicker: the pool is pushed to NAV between simulation and trade, and the trade reverts.
+
+The premium is the pool's price at the quote token's own oracle price against NAV; it counts as inside when nobody could
+earn more than ten basis points beyond the fees. Blocks after a turn are those that answer a round, a push or a trade; a
+quiet stretch is read at both ends, and counts as inside only when both are.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import random
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from statistics import mean
@@ -32,129 +40,82 @@ from web3 import HTTPProvider, Web3
 from web3.types import RPCEndpoint
 
 from plumbline.chain.oracle import ChainOracle
+from plumbline.chain.parity import ChainParity
 from plumbline.chain.rpc import Rpc
-from plumbline.chain.typed_data import domain_separator, row_digest
 from plumbline.clock import SystemClock
-from plumbline.core.arbitrage import ParityMarket, Side, band
-from plumbline.core.engine import IndexEngine
-from plumbline.core.models import SignedRow
+from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, band
 from plumbline.core.pushes import push_in
-from plumbline.core.rules import FeedRule
-from plumbline.core.units import WAD, parse_wad
+from plumbline.core.units import MAX_BPS, WAD, parse_wad
 from plumbline.errors import ChainError
 from plumbline.keeper.parity import KeeperRules, Outcome, Parity
+from plumbline.ports import ParityReceipt
 from plumbline.replay.bars import MINUTE_S
-from plumbline.reporter.agreement import make_row
 from plumbline.store.trades import TradeJournal
 from plumbline.supervisor.anvil import Anvil
 from plumbline.trader.maker import Maker
 from plumbline.trader.service import Trader
 from scripts.bench import players
-from scripts.bench.onchain import LOSS, REPORTERS
-from scripts.bench.recorded import DAY_S, DEPEG_DAY_S, Recording, recording, rules
+from scripts.bench.prices import Outside, Reporters
+from scripts.bench.recorded import DAY_S, END_S, FIRST_DAY_S, recording
 from scripts.bench.report import Bench
 from scripts.deployment import cast, steps
 from scripts.deployment.chain import Chain
 
 WARM_UP_S = 3_600
+"""Of the first day's trades, before the market opens."""
 BLOCK_S = 12
-BLOCKS_A_MINUTE = MINUTE_S // BLOCK_S
+PUSH_EVERY_S = 360
 SLACK_BPS = 10
 BASE_FEE_WEI = 10**8
 """0.1 gwei, a rollup's."""
 GAS_TOKEN_USD = "1500"
-PARAMETERS = cast.Parameters(period_s=MINUTE_S, heartbeat_s=MINUTE_S)
-MAX_AGE_S = 2 * MINUTE_S
+PARAMETERS = cast.Parameters(period_s=MINUTE_S, deviation_bps=10, heartbeat_s=3_600)
+"""The policy that `plumbline lab oracle` recommends for these days, at the recording's own minute."""
+MAX_AGE_S = 2 * PARAMETERS.heartbeat_s
 SEED = 1
-MAKERS_VENUE = "kraken"
+OUTPACED = 1 / 50
 QUOTE_FEED = cast.feed_index(cast.component(cast.QUOTE).feed)
 QUOTE_SCALE = 10 ** (cast.component(cast.QUOTE).decimals + cast.FEEDS[QUOTE_FEED].decimals)
 PUSH_BPS = {"min_bps": 50, "max_bps": 300}
 
 
-def index_rules() -> list[FeedRule]:
-    """The recorded feeds, but USDC is priced all day.
-
-    Only two venues of the recording trade USDC for dollars, directly or through bitcoin. While it was off its peg they
-    were up to 11 % apart, or one of them had no trade for minutes. Two that disagree make no price by default, and
-    without one there is neither NAV nor keeper: here the cheaper of the two is taken, and one alone is enough.
-    """
-    alone = {"min_venues": 1, "agree_bps": 1_500}
-    return [replace(rule, **alone) if rule.name == "USDC/USD" else rule for rule in rules()]
-
-
-@dataclass
-class Reporters:
-    """Five engines, each missing its own few trades, and their keys."""
-
-    engines: list[IndexEngine] = field(default_factory=lambda: [IndexEngine(index_rules()) for _ in range(REPORTERS)])
-    luck: list[random.Random] = field(default_factory=lambda: [random.Random(i) for i in range(REPORTERS)])
-
-    def learn(self, recorded: Recording, at: int) -> None:
-        for trade in recorded.trades.get(at, ()):
-            for engine, chance in zip(self.engines, self.luck, strict=True):
-                if chance.random() >= LOSS:
-                    engine.on_trade(trade)
-
-    async def rows(self, oracle: ChainOracle, at: int) -> Sequence[SignedRow]:
-        config = await oracle.config()
-        domain = domain_separator(config.chain_id, config.address)
-        signed = []
-        for index, (engine, role) in enumerate(zip(self.engines, cast.REPORTERS, strict=True), start=1):
-            row = make_row(config, at, engine.observe(at * 1000))
-            signed.append(SignedRow(index, row, *players.key(role).sign(row_digest(domain, row))))
-        return signed
-
-
-@dataclass
-class Outside:
-    """What the components last traded at on one venue, in the quote token."""
-
-    last_wad: dict[str, int] = field(default_factory=dict)
-
-    def learn(self, recorded: Recording, at: int) -> None:
-        for trade in recorded.trades.get(at, ()):
-            if trade.venue == MAKERS_VENUE:
-                self.last_wad[trade.symbol] = trade.price_wad
-
-    def prices(self) -> dict[str, Fraction]:
-        """{quote} smallest units for one of each token."""
-        quote, known = cast.component(cast.QUOTE), dict(self.last_wad)
-        if {"BTC/USD", "BTC/EUR"} <= known.keys():
-            # Nobody there trades euros for dollars: by way of bitcoin.
-            known["EUR/USD"] = known["BTC/USD"] * WAD // known["BTC/EUR"]
-        if quote.feed not in known:
-            return {}
-        return {
-            each.symbol: Fraction(known[each.feed] * 10**quote.decimals, known[quote.feed] * 10**each.decimals)
-            for each in cast.COMPONENTS
-            if each.feed in known
-        }
-
-
 @dataclass
 class Premiums:
-    """One entry a block: whether the premium was inside the band."""
+    """Every block, and whether the premium was inside the band."""
 
     low: Fraction
     high: Fraction
     answered: list[bool] = field(default_factory=list)
-    """The blocks that follow a turn of the keeper's."""
-    every: list[bool] = field(default_factory=list)
-    distances: list[float] = field(default_factory=list)
-    """{bps} |premium| in every block."""
+    """The blocks that follow a turn of the keeper's on an event."""
+    blocks: int = 0
+    inside: int = 0
+    distances: float = 0
+    """{bps} sum of |premium| over the blocks that have one."""
     unpriced: int = 0
     """Blocks in which the oracle served no price: outside, whatever the pool did."""
+    last: Fraction | None = None
 
-    def note(self, premium: Fraction | None, *, answered: bool) -> None:
-        if premium is None:
-            self.unpriced += 1
-        else:
-            self.distances.append(abs(float(premium)) * 10_000)
-        inside = premium is not None and self.low <= premium <= self.high
-        self.every.append(inside)
+    def note(self, premium: Fraction | None, *, answered: bool = False) -> None:
+        self._count(premium, 1, self._is_inside(premium))
         if answered:
-            self.answered.append(inside)
+            self.answered.append(self._is_inside(premium))
+        self.last = premium
+
+    def note_quiet(self, blocks: int, premium: Fraction | None) -> None:
+        """A stretch in which nothing happened, after the block noted last; `premium` is that of its last block."""
+        self._count(premium, blocks, self._is_inside(premium) and self._is_inside(self.last))
+        self.last = premium
+
+    def _count(self, premium: Fraction | None, blocks: int, inside: bool) -> None:
+        self.blocks += blocks
+        self.inside += blocks * inside
+        if premium is None:
+            self.unpriced += blocks
+        else:
+            self.distances += blocks * abs(float(premium)) * MAX_BPS
+
+    def _is_inside(self, premium: Fraction | None) -> bool:
+        return premium is not None and self.low <= premium <= self.high
 
 
 class Outsider:
@@ -183,131 +144,217 @@ class Outsider:
         return quote_units * price * WAD / QUOTE_SCALE / nav_wad - 1
 
 
-class Day:
-    """The day, block by block."""
+class Blocks:
+    """The chain's clock: a block for every twelve seconds, at the bench's base fee."""
 
-    def __init__(
-        self, chain: Chain, rpc: Rpc, oracle: ChainOracle, keeper: Parity, trader: Trader, maker: Maker
-    ) -> None:
-        self._chain, self._rpc, self._oracle = chain, rpc, oracle
-        self._keeper, self._trader, self._maker = keeper, trader, maker
-        self.outcomes: list[Outcome] = []
+    def __init__(self, web3: Web3, start_s: int) -> None:
+        self._web3, self.at_s = web3, start_s
+        """Time of the last block of the grid."""
 
-    async def open(self, rows: Sequence[SignedRow]) -> None:
-        """The first round, and the pool at the NAV it gives."""
-        # Estimates reckon with the time of the latest block: a quiet one goes before each round.
-        self._next_block(DEPEG_DAY_S - BLOCK_S)
-        self._mine()
-        self._next_block(DEPEG_DAY_S)
-        await self._oracle.submit(DEPEG_DAY_S, rows)
-        steps.open_market(self._chain, PARAMETERS)
-        self._next_block(DEPEG_DAY_S + MINUTE_S - BLOCK_S)
-        self._mine()
-        self._outsider = Outsider(self._rpc, self._chain)
-        await self._keeper.turn()
-        self.opening = self.market()
-        self.premiums = Premiums(*band(self.opening, SLACK_BPS))
+    def next(self) -> None:
+        """Whatever is mined next is the next block of the grid."""
+        self.at_s += BLOCK_S
+        self.set(self.at_s)
 
-    def market(self) -> ParityMarket:
-        """As the keeper saw it last."""
-        if self._keeper.last is None:
-            raise SystemExit("the keeper never saw a price")
-        return self._keeper.last.market
-
-    async def minute(self, at: int, rows: Sequence[SignedRow], outside: Mapping[str, Fraction]) -> None:
-        self._next_block(at - BLOCK_S + 1)
-        await self._maker.turn(outside)
-        self._next_block(at)
-        await self._oracle.submit(at, rows)
-        await self._answer(at + BLOCK_S)
-        self._next_block(at + 2 * BLOCK_S)
-        push = push_in(at // MINUTE_S, seed=SEED, interval_ms=MINUTE_S * 1000, **PUSH_BPS)
-        await self._trader.push(push.bps)
-        await self._answer(at + 3 * BLOCK_S)
-        self._next_block(at + 4 * BLOCK_S)
-        self._mine()
-        await self._look(answered=False)
-
-    async def _answer(self, at: int) -> None:
-        """The keeper's turn on the block that was just mined, and the block that follows it."""
-        self._next_block(at)
-        outcome = await self._keeper.turn()
-        self.outcomes.append(outcome)
-        before = None if outcome is Outcome.NO_PRICE else self.market().premium
-        self.premiums.note(before, answered=False)
-        if outcome is not Outcome.TRADED:
-            self._mine()
-        await self._look(answered=True)
-
-    async def _look(self, *, answered: bool) -> None:
-        self.premiums.note(await self._outsider.premium(), answered=answered)
-
-    def _next_block(self, at: int) -> None:
-        """The next block gets this time and the bench's base fee."""
-        self._ask("evm_setNextBlockTimestamp", at)
+    def set(self, at_s: int) -> None:
+        self._ask("evm_setNextBlockTimestamp", at_s)
         self._ask("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE_WEI))
 
-    def _mine(self) -> None:
+    def quiet_before(self, at_s: int) -> int:
+        """Mines the quiet blocks of the grid before `at_s`; returns how many."""
+        count = max((at_s - self.at_s) // BLOCK_S - 1, 0)
+        if count:
+            self.next()
+            self._ask("anvil_mine", hex(count), hex(BLOCK_S))
+            self.at_s += (count - 1) * BLOCK_S
+        return count
+
+    def mine(self) -> None:
         self._ask("evm_mine")
 
     def _ask(self, method: str, *parameters: Any) -> None:
-        answer = self._chain.web3.provider.make_request(RPCEndpoint(method), list(parameters))
+        answer = self._web3.provider.make_request(RPCEndpoint(method), list(parameters))
         if "error" in answer:
             raise SystemExit(f"{method}: {answer['error']}")
 
 
-async def run(url: str, minutes: int) -> Bench:
-    recorded = recording(DEPEG_DAY_S - WARM_UP_S, DEPEG_DAY_S + DAY_S)
+class Outpaced(ChainParity):
+    """A keeper's way to the chain, on which somebody is quicker now and then."""
+
+    race: Any = None
+
+    async def execute(self, trade: ParityTrade, *terms: int) -> ParityReceipt:
+        await self.race()
+        return await super().execute(trade, *terms)
+
+
+@dataclass
+class Replay:
+    """The market, block by block."""
+
+    chain: Chain
+    rpc: Rpc
+    oracle: ChainOracle
+    keeper: Parity
+    trader: Trader
+    maker: Maker
+    reporters: Reporters
+    blocks: Blocks
+    outside: Outside = field(default_factory=Outside)
+    luck: random.Random = field(default_factory=lambda: random.Random(SEED))
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    async def open(self, at_s: int) -> None:
+        """The first round, and the pools at the prices it gives."""
+        # Estimates reckon with the time of the latest block: a quiet one goes before each round.
+        self.blocks.set(at_s - BLOCK_S)
+        self.blocks.mine()
+        self.blocks.set(at_s)
+        self.config = await self.oracle.config()
+        await self.reporters.publish(self.oracle, self.config, self.reporters.due(self.config, at_s))
+        steps.open_market(self.chain, PARAMETERS)
+        self.blocks.at_s = at_s + MINUTE_S - 2 * BLOCK_S
+        self.blocks.next()
+        self.blocks.mine()
+        self.outsider = Outsider(self.rpc, self.chain)
+        await self.keeper.turn()
+        self.opening = self.market()
+        self.premiums = Premiums(*band(self.opening, SLACK_BPS))
+        self.premiums.note(await self.outsider.premium())
+
+    def market(self) -> ParityMarket:
+        """As the keeper saw it last."""
+        if self.keeper.last is None:
+            raise SystemExit("the keeper never saw a price")
+        return self.keeper.last.market
+
+    async def minute(self, at_s: int) -> None:
+        """The minute that begins at `at_s`, with what was traded until then."""
+        prices = self.outside.prices()
+        await self._quiet_before(at_s)
+        self.blocks.set(self.blocks.at_s + 1)
+        await self.maker.turn(prices)
+        if rows := self.reporters.due(self.config, at_s):
+            self.blocks.next()
+            await self.reporters.publish(self.oracle, self.config, rows)
+            await self._answer(most=2)
+        if at_s % PUSH_EVERY_S == 0:
+            self.blocks.next()
+            push = push_in(at_s // PUSH_EVERY_S, seed=SEED, interval_ms=PUSH_EVERY_S * 1_000, **PUSH_BPS)
+            await self.trader.push(push.bps)
+            await self._answer(most=MINUTE_S // BLOCK_S - 4)
+
+    async def race(self) -> None:
+        """Before the keeper's trade: somebody takes what it was after, in the block that was to be the trade's."""
+        if self.luck.random() < OUTPACED:
+            premium = self.market().premium
+            await self.trader.push(round(-premium * MAX_BPS / (1 + premium)))
+            self.premiums.note(await self.outsider.premium())
+            self.blocks.next()
+
+    async def _quiet_before(self, at_s: int) -> None:
+        if count := self.blocks.quiet_before(at_s):
+            self.premiums.note_quiet(count, await self.outsider.premium())
+
+    async def _answer(self, most: int) -> None:
+        """Notes the block that was just mined, and the keeper's turns on it, each with the block that follows it."""
+        self.premiums.note(await self.outsider.premium())
+        for _ in range(most):
+            self.blocks.next()
+            outcome = await self.keeper.turn()
+            self.outcomes.append(outcome)
+            if outcome not in (Outcome.TRADED, Outcome.REVERTED):
+                self.blocks.mine()
+            self.premiums.note(await self.outsider.premium(), answered=True)
+            if outcome is not Outcome.TRADED:
+                return
+
+
+async def run(url: str, start_s: int, end_s: int) -> Bench:
     chain, reporters = Chain(Web3(HTTPProvider(url))), Reporters()
     steps.deploy(chain, PARAMETERS)
-    for at in range(recorded.minutes.start, DEPEG_DAY_S, MINUTE_S):
-        reporters.learn(recorded, at)
+    first = recording(start_s, start_s + WARM_UP_S)
     config = players.keeper_config(chain, url, gas_token_usd=GAS_TOKEN_USD, max_age_s=MAX_AGE_S)
     with tempfile.TemporaryDirectory() as folder, TradeJournal(Path(folder) / "keeper.sqlite") as journal:
         async with Rpc([url], timeout_s=30) as rpc:
-            oracle = ChainOracle(rpc, chain.address("oracle"), players.sender(rpc, "relayer"))
-            keeper = Parity(players.parity(rpc, config), journal, KeeperRules(parse_wad(GAS_TOKEN_USD)))
-            trader = Trader(players.swapper(rpc, chain, url), SystemClock(), seed=SEED, interval_s=MINUTE_S, **PUSH_BPS)
-            maker, venue = players.maker(rpc, chain, url), Outside()
-            day = Day(chain, rpc, oracle, keeper, trader, maker)
-            reporters.learn(recorded, DEPEG_DAY_S)
-            await day.open(await reporters.rows(oracle, DEPEG_DAY_S))
-            for at in range(DEPEG_DAY_S + MINUTE_S, DEPEG_DAY_S + (minutes + 1) * MINUTE_S, MINUTE_S):
-                reporters.learn(recorded, at)
-                venue.learn(recorded, at)
-                await day.minute(at, await reporters.rows(oracle, at), venue.prices())
-                if at % 3_600 == 0:
-                    print(f"  {(at - DEPEG_DAY_S) // 3_600:2} h: {len(journal.trades())} trades", flush=True)
+            venue = Outpaced(rpc, players.sender(rpc, "keeper"), config)
+            replay = Replay(
+                chain,
+                rpc,
+                ChainOracle(rpc, chain.address("oracle"), players.sender(rpc, "relayer")),
+                Parity(venue, journal, KeeperRules(parse_wad(GAS_TOKEN_USD))),
+                Trader(players.swapper(rpc, chain, url), SystemClock(), seed=SEED, interval_s=PUSH_EVERY_S, **PUSH_BPS),
+                players.maker(rpc, chain),
+                reporters,
+                Blocks(chain.web3, start_s),
+            )
+            venue.race = replay.race
+            for at_s in first.minutes:
+                reporters.learn(first, at_s)
+                replay.outside.learn(first, at_s)
+            opening_s = first.minutes[-1]
+            await replay.open(opening_s)
+            await _days(replay, journal, opening_s + MINUTE_S, end_s)
             # One more look, for what the last trade left.
-            await keeper.turn()
-            return figures(day, journal, trader.pushes, maker.moves)
+            await replay.keeper.turn()
+            return figures(replay, journal)
 
 
-def figures(day: Day, journal: TradeJournal, pushes: int, moves: int) -> Bench:
-    bench, premiums, sent, start, end = Bench("market"), day.premiums, journal.trades(), day.opening, day.market()
-    trades = [each for each in sent if not each.reverted]
-    bench.add("blocks after the keeper's turn, inside", 100 * mean(premiums.answered), "%", ">= 99")
-    bench.add("all blocks, inside", 100 * mean(premiums.every), "%")
-    bench.add("all blocks", len(premiums.every), "")
+async def _days(replay: Replay, journal: TradeJournal, start_s: int, end_s: int) -> None:
+    began = time.monotonic()
+    while start_s < end_s:
+        stop_s = min(start_s // DAY_S * DAY_S + DAY_S, end_s)
+        # Bars are known a minute after they open.
+        recorded = recording(start_s - MINUTE_S, stop_s)
+        for at_s in range(start_s, stop_s, MINUTE_S):
+            replay.reporters.learn(recorded, at_s)
+            replay.outside.learn(recorded, at_s)
+            await replay.minute(at_s)
+        so_far, day = replay.premiums, datetime.fromtimestamp(start_s, UTC)
+        print(
+            f"  {day:%Y-%m-%d}: {so_far.blocks:6,} blocks, inside {so_far.inside / so_far.blocks:.2%}, after a turn "
+            f"{mean(so_far.answered):.2%}, {replay.reporters.rounds:5,} rounds, {replay.trader.pushes:5,} pushes, "
+            f"{len(journal.trades()):5,} trades so far, {time.monotonic() - began:,.0f} s",
+            flush=True,
+        )
+        start_s = stop_s
+
+
+def figures(replay: Replay, journal: TradeJournal) -> Bench:
+    bench, premiums, sent = Bench("market"), replay.premiums, journal.trades()
+    trades, days = [each for each in sent if not each.reverted], replay.premiums.blocks * BLOCK_S / DAY_S
+    bench.add("days replayed", days, "")
+    bench.add("blocks after the keeper's turn, inside", 100 * mean(premiums.answered), "%", ">= 99.5")
+    bench.add("  so many", len(premiums.answered), "")
+    bench.add("all blocks, inside", 100 * premiums.inside / premiums.blocks, "%", ">= 95")
+    bench.add("  so many", premiums.blocks, "")
     bench.add("blocks without a served price", premiums.unpriced, "")
-    bench.add("mean distance from NAV", mean(premiums.distances), "bps")
-    bench.add("moves of component pools by the market maker", moves, "")
-    bench.add("pushes of 0.5 to 3 %", pushes, "", f">= {len(premiums.every) // BLOCKS_A_MINUTE}")
-    # What each trade brought in the quote token, at the quote's price at the end of the day; gas of reverted ones too.
-    usd = float(end.quote.usd)
-    bench.add("trades", len(trades), "")
-    bench.add("profit of the trades, net of gas", sum(t.net for t in sent) * usd, "USD", ">= 1")
-    bench.add("gas paid", sum(t.gas_cost for t in sent) * usd, "USD")
-    bench.add("worst single trade, net of gas", min(t.net for t in sent) * usd, "USD", ">= 0")
-    bench.add("largest miss of sizing", max(abs(t.profit - t.expected) for t in trades) * usd, "USD", "<= 0.01")
+    bench.add("mean distance from NAV", premiums.distances / max(premiums.blocks - premiums.unpriced, 1), "bps")
+    bench.add("rounds a day", replay.reporters.rounds / days, "")
+    bench.add("pushes of 0.5 to 3 % a day", replay.trader.pushes / days, "", ">= 200")
+    bench.add("moves of component pools by the market maker", replay.maker.moves, "")
+    _add_trades(bench, replay, journal, trades)
     for side in Side:
         gas = [trade.gas_used for trade in trades if trade.side is side]
         bench.add(f"gas of a {side} taken, four components", mean(gas), "gas")
-    bench.add("turns that were refused", day.outcomes.count(Outcome.REFUSED), "")
-    bench.add("trades that reverted on chain", len(sent) - len(trades), "")
-    bench.add("turns without inventory", day.outcomes.count(Outcome.NO_INVENTORY), "")
+    bench.add("turns that were refused", replay.outcomes.count(Outcome.REFUSED), "")
+    bench.add("turns without inventory", replay.outcomes.count(Outcome.NO_INVENTORY), "")
+    start, end = replay.opening, replay.market()
     bench.add("inventory, against holding it", float(worth(end, end) - worth(start, end)), "USD")
     return bench
+
+
+def _add_trades(bench: Bench, replay: Replay, journal: TradeJournal, trades: list[Any]) -> None:
+    """What each trade brought in the quote token, at the quote's price at the end; gas of reverted ones too."""
+    sent, usd = journal.trades(), float(replay.market().quote.usd)
+    profit, lost = sum(t.profit for t in trades), sum(t.gas_cost for t in sent if t.reverted)
+    bench.add("trades", len(trades), "")
+    bench.add("profit of the trades, net of gas", sum(t.net for t in sent) * usd, "USD", ">= 1")
+    bench.add("gas paid", sum(t.gas_cost for t in sent) * usd, "USD")
+    bench.add("worst single trade, net of gas", min(t.net for t in trades) * usd, "USD", ">= 0")
+    bench.add("trades that reverted on chain", len(sent) - len(trades), "")
+    bench.add("gas of reverted ones, of the profit", 100 * lost / profit, "%", "<= 2")
+    bench.add("largest miss of sizing", max(abs(t.profit - t.expected) for t in trades) * usd, "USD", "<= 0.01")
 
 
 def worth(held: ParityMarket, priced: ParityMarket) -> Fraction:
@@ -316,10 +363,17 @@ def worth(held: ParityMarket, priced: ParityMarket) -> Fraction:
 
 
 def main() -> int:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    minutes = int(sys.argv[1]) if len(sys.argv) > 1 else DAY_S // MINUTE_S
-    with Anvil("--timestamp", str(DEPEG_DAY_S - WARM_UP_S)) as anvil:
-        return asyncio.run(run(anvil.url, minutes)).finish()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    options = argparse.ArgumentParser(description="The market of March 2023, replayed.")
+    options.add_argument("--from", dest="start", default="2023-03-01", help="first day, UTC")
+    options.add_argument("--hours", type=float, default=13 * 24, help="from then on")
+    chosen = options.parse_args()
+    start_s = int(datetime.fromisoformat(chosen.start).replace(tzinfo=UTC).timestamp())
+    end_s = start_s + int(chosen.hours * 3_600)
+    if not FIRST_DAY_S <= start_s < start_s + 2 * WARM_UP_S <= end_s <= END_S:
+        raise SystemExit("expected two hours or more of 2023-03-01 to 2023-03-13")
+    with Anvil("--timestamp", str(start_s)) as anvil:
+        return asyncio.run(run(anvil.url, start_s, end_s)).finish()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plumbline.chain.making import ChainMaking, MadePool
 from plumbline.chain.parity import ChainParity
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.signing import LocalKey
@@ -56,20 +57,16 @@ def swapper(rpc: Rpc, chain: Chain, url: str) -> ChainSwapper:
     return ChainSwapper(rpc, sender(rpc, "trader"), _swapper_config(chain, url, "vault", 500))
 
 
-def maker(rpc: Rpc, chain: Chain, url: str) -> Maker:
+def maker(rpc: Rpc, chain: Chain) -> Maker:
     """The liquidity provider, who keeps the components' pools at outside prices."""
-    one = sender(rpc, pools.PROVIDER)
-    return Maker(
-        {
-            pools.component_pool(token.symbol, tier): (
-                token.symbol,
-                ChainSwapper(rpc, one, _swapper_config(chain, url, f"token {token.symbol}", tier)),
-            )
-            for token in cast.COMPONENTS
-            if token.symbol != cast.QUOTE
-            for tier in sorted({tier.fee_pips for tier in pools.COMPONENT_TIERS})
-        }
-    )
+    made = [
+        MadePool(pools.component_pool(token.symbol, tier), token.symbol, chain.address(f"token {token.symbol}"), tier)
+        for token in cast.COMPONENTS
+        if token.symbol != cast.QUOTE
+        for tier in sorted({tier.fee_pips for tier in pools.COMPONENT_TIERS})
+    ]
+    router, quote = chain.address("swap router"), chain.address(f"token {cast.QUOTE}")
+    return Maker(ChainMaking(rpc, sender(rpc, pools.PROVIDER), router, quote, made))
 
 
 def _swapper_config(chain: Chain, url: str, traded: str, fee_pips: int) -> TraderConfig:

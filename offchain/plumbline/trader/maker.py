@@ -7,20 +7,40 @@ It holds what it holds: when a token or the quote runs out, that pool stays wher
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
+from typing import Final, Protocol
 
 import structlog
 
 from plumbline.core.making import toward
-from plumbline.trader.service import Swapper
+from plumbline.core.pushes import Order, Pocket
 
 log = structlog.get_logger(__name__)
 
+_PLENTY: Final = 1 << 128
+
+
+class MakerVenue(Protocol):
+    """Some pools of tokens against one quote token. Every method raises ChainError."""
+
+    async def pools(self) -> Mapping[str, tuple[str, Pocket]]:
+        """By name, what is traded there and the pool as it is, with a pocket that is still empty: to see which are off
+        costs one look, whatever their number."""
+        ...
+
+    async def held(self, name: str) -> tuple[int, int]:
+        """What the maker holds of the token of that pool, and of the quote."""
+        ...
+
+    async def swap(self, name: str, order: Order) -> None:
+        """Returns once it is mined."""
+        ...
+
 
 class Maker:
-    def __init__(self, pools: Mapping[str, tuple[str, Swapper]]) -> None:
-        """pools: by name, the token each trades against the quote, and the way into it."""
-        self._pools = pools
+    def __init__(self, venue: MakerVenue) -> None:
+        self._venue = venue
         self.moves = 0
 
     async def turn(self, prices: Mapping[str, Fraction]) -> int:
@@ -29,12 +49,15 @@ class Maker:
         prices: {quote} smallest units for a smallest unit of each token; a token without one is left alone.
         """
         before = self.moves
-        for name, (token, swapper) in self._pools.items():
-            if token not in prices:
+        for name, (token, empty) in (await self._venue.pools()).items():
+            if token not in prices or toward(replace(empty, shares=_PLENTY, quote=_PLENTY), prices[token]) is None:
                 continue
-            order = toward(await swapper.pocket(), prices[token])
-            if order is not None:
-                await swapper.swap(order)
-                self.moves += 1
-                log.info("moved", pool=name, side="buy" if order.buy else "sell", amount_in=order.amount_in)
+            tokens, quote = await self._venue.held(name)
+            order = toward(replace(empty, shares=tokens, quote=quote), prices[token])
+            if order is None:
+                log.warning("nothing left to move with", pool=name, tokens=tokens, quote=quote)
+                continue
+            await self._venue.swap(name, order)
+            self.moves += 1
+            log.info("moved", pool=name, side="buy" if order.buy else "sell", amount_in=order.amount_in)
         return self.moves - before

@@ -62,22 +62,37 @@ def test_toward__little_left__spends_that_and_no_more(is_token0):
     assert toward(dear, PRICE).amount_in == 77
 
 
-class FakePool:
-    def __init__(self, pocket: Pocket) -> None:
-        self.now, self.orders = pocket, 0
+class FakePools:
+    """`off` are the pools' states; the maker holds `tokens` of each token and `quote`."""
 
-    async def pocket(self) -> Pocket:
-        return self.now
+    def __init__(self, off: dict[str, Pocket], tokens: int = RICH, quote: int = RICH) -> None:
+        self.now, self.own, self.orders = dict(off), (tokens, quote), []
 
-    async def swap(self, order: Order) -> None:
-        self.now, self.orders = swapped(self.now, order), self.orders + 1
+    async def pools(self) -> dict[str, tuple[str, Pocket]]:
+        return {name: (name.upper(), replace(pocket, shares=0, quote=0)) for name, pocket in self.now.items()}
+
+    async def held(self, name: str) -> tuple[int, int]:
+        return self.own
+
+    async def swap(self, name: str, order: Order) -> None:
+        self.now[name] = swapped(self.now[name], order)
+        self.orders.append((name, order))
 
 
 def test_turn__some_pools_off__moves_those_and_leaves_tokens_without_a_price():
     off = pocket_at(PRICE * Fraction(9, 10), is_token0=True)
-    pools = {name: FakePool(off) for name in ("a", "b", "c")}
-    pools["b"].now = pocket_at(PRICE, is_token0=True)
-    maker = Maker({name: (name.upper(), pool) for name, pool in pools.items()})
+    pools = FakePools({"a": off, "b": pocket_at(PRICE, is_token0=True), "c": off})
+    maker = Maker(pools)
     assert asyncio.run(maker.turn({"A": PRICE, "B": PRICE})) == 1
-    assert [pool.orders for pool in pools.values()] == [1, 0, 0]
+    assert [name for name, _ in pools.orders] == ["a"]
+    assert maker.moves == 1
+
+
+def test_turn__inventory_short__spends_what_is_there_then_leaves_the_pool_where_it_is():
+    pools = FakePools({"a": pocket_at(PRICE * Fraction(9, 10), is_token0=True)}, quote=1_000_000)
+    maker = Maker(pools)
+    assert asyncio.run(maker.turn({"A": PRICE})) == 1
+    assert pools.orders[0][1].amount_in == 1_000_000
+    pools.own = (RICH, 0)
+    assert asyncio.run(maker.turn({"A": PRICE})) == 0
     assert maker.moves == 1
