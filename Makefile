@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`. The rest is for people who work on Plumbline.
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check setup chain docs fuzz soak chaos abi format lock clean
+.PHONY: help demo test check setup chain docs wheel fuzz soak chaos abi format lock clean
 
 help:            ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ chaos: setup     ## A thousand faults and more against a network in lock-step
 
 docs: setup      ## The documentation as a site, in build/site
 	@scripts/run mkdocs build --strict --quiet
+
+wheel: setup     ## Build the wheel, install it into an empty environment, and play the demo's off-chain part with it
+	@scripts/run python -m scripts.wheel
 
 abi: setup       ## Write offchain/plumbline/abi from the contracts
 	@scripts/run python scripts/export_abi.py
