@@ -263,7 +263,7 @@ def test_rpc__first_endpoint_dead__asks_the_next_and_tells_no_secrets(anvil: Anv
         async with Rpc([dead], timeout_s=1) as client:
             with pytest.raises(ChainUnreachable) as caught:
                 await client.ask(client.w3.eth.chain_id)
-        assert str(caught.value) == "eth_chainId: http://127.0.0.1:1: ConnectError"
+        assert str(caught.value) == "eth_chainId: http://127.0.0.1:1: ClientConnectorError"
 
     asyncio.run(main())
 
