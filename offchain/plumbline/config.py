@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from plumbline.config_feeds import FeedConfig, SelectionConfig, check_conversions
+from plumbline.config_keeper import LeaseConfig
 from plumbline.config_venues import FaultConfig, PoolConfig, TapeConfig, VenueConfig
 from plumbline.core.units import MAX_BPS
 from plumbline.errors import ConfigError
@@ -309,6 +310,8 @@ class KeeperConfig(Section, frozen=True):
     """Wall time between two looks for a new block; ten times as long while they are subscribed to."""
     deadline_s: Positive = 60
     """Chain time after which a trade that was not mined is no longer wanted."""
+    lease: LeaseConfig | None = None
+    """What ties replicas with this key together; None: there is only this one."""
     log: LogConfig = LogConfig()
     tx: TxConfig = TxConfig()
 

@@ -122,6 +122,7 @@ class KeeperMetrics(Metrics):
         self.gas = self.counter("keeper_gas_usd", "Gas paid, for reverted trades too")
         self.chain_errors = self.counter("chain_errors", "Questions the chain did not answer")
         self.alarms = self.gauge("keeper_alarms", "What is wrong now and wants a person, by who says so", "strategy")
+        self.acting = self.gauge("keeper_acting", "1 while it is for this replica to act")
         self.premium = self.gauge("premium_ratio", "Pool price over NAV, less one")
         self.block = self.gauge("block", "The last block looked at")
         self.turn_time = self.histogram(

@@ -47,6 +47,10 @@ class Heads:
             await asyncio.wait_for(self._new.wait(), patience)
         self._new.clear()
 
+    def wake(self) -> None:
+        """Somebody has another reason to look."""
+        self._new.set()
+
     async def _follow(self, url: str) -> None:
         """Subscribes, again and again."""
         failures = 0

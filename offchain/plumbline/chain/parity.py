@@ -149,12 +149,13 @@ class ChainParity:
     async def _markets(self, setting: _Setting, header: Any) -> tuple[ParityMarket, CycleMarket | None]:
         block, at = Place(header["number"], bytes(header["hash"]), bytes(header["parentHash"])), header["number"]
         prices_asked = self._oracle.functions.prices(list(setting.feeds), self._config.max_age_s)
-        states, units, prices, floats, quote_held = await asyncio.gather(
+        states, units, prices, floats, quote_held, _ = await asyncio.gather(
             setting.book.states(block),
             setting.vault.units(at),
             self._rpc.ask(prices_asked.call(block_identifier=at)),
             setting.vault.float_of(str(self._arbitrageur.address), at),
             ChainToken(self._rpc, setting.tokens[-1]).balance(self._sender.address, at),
+            self._sender.pin(at),
         )
         if tuple(token for token, _ in units) != setting.terms.components:
             self._setting = None

@@ -3,7 +3,7 @@
 
 One `Sender` is the only owner of its key's nonces and has one transaction in flight at a time. It keeps no nonce: the
 next one is what the chain has mined, so a failure, a restarted chain or a second start of the process needs no resync.
-Who decides on what the chain shows, and may not be the only one with this key, pins the nonce before it looks: then a
+Who decides on what a block shows, and may not be the only one with this key, pins the nonce to that block: then a
 decision is mined only if nothing else of this key was mined since.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Literal, Protocol, cast
 
 import structlog
 from eth_typing import HexStr
@@ -96,9 +96,9 @@ class Sender:
             return None
         return await self._rpc.number(self._rpc.w3.eth.block_number) - int(receipt["blockNumber"]) + 1
 
-    async def pin(self) -> None:
-        """What is sent from now on carries the nonces that are free now, in turn, until this is called anew."""
-        self._pinned = await self._free_nonce()
+    async def pin(self, block: int | Literal["latest"] = "latest") -> None:
+        """What is sent from now on carries the nonces that are free as of a block, in turn, until one is not mined."""
+        self._pinned = await self._free_nonce(block)
 
     async def send(
         self, to: str, data: str, *, value_wei: int = 0, gas: int | None = None, tip_wei: int = 0
@@ -121,11 +121,11 @@ class Sender:
                 estimate = await self._rpc.number(eth.estimate_gas(call, "pending"))
                 gas = estimate * (100 + _GAS_MARGIN_PERCENT) // 100
             chain_id = await self._same_chain()
-            nonce = await self._free_nonce() if self._pinned is None else self._pinned
+            pinned, self._pinned = self._pinned, None
+            nonce = await self._free_nonce() if pinned is None else pinned
             unsigned = {"to": to, "data": data, "value": value_wei, "gas": gas, "nonce": nonce, "chainId": chain_id}
             receipt = await self._see_through(unsigned | {"type": 2}, tip_wei)
-            if self._pinned is not None:
-                self._pinned = nonce + 1
+            self._pinned = None if pinned is None else nonce + 1
         if receipt["status"] != 1:
             reason = await self._failure(call)
             raise MinedRevert(receipt, reason)
@@ -204,8 +204,8 @@ class Sender:
             else:
                 return tx_hash
 
-    async def _free_nonce(self) -> int:
-        return await self._rpc.number(self._rpc.w3.eth.get_transaction_count(self._from, "latest"))
+    async def _free_nonce(self, block: int | Literal["latest"] = "latest") -> int:
+        return await self._rpc.number(self._rpc.w3.eth.get_transaction_count(self._from, block))
 
     @property
     def _cap(self) -> int:

@@ -12,11 +12,14 @@ from plumbline.commands.options import ConfigPath
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from plumbline.chain.heads import Heads
     from plumbline.chain.parity import ChainParity
     from plumbline.chain.rpc import Rpc
+    from plumbline.chain.signing import LocalKey
     from plumbline.chain.tx import Sender
     from plumbline.config import KeeperConfig
     from plumbline.keeper.parity import KeeperRules
+    from plumbline.keeper.replica import Replica
     from plumbline.keeper.strategy import Strategy
     from plumbline.metrics import KeeperMetrics
     from plumbline.store.trades import TradeJournal
@@ -44,29 +47,46 @@ def check(config: ConfigPath) -> None:
 
 
 async def _run(config: KeeperConfig) -> None:
+    import asyncio
+
     from plumbline.chain.heads import Heads
     from plumbline.chain.keystore import open_key
-    from plumbline.chain.parity import ChainParity
     from plumbline.chain.rpc import Rpc
+    from plumbline.commands.service import process_name
+    from plumbline.keeper.replica import Replica
+    from plumbline.store.trades import TradeJournal
+    from plumbline.transport.replicas import ReplicaBroker
+
+    key = open_key(config.key)
+    with TradeJournal(config.journal) as journal:
+        async with Rpc.of(config.chain) as rpc, Heads(config.ws_url, config.poll_ms / 1_000) as heads:
+            if config.lease is None:
+                await _keep(config, rpc, key, journal, heads, None)
+                return
+            lease = config.lease
+            async with ReplicaBroker(lease.url, lease.name, lease.lease_s) as broker, asyncio.TaskGroup() as tasks:
+                replica = Replica(broker, key.address, process_name(), heads.wake)
+                tasks.create_task(replica.run(), name="lease")
+                await _keep(config, rpc, key, journal, heads, replica)
+
+
+async def _keep(
+    config: KeeperConfig, rpc: Rpc, key: LocalKey, journal: TradeJournal, heads: Heads, replica: Replica | None
+) -> None:
+    from plumbline.chain.parity import ChainParity
     from plumbline.chain.tx import Sender
     from plumbline.keeper.pages import keeper_app
     from plumbline.keeper.service import Keeper
     from plumbline.metrics import KeeperMetrics
-    from plumbline.store.trades import TradeJournal
     from plumbline.transport.server import HttpServer
 
-    key = open_key(config.key)
-    with TradeJournal(config.journal) as journal:
-        async with Rpc.of(config.chain) as rpc:
-            # One sender for all strategies: the only owner of the key's nonces.
-            venue, metrics = ChainParity(rpc, sender := Sender(rpc, key, config.tx), config), KeeperMetrics()
-            made = _strategies(config, rpc, sender, venue, journal, metrics)
-            keeper = Keeper(venue.head, [made[name]() for name in config.strategies], metrics)
-            async with (
-                HttpServer(keeper_app(keeper), config.http),
-                Heads(config.ws_url, config.poll_ms / 1_000) as heads,
-            ):
-                await keeper.run(heads.wait)
+    # One sender for all strategies: the only owner of the key's nonces.
+    sender, metrics = Sender(rpc, key, config.tx, guard=replica), KeeperMetrics()
+    venue = ChainParity(rpc, sender, config)
+    made = _strategies(config, rpc, sender, venue, journal, metrics)
+    keeper = Keeper(venue.head, [made[name]() for name in config.strategies], metrics, replica)
+    async with HttpServer(keeper_app(keeper), config.http):
+        await keeper.run(heads.wait)
 
 
 def _strategies(

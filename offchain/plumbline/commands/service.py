@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -46,6 +48,11 @@ def check_node(path: Path, kind: type[C], check: Callable[[C, Checks], Coroutine
     checks.passed("config", str(path))
     asyncio.run(check(config, checks))
     checks.finish()
+
+
+def process_name() -> str:
+    """What a process is called among those it shares leases with."""
+    return f"{socket.gethostname()}-{os.getpid()}".replace(".", "-")
 
 
 def run_service(main: Coroutine[Any, Any, None]) -> None:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
 from plumbline.clock import make_clock
 from plumbline.commands.reporter import make_sources, signer_of
+from plumbline.commands.service import process_name
 from plumbline.config import BusConfig, ReporterConfig
 from plumbline.core.rules import FeedRule
 from plumbline.errors import ChainError, ConfigError
@@ -56,7 +55,7 @@ async def run_role(config: ReporterConfig, path: Path, role: Role) -> None:
 async def _ingest(config: ReporterConfig, path: Path, rules: list[FeedRule], bus: Bus) -> None:
     clock = make_clock(config.clock)
     sources = make_sources(config, str(path), clock)
-    ingest = Ingest(bus, sources, rules, clock, _holder())
+    ingest = Ingest(bus, sources, rules, clock, process_name())
     async with HttpServer(shares_app(ingest.shares, ReporterMetrics(sources)), config.http):
         await ingest.run()
 
@@ -68,7 +67,7 @@ async def _aggregate(config: ReporterConfig, rules: list[FeedRule], bus: Bus) ->
         except ChainError as error:
             raise ConfigError(f"chain: expected an oracle that tells its period: {error}") from None
     folder = config.journal.with_suffix(".feeds")
-    aggregator = Aggregator(bus, rules, make_clock(config.clock), period_s, config.delay_ms, _holder(), folder)
+    aggregator = Aggregator(bus, rules, make_clock(config.clock), period_s, config.delay_ms, process_name(), folder)
     async with HttpServer(shares_app(aggregator.shares, ReporterMetrics([])), config.http):
         await aggregator.run()
 
@@ -85,17 +84,13 @@ async def _sign(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedR
                 key,
                 journal,
                 make_clock(config.clock),
-                _holder(),
+                process_name(),
                 wait_ms=config.delay_ms + bus_config.wait_ms,
                 chain_poll_s=config.chain_poll_s,
                 kill_switch=config.kill_switch,
             )
             async with HttpServer(assembler_app(assembler), config.http):
                 await assembler.run()
-
-
-def _holder() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}".replace(".", "-")
 
 
 def _memory_s(rules: list[FeedRule]) -> float:

@@ -3,7 +3,7 @@
 
 They share one key, so one acts at a time. A block is known by its hash: a reorganised or restarted chain is a new
 block. Nothing from outside stops the loop: a chain that does not answer, or is another one after a restart, is asked
-again at the next look.
+again at the next look. Of several replicas with one key (`plumbline.keeper.replica`) only the one that acts looks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from plumbline.errors import ChainError, ChainUnreachable
+from plumbline.keeper.replica import Replica
 from plumbline.keeper.strategy import Strategy
 from plumbline.metrics import KeeperMetrics
 
@@ -25,10 +26,16 @@ class Keeper:
     """`run` never returns; `look` is one look, for a loop of one's own."""
 
     def __init__(
-        self, head: Callable[[], Awaitable[bytes]], strategies: Sequence[Strategy], metrics: KeeperMetrics
+        self,
+        head: Callable[[], Awaitable[bytes]],
+        strategies: Sequence[Strategy],
+        metrics: KeeperMetrics,
+        replica: Replica | None = None,
     ) -> None:
-        """head: the hash of the latest block."""
-        self._head, self._strategies, self.metrics = head, strategies, metrics
+        """head: the hash of the latest block. replica: says whether it is for this process to act; None: always."""
+        self._head, self._strategies, self.metrics, self._replica = head, strategies, metrics, replica
+        metrics.acting.set_function(lambda: float(self._acting))
+        self._stands_by = False
         self._seen: bytes | None = None
         self._trouble = ""
         """What the chain failed with last; empty while it answers."""
@@ -40,7 +47,14 @@ class Keeper:
             await new_block()
 
     async def look(self) -> None:
-        """Every strategy's turn, if there is a block not seen yet."""
+        """Every strategy's turn, if there is a block not seen yet and it is for this replica to act."""
+        if not self._acting:
+            self._stands_by, self._trouble = True, ""
+            return
+        if self._stands_by:
+            # Another one acted meanwhile: what it did is to be found, and the block it saw is new to this one.
+            self._stands_by, self._seen = False, None
+            self._lost_touch()
         try:
             head = await self._head()
             if head != self._seen:
@@ -50,8 +64,7 @@ class Keeper:
                 self._seen = head
         except ChainError as error:
             self.metrics.chain_errors.inc()
-            for strategy in self._strategies:
-                strategy.lost_touch()
+            self._lost_touch()
             if str(error) != self._trouble:
                 log.warning("chain does not answer", error=str(error), unreachable=isinstance(error, ChainUnreachable))
             self._trouble = str(error)
@@ -60,15 +73,25 @@ class Keeper:
                 log.info("chain answers again")
             self._trouble = ""
 
+    @property
+    def _acting(self) -> bool:
+        return self._replica is None or self._replica.acting
+
+    def _lost_touch(self) -> None:
+        for strategy in self._strategies:
+            strategy.lost_touch()
+
     def unready(self) -> str:
-        """Why this keeper cannot do its work now; empty when it can."""
-        if self._trouble:
+        """Why this keeper cannot do its work now; empty when it can, or when another replica does it."""
+        if self._replica is not None and self._replica.trouble:
+            return self._replica.trouble
+        if self._trouble or self._stands_by:
             return self._trouble
         return "; ".join(why for strategy in self._strategies if (why := strategy.unready()))
 
     def status(self) -> Mapping[str, Any]:
         """For the page: what the strategies say, each under its name."""
-        own = {"trouble": self._trouble, "unready": self.unready()}
+        own = {"trouble": self._trouble, "unready": self.unready(), "stands_by": self._stands_by}
         return own | {strategy.name: strategy.status() for strategy in self._strategies}
 
 
