@@ -25,9 +25,11 @@ EXPORTED: tuple[str, ...] = (
     "NavDesk",
     "ERC4626Feeds",
     "HolderRegistry",
+    "FeedNotices",
     "IUniswapV3Factory",
     "IUniswapV3Pool",
     "IUniswapV3Router",
+    "IUniswapV3Positions",
 )
 FOLDER = ROOT / "offchain" / "plumbline" / "abi"
 

@@ -26,7 +26,7 @@ SOLC = pools.SOLC
 CONTRACTS = (
     *("FeedSetWriter", "MedianOracle", "AggregatorAdapter", "ParityArbitrageur"),
     *("AuctionHouse", "IndexVaultExtension", "IndexVault", "IndexFactory"),
-    *("IndexLens", "IndexRouter", "IndexQuoter"),
+    *("IndexLens", "IndexRouter", "IndexQuoter", "FeedNotices"),
     *("MockERC20", "MockNoReturnERC20", "MockWETH9"),
 )
 
@@ -149,12 +149,13 @@ def deploy_exchange(chain: Chain) -> None:
 
 
 def deploy_periphery(chain: Chain) -> None:
-    """What people reach an index through: nobody owns it, and it holds nothing."""
+    """What people reach an index through, and where an owner gives notice: nobody owns it, and it holds nothing."""
     owner = cast.address("owner")
     chain.deploy("index lens", "IndexLens", sender=owner)
     factories = (chain.address("index factory"), chain.address("uniswap factory"))
     router = chain.deploy("index router", "IndexRouter", *factories, sender=owner)
     chain.deploy("index quoter", "IndexQuoter", router.address, sender=owner)
+    chain.deploy("feed notices", "FeedNotices", sender=owner)
 
 
 def fill_pockets(chain: Chain, parameters: Parameters) -> None:

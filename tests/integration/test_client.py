@@ -15,7 +15,10 @@ from scripts.deployment import cast, steps
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain
 from tests.helpers.anvil import Anvil, rpc
-from web3 import AsyncHTTPProvider, AsyncWeb3, HTTPProvider, Web3
+from tests.helpers.market import deploy
+from tests.helpers.stage import connected, undone
+from tests.helpers.stage import deployed as deployed_chain
+from web3 import AsyncHTTPProvider, AsyncWeb3
 
 from plumbline import AsyncOracle, AsyncVault, Oracle, Vault
 from plumbline.client import Event, StalePrice, errors, parse_units
@@ -28,21 +31,16 @@ WAD = 10**18
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[tuple[Anvil, Chain]]:
-    """Everything deployed, one round signed, a block for each transaction."""
-    with Anvil() as anvil:
-        chain = Chain(Web3(HTTPProvider(anvil.url)))
-        steps.deploy(chain, PARAMETERS)
-        steps.opening_round(chain, PARAMETERS)
-        yield anvil, chain
+    with deployed_chain(PARAMETERS) as stage:
+        yield stage
 
 
 @pytest.fixture
 def chain(deployed: tuple[Anvil, Chain]) -> Iterator[Chain]:
     """As it was deployed: what a test does is undone."""
     anvil, chain = deployed
-    snapshot = rpc(anvil.url, "evm_snapshot")
-    yield chain
-    rpc(anvil.url, "evm_revert", snapshot)
+    with undone(anvil.url):
+        yield chain
 
 
 @pytest.fixture
@@ -122,6 +120,48 @@ def test_history__by_round_and_by_time(oracle: Oracle) -> None:
         oracle.price_in_round("BTC/USD", 2)
     with pytest.raises(errors.TimeNotReached):
         oracle.price_at("BTC/USD", now.timestamp + 10_000)
+
+
+def test_twap__is_the_average_of_what_was_served__and_none_where_the_oracle_keeps_none(
+    oracle: Oracle, chain: Chain, url: str
+) -> None:
+    with pytest.raises(errors.KeepsNoTwap):
+        oracle.twap("BTC/USD", 60)
+    mock = deploy(chain.web3, "MockOracle", ["BTC/USD"], [8], sender=cast.address("owner"))
+    start = chain.web3.eth.get_block("latest")["timestamp"] + 100
+    for at, price in ((start, 100), (start + 30, 200), (start + 40, 300)):
+        rpc(url, "evm_setNextBlockTimestamp", at)
+        chain.send(mock.functions.set_price(0, price * 10**8), cast.address("owner"))
+    with Oracle(url, mock.address) as mocked:
+        average = mocked.twap("BTC/USD", 40)
+        assert (average.value, average.start, average.end) == (125, start, start + 40)
+        assert str(average) == "125.00000000 USD per BTC"
+        assert mocked.twap("BTC/USD", 20, end=start + 30).value == 100
+        with pytest.raises(errors.TimeNotReached):
+            mocked.twap("BTC/USD", 20, end=start + 1_000)
+        with pytest.raises(ValueError, match="window_s: expected 1 to"):
+            mocked.twap("BTC/USD", -1)
+
+
+def test_notices__announced_on_chain__come_with_the_price__until_withdrawn(chain: Chain, url: str) -> None:
+    functions = chain.at("feed notices", steps.compile_contract("FeedNotices").abi).functions
+    where, owner, newer = chain.address("oracle"), cast.address("owner"), chain.address("oracle")
+    ends_at = chain.web3.eth.get_block("latest")["timestamp"] + 20 * 86_400
+    with Oracle(url, where, notices=chain.address("feed notices")) as oracle:
+        assert oracle.notices() == {}
+        assert oracle.price("EUR/USD", AGE_S).notice is None
+        chain.send(functions.announce(where, 3, ends_at, newer, 1, "the euro goes on elsewhere"), owner)
+        notice = oracle.price("EUR/USD", AGE_S).notice
+        assert notice is not None
+        assert (notice.ends_at, notice.reason) == (ends_at, "the euro goes on elsewhere")
+        assert (notice.successor, notice.successor_feed) == (newer, 1)
+        assert oracle.latest("EUR/USD").notice == oracle.notices()["EUR/USD"] == notice
+        both = oracle.prices(["BTC/USD", "EUR/USD"], AGE_S)
+        assert (both["BTC/USD"].notice, both["EUR/USD"].notice) == (None, notice)
+        chain.send(functions.withdraw(where, 3), owner)
+        assert oracle.price("EUR/USD", AGE_S).notice is None
+    with Oracle(url, where) as deaf, pytest.raises(ValueError, match="notices: expected the address of a FeedNotices"):
+        deaf.notices()
 
 
 def test_state__tells_feeds_reporters_and_roles(oracle: Oracle) -> None:
@@ -244,6 +284,31 @@ def test_basket__tells_units_fees_and_supply(vault: Vault, chain: Chain) -> None
     assert basket.oracle == chain.address("oracle")
 
 
+def test_auction__proposed_then_open__with_what_is_left_and_what_a_bid_pays(
+    vault: Vault, depositor: Account, chain: Chain, url: str
+) -> None:
+    assert vault.auction() is None
+    vault.mint(WAD, depositor, approve=True)
+    functions = chain.at("auction house", steps.compile_contract("AuctionHouse").abi).functions
+    where, owner, keep = chain.address("vault"), cast.address("owner"), 2**256 - 1
+    # A tenth of the USDC into EURC.
+    units = [keep, 22_500_000 * WAD, keep, 23_000_000 * WAD]
+    chain.send(functions.propose(where, (units, [], 0, 10_050, 9_950, 3_600, 3_600)), owner)
+    proposed = vault.auction()
+    assert proposed is not None
+    assert (proposed.state, proposed.factor_bps, proposed.paused) == ("proposed", None, False)
+    rpc(url, "evm_increaseTime", 86_401)
+    rpc(url, "evm_mine")
+    chain.send(functions.open(where), owner)
+    auction = vault.auction()
+    assert auction is not None
+    assert (auction.state, auction.start_bps, auction.floor_bps, auction.max_age_s) == ("open", 10_050, 9_950, 3_600)
+    assert auction.factor_bps == 10_050
+    assert auction.left_s == 3_600
+    left = {lot.token.symbol: (lot.surplus.amount > 0, lot.deficit.amount > 0) for lot in auction.lots}
+    assert left == {"WBTC": (False, False), "USDC": (True, False), "USDT": (False, False), "EURC": (False, True)}
+
+
 def test_permit__is_used_by_somebody_else__once(vault: Vault, depositor: Account, chain: Chain) -> None:
     spender = cast.address("trader")
     permit = vault.permit(depositor, spender, 7 * WAD)
@@ -291,7 +356,8 @@ def test_async__reads_mints_and_follows_as_the_other(chain: Chain, url: str, dep
 
 def test_provider__a_web3_and_an_async_web3__give_the_same_price(chain: Chain, url: str) -> None:
     where = chain.address("oracle")
-    from_web3 = Oracle(Web3(HTTPProvider(url)), where).price("BTC/USD", AGE_S)
+    with connected(url) as web3:
+        from_web3 = Oracle(web3, where).price("BTC/USD", AGE_S)
 
     async def ask() -> object:
         provider = AsyncHTTPProvider(url)

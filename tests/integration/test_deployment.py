@@ -15,7 +15,7 @@ from scripts.deployment import cast, pools, record, steps
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain, DeployError
 from tests.helpers.anvil import Anvil, rpc
-from web3 import HTTPProvider, Web3
+from tests.helpers.stage import connected, deployed
 
 from plumbline.chain.uniswap import artifact
 
@@ -26,12 +26,8 @@ PARAMETERS = Parameters(heartbeat_s=600)
 @pytest.fixture(scope="module")
 def chain() -> Iterator[Chain]:
     """Everything deployed, the opening round signed, the market open."""
-    with Anvil() as anvil:
-        deployed = Chain(Web3(HTTPProvider(anvil.url)))
-        steps.deploy(deployed, PARAMETERS)
-        steps.opening_round(deployed, PARAMETERS)
-        steps.open_market(deployed, PARAMETERS)
-        yield deployed
+    with deployed(PARAMETERS) as (_, chain):
+        yield chain
 
 
 def functions(chain: Chain, key: str):
@@ -127,8 +123,9 @@ def test_record__is_read_back_as_written__and_refused_on_another_chain(chain: Ch
     written = record.write(chain, path)
     assert record.read(path, chain.web3) == written
     assert json.loads(path.read_text())["contracts"]["oracle"]["address"] == chain.address("oracle")
-    with Anvil() as other, pytest.raises(record.RecordError, match="tells of another chain"):
-        record.read(path, Web3(HTTPProvider(other.url)))
+    told = pytest.raises(record.RecordError, match="tells of another chain")
+    with Anvil() as other, connected(other.url) as web3, told:
+        record.read(path, web3)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"contracts": {}}', '{"contracts": {"oracle": 1}}'])
@@ -146,21 +143,22 @@ def test_record__missing__says_what_to_run(tmp_path) -> None:
 
 def test_deploy__a_chain_that_is_not_local__is_refused_before_anything_is_sent(anvil: Anvil) -> None:
     rpc(anvil.url, "anvil_setChainId", 1)
-    web3 = Web3(HTTPProvider(anvil.url))
-    with pytest.raises(DeployError, match="chain 1: this deployment has mock tokens and published keys"):
-        steps.deploy(Chain(web3), PARAMETERS)
-    assert web3.eth.block_number == 0
+    with connected(anvil.url) as web3:
+        with pytest.raises(DeployError, match="chain 1: this deployment has mock tokens and published keys"):
+            steps.deploy(Chain(web3), PARAMETERS)
+        assert web3.eth.block_number == 0
 
 
 def test_open_market__before_any_round__fails_with_the_oracles_reason(anvil: Anvil) -> None:
-    chain = Chain(Web3(HTTPProvider(anvil.url)))
-    steps.deploy(chain, PARAMETERS)
-    with pytest.raises(DeployError, match=r"nav: .*no quorum yet"):
-        steps.open_market(chain, PARAMETERS)
-    assert "pool" not in chain.deployed
+    with connected(anvil.url) as web3:
+        chain = Chain(web3)
+        steps.deploy(chain, PARAMETERS)
+        with pytest.raises(DeployError, match=r"nav: .*no quorum yet"):
+            steps.open_market(chain, PARAMETERS)
+        assert "pool" not in chain.deployed
 
 
 def test_deploy__a_constructor_that_reverts__names_the_contract_and_the_reason(anvil: Anvil) -> None:
-    chain = Chain(Web3(HTTPProvider(anvil.url)))
-    with pytest.raises(DeployError, match=r"deploying MedianOracle: .*terms: period is 0"):
-        steps.deploy(chain, replace(PARAMETERS, period_s=0))
+    told = pytest.raises(DeployError, match=r"deploying MedianOracle: .*terms: period is 0")
+    with connected(anvil.url) as web3, told:
+        steps.deploy(Chain(web3), replace(PARAMETERS, period_s=0))

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner, Result
 from scripts import manage
-from scripts.deployment import cast, record, steps
+from scripts.deployment import cast, record
 from scripts.deployment.cast import Parameters
-from scripts.deployment.chain import Chain
 from scripts.management import actions
 from scripts.management.actions import Action, ActionError, Target
 from scripts.management.verify import verify
 from tests.helpers.anvil import Anvil, rpc
-from web3 import HTTPProvider, Web3
+from tests.helpers.stage import deployed as deployed_chain
+from tests.helpers.stage import undone
 
 from plumbline.client import errors
 
@@ -25,10 +25,7 @@ OWNER, STRANGER = cast.address("owner"), cast.address("trader")
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anvil, Target]]:
-    with Anvil() as anvil:
-        chain = Chain(Web3(HTTPProvider(anvil.url)))
-        steps.deploy(chain, Parameters(heartbeat_s=600))
-        steps.opening_round(chain, Parameters(heartbeat_s=600))
+    with deployed_chain(Parameters(heartbeat_s=600)) as (anvil, chain):
         written = record.write(chain, tmp_path_factory.mktemp("deployment") / "local.json")
         yield anvil, Target(chain.web3, written)
 
@@ -37,9 +34,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anvil, 
 def target(deployed: tuple[Anvil, Target]) -> Iterator[Target]:
     """As it was deployed: what a test does is undone."""
     anvil, target = deployed
-    snapshot = rpc(anvil.url, "evm_snapshot")
-    yield target
-    rpc(anvil.url, "evm_revert", snapshot)
+    with undone(anvil.url):
+        yield target
 
 
 def send(target: Target, action: Action, sender: str = OWNER) -> None:

@@ -7,6 +7,7 @@ Uses nothing else of this package but the generated ABIs, and neither needs web3
 Web3, or Ape's. docs/client.md shows it at work.
 """
 
+from plumbline.client.auctions import Auction as Auction
 from plumbline.client.errors import ClientError as ClientError
 from plumbline.client.errors import NoPrice as NoPrice
 from plumbline.client.errors import Reverted as Reverted
@@ -24,7 +25,9 @@ from plumbline.client.positions import Nav as Nav
 from plumbline.client.positions import Quote as Quote
 from plumbline.client.positions import Settled as Settled
 from plumbline.client.values import Amount as Amount
+from plumbline.client.values import Average as Average
 from plumbline.client.values import Feed as Feed
+from plumbline.client.values import Notice as Notice
 from plumbline.client.values import Price as Price
 from plumbline.client.values import Token as Token
 from plumbline.client.values import format_units as format_units

@@ -19,11 +19,21 @@ ClientError
     |-- ShareRefused       `-- InsufficientShares, InsufficientAllowance, InvalidReceiver, PermitRefused
     |-- TokenRefused       a component's token did not move as it should
     |-- FloatRefused       `-- InsufficientFloat
-    `-- InvalidBasket      an index that cannot be
+    |-- InvalidBasket      an index that cannot be
+    |-- AuctionRefused     `-- AuctionsPaused, NoBidding, AuctionUnderWay, BidLimit, InvalidRebalance, NothingToContest
+    `-- NoticeRefused      the end of a feed cannot be announced so
 """
 
 from __future__ import annotations
 
+from plumbline.client.auction_reverts import AuctionRefused as AuctionRefused
+from plumbline.client.auction_reverts import AuctionsPaused as AuctionsPaused
+from plumbline.client.auction_reverts import AuctionUnderWay as AuctionUnderWay
+from plumbline.client.auction_reverts import BidLimit as BidLimit
+from plumbline.client.auction_reverts import InvalidRebalance as InvalidRebalance
+from plumbline.client.auction_reverts import NoBidding as NoBidding
+from plumbline.client.auction_reverts import NothingToContest as NothingToContest
+from plumbline.client.auction_reverts import NoticeRefused as NoticeRefused
 from plumbline.client.failures import BadAnswer as BadAnswer
 from plumbline.client.failures import ClientError as ClientError
 from plumbline.client.failures import NoContract as NoContract

@@ -10,17 +10,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from plumbline.client.codec import abi, number
+from plumbline.client.codec import abi, address, number
 from plumbline.client.contract import POLL_S, AsyncContract, Contract, SyncContract
 from plumbline.client.errors import BadAnswer, Reverted, UnknownFeed
 from plumbline.client.events import Event, Reorganised
-from plumbline.client.plans import Block, Plan, Request, head, read_all, try_read
+from plumbline.client.plans import Block, Call, Plan, Request, head, read_all, try_read
 from plumbline.client.transport import TIMEOUT_S, AsyncRunner, Runner
-from plumbline.client.values import Feed, Price
+from plumbline.client.values import Average, Feed, Notice, Price
 
 _LANE_BITS: Final = 64
 _LANES: Final = 4
@@ -68,8 +68,9 @@ class Round:
 class OraclePlans(Contract):
     """What is asked, for both kinds of oracle."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, notices: str | None) -> None:
         super().__init__(where, abi("MedianOracle"))
+        self._notices_at = None if notices is None else address(notices)
         self._index: dict[str, int] = {}
 
     def _feed_index(self, name: str) -> Plan[int]:
@@ -100,7 +101,8 @@ class OraclePlans(Contract):
         )
         if served != amount:
             raise BadAnswer(f"{name}: one block with two answers, {served} and {amount}")
-        return Price(feed, amount, round_id, timestamp, block.timestamp)
+        price = Price(feed, amount, round_id, timestamp, block.timestamp)
+        return (yield from self._noticed({name: price}, block.tag))[name]
 
     def _prices(self, names: Sequence[str], max_age_s: int) -> Plan[dict[str, Price]]:
         """All or nothing, in one call of the contract."""
@@ -117,12 +119,41 @@ class OraclePlans(Contract):
             if amount != last:
                 raise BadAnswer(f"{feed.name}: one block with two answers, {amount} and {last}")
             found[feed.name] = Price(feed, amount, round_id, timestamp, block.timestamp)
-        return found
+        return (yield from self._noticed(found, block.tag))
+
+    def _noticed(self, prices: Mapping[str, Price], at: str) -> Plan[dict[str, Price]]:
+        """With what was said of each feed's end, where this oracle was made with `notices`."""
+        if self._notices_at is None:
+            return dict(prices)
+        told = yield from self._told([price.feed for price in prices.values()], at)
+        return {name: replace(price, notice=told.get(price.feed.name)) for name, price in prices.items()}
+
+    def _told(self, feeds: Sequence[Feed], at: str) -> Plan[dict[str, Notice]]:
+        if self._notices_at is None:
+            raise ValueError("notices: expected the address of a FeedNotices when this oracle was made")
+        function = abi("FeedNotices")["notice"]
+        calls = [Call(self._notices_at, function, (self.address, feed.index)) for feed in feeds]
+        answers = yield from read_all(calls, at)
+        return {feed.name: _notice(raw) for feed, raw in zip(feeds, answers, strict=True) if raw[0]}
+
+    def _all_notices(self) -> Plan[dict[str, Notice]]:
+        block = yield from head()
+        return (yield from self._told((yield from self._feeds(block.tag)), block.tag))
+
+    def _twap(self, name: str, window_s: int, end: int | None) -> Plan[Average]:
+        feed = yield from self._feed(name)
+        block = yield from head()
+        until = block.timestamp if end is None else end
+        if not 0 < window_s <= until:
+            raise ValueError(f"window_s: expected 1 to {until}, got {window_s}")
+        amount = yield from self._read("twap", feed.index, until - window_s, until, at=block.tag)
+        return Average(feed, amount, until - window_s, until)
 
     def _latest(self, name: str) -> Plan[Price]:
         feed = yield from self._feed(name)
         block = yield from head()
-        return _price(feed, (yield from self._read("latest", feed.index, at=block.tag)), block)
+        price = _price(feed, (yield from self._read("latest", feed.index, at=block.tag)), block)
+        return (yield from self._noticed({name: price}, block.tag))[name]
 
     def _price_at(self, name: str, timestamp: int) -> Plan[Price]:
         feed = yield from self._feed(name)
@@ -193,12 +224,15 @@ class OraclePlans(Contract):
 class Oracle(SyncContract, OraclePlans):
     """A MedianOracle, synchronously. `with Oracle(url, address) as oracle:` closes its connection."""
 
-    def __init__(self, provider: object, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, provider: object, address: str, *, notices: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
         """provider: a URL, a Web3, a web3 provider, or Ape's `networks.active_provider`.
+        notices: the FeedNotices of this chain; then prices carry what was said of their feed's end.
 
         Raises ValueError for what is no address or URL, TypeError for what is no provider.
         """
-        super().__init__(address)
+        super().__init__(address, notices)
         self._runner = Runner(provider, timeout_s)
 
     def feed(self, name: str) -> Feed:
@@ -236,6 +270,17 @@ class Oracle(SyncContract, OraclePlans):
         """Raises NoHistory when the ring has no such round, or the feed no answer in it."""
         return self._runner.run(self._price_in_round(name, round_id))
 
+    def twap(self, name: str, window_s: int, *, end: int | None = None) -> Average:
+        """The average of what was served over `window_s` seconds up to `end` {s} (None: now), rounded down.
+
+        Raises NoHistory (KeepsNoTwap, GapInWindow, TimeNotReached, RoundNotInHistory), NoPrice, UnknownFeed.
+        """
+        return self._runner.run(self._twap(name, window_s, end))
+
+    def notices(self) -> dict[str, Notice]:
+        """The feeds of which an end was announced. Raises ValueError where this oracle was made without `notices`."""
+        return self._runner.run(self._all_notices())
+
     def state(self) -> OracleState:
         return self._runner.run(self._state())
 
@@ -253,8 +298,10 @@ class Oracle(SyncContract, OraclePlans):
 class AsyncOracle(AsyncContract, OraclePlans):
     """`Oracle` with `await`; its provider is a URL, an AsyncWeb3 or an async web3 provider."""
 
-    def __init__(self, provider: object, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        super().__init__(address)
+    def __init__(
+        self, provider: object, address: str, *, notices: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        super().__init__(address, notices)
         self._runner = AsyncRunner(provider, timeout_s)
 
     async def feed(self, name: str) -> Feed:
@@ -281,6 +328,12 @@ class AsyncOracle(AsyncContract, OraclePlans):
     async def price_in_round(self, name: str, round_id: int) -> Price:
         return await self._runner.run(self._price_in_round(name, round_id))
 
+    async def twap(self, name: str, window_s: int, *, end: int | None = None) -> Average:
+        return await self._runner.run(self._twap(name, window_s, end))
+
+    async def notices(self) -> dict[str, Notice]:
+        return await self._runner.run(self._all_notices())
+
     async def state(self) -> OracleState:
         return await self._runner.run(self._state())
 
@@ -298,6 +351,12 @@ def _feed(index: int, raw: Any) -> Feed:
     """Structs come as tuples in the order of IMedianOracle.Feed."""
     name, decimals, quorum, heartbeat_s, deviation_bps, *_ = raw
     return Feed(index, name, decimals, quorum, heartbeat_s, deviation_bps)
+
+
+def _notice(raw: tuple[int, int, str, int, str]) -> Notice:
+    announced_at, ends_at, successor, feed, reason = raw
+    found = None if int(successor, 16) == 0 else address(successor)
+    return Notice(announced_at, ends_at, reason, found, None if found is None else feed)
 
 
 def _price(feed: Feed, answer: tuple[int, int, int], block: Block) -> Price:

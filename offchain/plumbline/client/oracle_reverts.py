@@ -133,6 +133,11 @@ class NotAllowed(Reverted):
         "oracle: not guardian or owner",
         "vault: not owner or guardian",
         "vault: not the auction house",
+        "auction: no role",
+        "auction: not owner or guardian",
+        "auction: not the owner",
+        "auction: not the rebalancer",
+        "notice: not the owner",
     )
 
 
@@ -145,19 +150,24 @@ class NotPaused(Reverted):
 class NothingProposed(Reverted):
     """Nothing was announced that could be done now."""
 
-    reasons = ("epoch: nothing proposed", "clear: nothing proposed", "delay: not announced")
+    reasons = (
+        "epoch: nothing proposed",
+        "clear: nothing proposed",
+        "delay: not announced",
+        "auction: nothing proposed",
+    )
 
 
 class TooEarly(Reverted):
     """The delay after the announcement is not over."""
 
-    reasons = ("epoch: too early", "clear: too early", "delay: not yet")
+    reasons = ("epoch: too early", "clear: too early", "delay: not yet", "auction: not yet")
 
 
 class TooLate(Reverted):
     """The time to do what was announced is over: announce it again."""
 
-    reasons = ("delay: too late",)
+    reasons = ("delay: too late", "auction: too late")
 
 
 class NotTripped(Reverted):

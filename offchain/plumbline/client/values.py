@@ -38,6 +38,22 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What the oracle's owner said of a feed's end. A word: the feed answers as before until nobody signs it."""
+
+    announced_at: int
+    """{s}"""
+    ends_at: int
+    """{s} may be over."""
+    reason: str
+    """The owner's words; may be empty where there is a successor."""
+    successor: str | None
+    """The oracle to read instead: a new one to be checked as any other."""
+    successor_feed: int | None
+    """Index of the feed there; its name, decimals and quote are its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """An answer of a feed, and the chain's time when it was read."""
 
@@ -49,6 +65,8 @@ class Price:
     """{s} the time the reporters signed it for."""
     read_at: int
     """{s} the time of the block it was read in."""
+    notice: Notice | None = None
+    """That the feed will end; None: nothing was said, or the oracle was made without `notices`."""
 
     @property
     def decimals(self) -> int:
@@ -73,6 +91,30 @@ class Price:
 
     def __str__(self) -> str:
         return f"{format_units(self.amount, self.decimals)} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """What a feed answered on average over a window, weighted by time."""
+
+    feed: Feed
+    amount: int
+    """In 10**-decimals quote units for one base unit, rounded down."""
+    start: int
+    """{s}"""
+    end: int
+    """{s}"""
+
+    @property
+    def unit(self) -> str:
+        return f"{self.feed.quote} per {self.feed.base}"
+
+    @property
+    def value(self) -> Fraction:
+        return Fraction(self.amount, 10**self.feed.decimals)
+
+    def __str__(self) -> str:
+        return f"{format_units(self.amount, self.feed.decimals)} {self.unit}"
 
 
 @dataclass(frozen=True, slots=True)

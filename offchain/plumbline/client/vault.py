@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from plumbline.client.auctions import Auction
 from plumbline.client.contract import AsyncContract, SyncContract
 from plumbline.client.permit import Permit
 from plumbline.client.positions import Basket, Nav, Quote, Settled
@@ -104,6 +105,10 @@ class Vault(SyncContract, VaultPlans):
         """Shares."""
         return self._runner.run(self._balance(owner))
 
+    def auction(self) -> Auction | None:
+        """The rebalance that is proposed or open, with what is left to trade; None: there is none."""
+        return self._runner.run(self._auction())
+
     def permit(self, account: Signer, spender: str, shares: int, *, deadline_s: int = DEADLINE_S) -> Permit:
         """An ERC-2612 permit of the account's shares, signed; sends nothing. Whoever has it may use it."""
         return self._runner.run(self._permit(account, spender, shares, deadline_s))
@@ -176,6 +181,9 @@ class AsyncVault(AsyncContract, VaultPlans):
 
     async def balance(self, owner: str) -> Amount:
         return await self._runner.run(self._balance(owner))
+
+    async def auction(self) -> Auction | None:
+        return await self._runner.run(self._auction())
 
     async def permit(self, account: Signer, spender: str, shares: int, *, deadline_s: int = DEADLINE_S) -> Permit:
         return await self._runner.run(self._permit(account, spender, shares, deadline_s))

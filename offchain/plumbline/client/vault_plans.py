@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from plumbline.client.auctions import Auction, read_auction
 from plumbline.client.codec import abi, address, erc20, number
 from plumbline.client.contract import Contract
 from plumbline.client.errors import BadAnswer, NotAComponent, Reverted
@@ -213,6 +214,12 @@ class VaultPlans(Contract):
     def _balance(self, owner: str) -> Plan[Amount]:
         share = yield from self._share_token()
         return Amount(share, (yield from self._read("balanceOf", address(owner))))
+
+    def _auction(self) -> Plan[Auction | None]:
+        block = yield from head()
+        tokens, _ = yield from self._components(block.tag)
+        house = yield from self._read("auction_house", at=block.tag)
+        return (yield from read_auction(house, self.address, tokens, block))
 
     def _permit(self, account: Signer, spender: str, shares: int, deadline_s: int) -> Plan[Permit]:
         block = yield from head()
