@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Mutation testing of the oracle and the modules it is made of; docs/mutation.md has the score and the survivors.
+"""Mutation testing of the oracle, or of the vault, and the modules they are made of; docs/mutation.md has the scores.
 
 universalmutator proposes one-line changes; a seeded sample of them is compiled in this process, and those that compile
 to other bytecode are put before the tests (`killers`). A mutant is killed when one of them fails, or when they take
 three times as long as they should. Equal sources and seed give an equal sample.
 
-    scripts/run python -m scripts.mutate --sample 300        # or --minutes 30
-    scripts/run python -m scripts.mutate --survivors         # those of the last run, against today's tests
+    scripts/run python -m scripts.mutate --sample 300               # or --minutes 30
+    scripts/run python -m scripts.mutate --of vault --sample 300
+    scripts/run python -m scripts.mutate --of vault --survivors     # those of its last run, against today's tests
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import gc
 import io
 import json
 import os
@@ -26,31 +28,29 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
+from functools import cache, cached_property
 from pathlib import Path
 from tokenize import TokenError
 from types import FrameType
 from typing import Any
 
-import boa
 import pytest
-from boa.contracts.vyper.vyper_contract import VyperDeployer
 from vyper.ast.pre_parser import PreParser
 from vyper.compiler.input_bundle import FileInput, FilesystemInputBundle
 from vyper.compiler.output import build_abi_output, build_layout_output
 from vyper.compiler.phases import CompilerData
-from vyper.compiler.settings import Settings
+from vyper.compiler.settings import Settings, anchor_settings
 from vyper.exceptions import VyperException
 from vyper.ir.compile_ir import assembly_to_evm
 
 from scripts import artifacts
 from scripts.artifacts import CONTRACTS, EVM_VERSION, ROOT
 
-ORACLE = ("MedianOracle", "FeedSetWriter")
 RULES = ["universal.rules", "vyper.rules", "python.rules", "solidity.rules"]
 """What universalmutator itself takes for Vyper."""
 TOOL = ROOT / ".cache" / "mutation"
+MODULE_TESTS = ROOT / "tests" / "unit" / "modules"
 INSTALL = "uv pip install --target .cache/mutation --no-deps --require-hashes -r requirements/mutation.txt"
-REPORT = ROOT / "build" / "mutation.json"
 SURVIVED, KILLED, INVALID, SAME, TIMEOUT = "survived", "killed", "does not compile", "same bytecode", "timeout"
 _CODES = {SURVIVED: 0, KILLED: 1, INVALID: 10, SAME: 11}
 
@@ -77,8 +77,54 @@ class Mutant:
         return f"{self.path}:{self.line}: {self.before.strip()}  ->  {self.after.strip()}"
 
 
-NONE = Mutant("contracts/oracle/MedianOracle.vy", 1, *[SPDX] * 2)
-"""Changes nothing, and must survive on the way that every mutant goes: else the machinery fails and not the tests."""
+@dataclass(frozen=True)
+class Subject:
+    """What is judged, and which tests judge it."""
+
+    contracts: tuple[str, ...]
+    report: Path
+    folders: tuple[str, ...]
+    """Under tests/: where its killers are, the likelier ones first, as far as nothing else is known."""
+    marks: tuple[str, ...] = ("",)
+    """What a file of those folders has one of if it judges this."""
+    also: str | None = None
+    """A file of killers that every call of `also_for` concerns, and few others do."""
+    also_for: str = ""
+
+    @property
+    def none(self) -> Mutant:
+        """Changes nothing, and must survive on the way of every mutant: else the machinery fails, not the tests."""
+        return Mutant(str(artifacts.sources()[self.contracts[0]].relative_to(ROOT)), 1, SPDX, SPDX)
+
+    def files(self) -> list[Path]:
+        """Contracts and modules."""
+        return sorted(set.union(*map(made_of, self.contracts)))
+
+
+SUBJECTS = {
+    "oracle": Subject(
+        contracts=("MedianOracle", "FeedSetWriter"),
+        report=ROOT / "build" / "mutation.json",
+        folders=("unit/oracle", "vectors", "regression"),
+        marks=("from tests.unit.oracle.conftest import", "from tests.helpers.oracles import", "rounds.json"),
+        also="stateful/test_served_prices.py",
+        also_for="submit",
+    ),
+    "vault": Subject(
+        contracts=("IndexVault", "IndexVaultExtension", "AuctionHouse", "IndexFactory"),
+        report=ROOT / "build" / "mutation-vault.json",
+        folders=("unit/vault", "unit/auction", "regression/vault"),
+    ),
+}
+
+
+class Compiled(CompilerData):
+    """Compiled when it is first asked for: most mutants die before every contract they are in was deployed."""
+
+    @cached_property
+    def source_map(self) -> Any:
+        """titanoboa tells reverts apart by it, and asks for it by this name."""
+        return assembly_to_evm(self.assembly_runtime)[1]
 
 
 class MutatedBundle(FilesystemInputBundle):
@@ -106,7 +152,7 @@ def made_of(contract: str) -> set[Path]:
     return found
 
 
-def mutants() -> list[Mutant]:
+def mutants(subject: Subject) -> list[Mutant]:
     """Everything universalmutator proposes for code; lines of documentation cannot change bytecode and are left out."""
     sys.path.append(str(TOOL))
     try:
@@ -114,7 +160,7 @@ def mutants() -> list[Mutant]:
     except ModuleNotFoundError:
         raise SystemExit(f"universalmutator is not there: scripts/run {INSTALL}") from None
     found = []
-    for path in sorted(set.union(*map(made_of, ORACLE))):
+    for path in subject.files():
         lines = path.read_text().splitlines(keepends=True)
         code = set(code_lines(lines))
         with contextlib.redirect_stdout(io.StringIO()):
@@ -144,68 +190,66 @@ def code_lines(lines: list[str]) -> Iterator[int]:
         inside ^= marks % 2 == 1
 
 
-def compiled(path: Path, source: str) -> dict[str, CompilerData]:
-    """The contracts of the oracle that have code of this file, with another source of it; a module by itself, too."""
+def compiled(subject: Subject, path: Path, source: str) -> dict[str, Compiled]:
+    """The contracts that have code of this file, with another source of it; a module with tests of its own, too."""
     bundle, found = MutatedBundle(path, source), {}
-    for name in {*ORACLE, path.stem}:
+    alone = {path.stem} if (MODULE_TESTS / f"test_{path.stem}.py").exists() else set()
+    for name in {*subject.contracts, *alone}:
         if path in made_of(name):
             file = bundle.load_file(artifacts.sources()[name])
             settings = Settings(evm_version=EVM_VERSION)
-            found[name] = CompilerData(file, bundle, settings=settings, no_bytecode_metadata=True)
+            found[name] = Compiled(file, bundle, settings=settings, no_bytecode_metadata=True)
     return found
 
 
-def put_in_place(mutated: dict[str, CompilerData]) -> None:
-    """From here on both test engines of this process deploy these: titanoboa by load_partial, pyrevm by Artifact."""
+def put_in_place(mutated: dict[str, Compiled]) -> None:
+    """From here on both test engines of this process deploy these: titanoboa by deployer, pyrevm by Artifact."""
     from tests.helpers import contracts
 
-    files = {str(artifacts.sources()[name]): data for name, data in mutated.items()}
-    built = {}
     for name, data in mutated.items():
-        # titanoboa tells reverts apart by it, and asks for it by this name.
-        data.source_map = assembly_to_evm(data.assembly_runtime)[1]
-        built[name] = artifacts.Artifact(
+        contracts.deployer(name).compiler_data = data
+    original = artifacts.compile_alone
+
+    @cache
+    def compile_alone(name: str) -> artifacts.Artifact:
+        if name not in mutated:
+            return original(name)
+        data = mutated[name]
+        return artifacts.Artifact(
             name=name,
             abi=build_abi_output(data),
             bytecode="0x" + data.bytecode.hex(),
             runtime_size=len(data.bytecode_runtime),
             layout=build_layout_output(data),
         )
-    genuine, original = boa.load_partial, artifacts.compile_contract
-    boa.load_partial = lambda name, **rest: (
-        VyperDeployer(files[name], filename=name) if name in files else genuine(name, **rest)
-    )
-    contracts.deployer.cache_clear()
-
-    def compile_contract(name: str) -> artifacts.Artifact:
-        return built[name] if name in built else original(name)
 
     for module in list(sys.modules.values()):
-        if getattr(module, "compile_contract", None) is original:
-            module.compile_contract = compile_contract  # type: ignore[attr-defined]
+        if getattr(module, "compile_alone", None) is original:
+            module.compile_alone = compile_alone  # type: ignore[attr-defined]
+    artifacts.compile_contract.cache_clear()
 
 
-def killers(marks: Sequence[str] = (), module: str = "*") -> list[str]:
+def killers(subject: Subject, marks: Sequence[str] = (), module: str = "*") -> list[str]:
     """Unit, vector and incident tests, and what is served; those that name one of `marks` come first.
 
-    The long state machine is not among them: a mutant only it can kill is one that a unit test is missing for.
+    The long state machines are not among them: a mutant only they can kill is one that a unit test is missing for.
     """
-    played = "from tests.unit.oracle.conftest import", "from tests.helpers.oracles import", "rounds.json"
-    found = {path: path.read_text() for path in sorted((ROOT / "tests").rglob("test_*.py"))}
-    texts = {path: text for path, text in found.items() if any(mark in text for mark in played)}
-    own = [path for path in texts if path.name == "test_served_prices.py"]
-    own += [path for folder in ("oracle", "vectors", "regression") for path in texts if path.parent.name == folder]
+    tests = ROOT / "tests"
+    found = {path: path.read_text() for path in sorted(tests.rglob("test_*.py"))}
+    texts = {path: text for path, text in found.items() if any(mark in text for mark in subject.marks)}
+    also = tests / subject.also if subject.also else None
+    own = [path for path in texts if path == also]
+    own += [path for folder in subject.folders for path in texts if path.parent == tests / folder]
 
     def said(path: Path) -> int:
-        if path.name == "test_served_prices.py":
-            return 1_000 * ("submit" in marks)
+        if path == also:
+            return 1_000 * (subject.also_for in marks)
         return sum(texts[path].count(f"test_{mark}__") + texts[path].count(f'"{mark}"') for mark in marks)
 
     own.sort(key=said, reverse=True)
     # A module's own tests are quick; they tell of its mutants first.
-    modules = [path for path in found if path.parent.name == "modules" and fnmatch(path.stem, f"test_{module}")]
-    own = modules + own
-    return [str(path.relative_to(ROOT)) for path in own]
+    modules = [path for path in found if path.parent == MODULE_TESTS and fnmatch(path.stem, f"test_{module}")]
+    return [str(path.relative_to(ROOT)) for path in modules + own]
 
 
 def functions(path: Path) -> Iterator[tuple[range, str, str]]:
@@ -218,9 +262,9 @@ def functions(path: Path) -> Iterator[tuple[range, str, str]]:
             yield range(first + 1, last + 1), found[1], "\n".join(lines[first:last])
 
 
-def marks_of(mutant: Mutant) -> list[str]:
+def marks_of(subject: Subject, mutant: Mutant) -> list[str]:
     """What tests of the changed line would say, the likeliest first: reasons it gives, then who calls its function."""
-    every = [each for path in sorted(set.union(*map(made_of, ORACLE))) for each in functions(path)]
+    every = [each for path in subject.files() for each in functions(path)]
     own = [(name, text) for lines, name, text in functions(ROOT / mutant.path) if mutant.line in lines]
     marks = [reason for _, text in own for reason in re.findall(r'"([a-z]+: [^"]+)"', text)]
     names = [name for name, _ in own]
@@ -229,27 +273,29 @@ def marks_of(mutant: Mutant) -> list[str]:
     return marks + [name for name in names if not name.startswith("_")]
 
 
-def run_killers(marks: Sequence[str] = (), module: str = "*") -> bool:
+def run_killers(subject: Subject, marks: Sequence[str] = (), module: str = "*") -> bool:
     """Whether a test fails. File by file, as a run of all of them would first collect them all."""
-    return any(pytest.main(["-x", "-q", "-p", "no:cacheprovider", file]) for file in killers(marks, module))
+    return any(pytest.main(["-x", "-q", "-p", "no:cacheprovider", file]) for file in killers(subject, marks, module))
 
 
-def judge(mutant: Mutant, original: dict[str, bytes]) -> str:
+def judge(subject: Subject, mutant: Mutant, original: dict[str, bytes]) -> str:
     """In a process of its own: compile, compare, test."""
     try:
-        mutated = compiled(ROOT / mutant.path, mutant.source())
+        mutated = compiled(subject, ROOT / mutant.path, mutant.source())
         changed = any(bytes(mutated[name].bytecode) != original[name] for name in original.keys() & mutated.keys())
     except (VyperException, SyntaxError, RecursionError):
         return INVALID
     except Exception:  # noqa: BLE001  the compiler fell over: not a mutant either
         return INVALID
-    if not changed and mutant != NONE:
+    if not changed and mutant != subject.none:
         return SAME
     put_in_place(mutated)
-    return KILLED if run_killers(marks_of(mutant), Path(mutant.path).stem) else SURVIVED
+    with anchor_settings(Settings(evm_version=EVM_VERSION)):
+        killed = run_killers(subject, marks_of(subject, mutant), Path(mutant.path).stem)
+    return KILLED if killed else SURVIVED
 
 
-def in_child(mutant: Mutant, original: dict[str, bytes], limit_s: int) -> str:
+def in_child(subject: Subject, mutant: Mutant, original: dict[str, bytes], limit_s: int) -> str:
     child = os.fork()
     if child == 0:
         silence = os.open(os.devnull, os.O_WRONLY)
@@ -257,7 +303,7 @@ def in_child(mutant: Mutant, original: dict[str, bytes], limit_s: int) -> str:
         os.dup2(silence, 2)
         code = _CODES[KILLED]
         try:
-            code = _CODES[judge(mutant, original)]
+            code = _CODES[judge(subject, mutant, original)]
         finally:
             os._exit(code)
 
@@ -273,7 +319,7 @@ def in_child(mutant: Mutant, original: dict[str, bytes], limit_s: int) -> str:
     return next(name for name, code in _CODES.items() if code == os.WEXITSTATUS(status))
 
 
-def report(results: list[tuple[Mutant, str]], proposed: int) -> None:
+def report(subject: Subject, results: list[tuple[Mutant, str]], proposed: int) -> None:
     counts = Counter(result for _, result in results)
     killed, survived = counts[KILLED] + counts[TIMEOUT], counts[SURVIVED]
     print(f"\n{proposed} proposed, {len(results)} drawn: {dict(counts)}")
@@ -285,33 +331,50 @@ def report(results: list[tuple[Mutant, str]], proposed: int) -> None:
     for mutant, result in results:
         if result == SURVIVED:
             print(f"survived  {mutant}")
-    REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(json.dumps([{**asdict(mutant), "result": result} for mutant, result in results], indent=1))
+    subject.report.parent.mkdir(exist_ok=True)
+    subject.report.write_text(
+        json.dumps([{**asdict(mutant), "result": result} for mutant, result in results], indent=1)
+    )
+
+
+def prepare(subject: Subject) -> None:
+    """Import every test and compile what they deploy once, here. Nothing is deployed, or mutants would inherit it."""
+    from tests.helpers.contracts import deployer
+
+    files = killers(subject)
+    pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", *files])
+    users = {*map(Path, files), *(ROOT / "tests" / "helpers").glob("*.py"), *(ROOT / "tests").rglob("conftest.py")}
+    deployed = {name for path in users for name in re.findall(r'deployer\("(\w+)"\)', path.read_text())}
+    for name in {*subject.contracts, *deployed}:
+        _ = deployer(name).compiler_data.source_map
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--of", choices=SUBJECTS, default="oracle", help="what is judged (oracle)")
     parser.add_argument("--sample", type=int, default=300, help="mutants that compile to other bytecode (300)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop drawing after so long")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
     parser.add_argument("--survivors", action="store_true", help="only those that survived the last run")
     options = parser.parse_args()
+    subject = SUBJECTS[options.of]
     os.chdir(ROOT)
     if options.survivors:
-        last = json.loads(REPORT.read_text())
+        last = json.loads(subject.report.read_text())
         drawn = [
             Mutant(**{k: v for k, v in each.items() if k != "result"}) for each in last if each["result"] == SURVIVED
         ]
     else:
-        drawn = mutants()
+        drawn = mutants(subject)
         random.Random(options.seed).shuffle(drawn)
 
     started = time.monotonic()
-    unchanged = ((path := artifacts.sources()[name], path.read_text()) for name in ORACLE)
-    original = {name: bytes(data.bytecode) for each in unchanged for name, data in compiled(*each).items()}
-    # Everything is imported once, here; nothing is deployed here, or the mutants' processes would inherit it.
-    pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", *killers()])
-    if in_child(NONE, original, limit_s=3_600) != SURVIVED:
+    prepare(subject)
+    unchanged = ((path := artifacts.sources()[name], path.read_text()) for name in subject.contracts)
+    original = {name: bytes(data.bytecode) for each in unchanged for name, data in compiled(subject, *each).items()}
+    # What is there now is not looked through again in each mutant's process.
+    gc.freeze()
+    if in_child(subject, subject.none, original, limit_s=3_600) != SURVIVED:
         raise SystemExit("the tests fail on the sources as they are")
     baseline_s = time.monotonic() - started
     results: list[tuple[Mutant, str]] = []
@@ -319,12 +382,13 @@ def main() -> None:
     for mutant in drawn:
         if counted >= options.sample or time.monotonic() > deadline:
             break
-        result = in_child(mutant, original, limit_s=int(3 * baseline_s) + 60) if parses(mutant) else INVALID
+        limit_s = int(3 * baseline_s) + 60
+        result = in_child(subject, mutant, original, limit_s) if parses(mutant) else INVALID
         results.append((mutant, result))
         if result in (KILLED, SURVIVED, TIMEOUT):
             counted += 1
             print(f"{counted:4d}  {time.monotonic() - started:5.0f} s  {result}  {mutant}", flush=True)
-    report(results, len(drawn))
+    report(subject, results, len(drawn))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import boa
-from boa.contracts.vyper.vyper_contract import VyperDeployer
+from boa.contracts.vyper.vyper_contract import VyperContract, VyperDeployer
 from scripts.artifacts import EVM_VERSION, ROOT, sources
+from vyper.compiler.phases import CompilerData
+from vyper.compiler.settings import anchor_settings
+from vyper.ir.compile_ir import assembly_to_evm
 
 boa.interpret.set_search_paths([str(ROOT)])
 
@@ -15,3 +19,13 @@ boa.interpret.set_search_paths([str(ROOT)])
 @cache
 def deployer(name: str) -> VyperDeployer:
     return boa.load_partial(str(sources()[name]), compiler_args={"evm_version": EVM_VERSION})
+
+
+@cache
+def _deployment_source_map(compiled: CompilerData) -> Any:
+    with anchor_settings(compiled.settings):
+        return assembly_to_evm(compiled.assembly)[1]
+
+
+# titanoboa assembles the same code anew for each deployment of it, which was half of the time of most tests.
+VyperContract._deployment_source_map = property(lambda self: _deployment_source_map(self.compiler_data))

@@ -84,12 +84,13 @@ def oracle() -> Any:
     return mock
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def implementation() -> Any:
+    """The code that every index runs; once a process, before any `stage`, as no test can change it."""
     return deploy_implementation()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def factory(implementation: Any) -> Any:
     return deployer("IndexFactory").deploy(implementation.address)
 
