@@ -3,42 +3,4 @@
 
 from __future__ import annotations
 
-from tests.unit.vault.conftest import (
-    attacker,
-    create,
-    depositor,
-    factory,
-    fee_recipient,
-    held,
-    house,
-    implementation,
-    interface,
-    oracle,
-    owner,
-    params,
-    receiver,
-    stage,
-    stranger,
-    tokens,
-    vault,
-)
-
-__all__ = [
-    "attacker",
-    "create",
-    "depositor",
-    "factory",
-    "fee_recipient",
-    "held",
-    "house",
-    "implementation",
-    "interface",
-    "oracle",
-    "owner",
-    "params",
-    "receiver",
-    "stage",
-    "stranger",
-    "tokens",
-    "vault",
-]
+from tests.unit.vault.conftest import *  # noqa: F403  pytest finds fixtures by name

@@ -9,48 +9,8 @@ import boa
 import pytest
 
 from tests.helpers.contracts import deployer
-from tests.unit.vault.conftest import (
-    WAD,
-    attacker,
-    create,
-    depositor,
-    factory,
-    fee_recipient,
-    fund,
-    held,
-    house,
-    implementation,
-    interface,
-    oracle,
-    owner,
-    params,
-    pass_time,
-    receiver,
-    stage,
-    stranger,
-    tokens,
-    vault,
-)
-
-__all__ = [
-    "attacker",
-    "create",
-    "depositor",
-    "factory",
-    "fee_recipient",
-    "held",
-    "house",
-    "implementation",
-    "interface",
-    "oracle",
-    "owner",
-    "params",
-    "receiver",
-    "stage",
-    "stranger",
-    "tokens",
-    "vault",
-]
+from tests.unit.vault.conftest import *  # noqa: F403  pytest finds fixtures by name
+from tests.unit.vault.conftest import WAD, fund, pass_time
 
 KEEP = 2**256 - 1
 WBTC, USDC, USDT, EURC = range(4)

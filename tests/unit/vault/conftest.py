@@ -16,6 +16,27 @@ from scripts.artifacts import compile_contract
 from tests.helpers.contracts import deployer
 from tests.helpers.index import deploy_implementation
 
+__all__ = [
+    "attacker",
+    "create",
+    "depositor",
+    "factory",
+    "fee_recipient",
+    "held",
+    "house",
+    "implementation",
+    "interface",
+    "oracle",
+    "owner",
+    "params",
+    "receiver",
+    "stage",
+    "stranger",
+    "tokens",
+    "vault",
+]
+"""The fixtures: what `import *` gives to the other suites that play on this stage."""
+
 WAD = 10**18
 MAX_UINT = 2**256 - 1
 YEAR_S = 365 * 86_400
