@@ -54,9 +54,9 @@ class Replica:
         return self._lease is not None and self._lease.valid and self._revision is not None
 
     async def run(self) -> None:
+        acted = False
         try:
             while True:
-                was = self.acting
                 try:
                     await self._look()
                     self.trouble = ""
@@ -64,11 +64,12 @@ class Replica:
                     if not self.trouble:
                         log.warning("lease not renewed", reason=str(error))
                     self.trouble = str(error)
-                if was and not self.acting:
+                if acted and not self.acting:
                     log.warning("acts no more")
-                if self.acting and not was:
-                    log.info("took over", key=self._key, last=self.last)
+                if self.acting and not acted:
+                    log.info("took over", last=self.last)
                     self._changed()
+                acted = self.acting
                 await asyncio.sleep(self._broker.lease_s / LOOKS)
         finally:
             if self._lease is not None:
