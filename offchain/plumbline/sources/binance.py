@@ -88,7 +88,9 @@ class BinanceCodec(NumberedCodec):
         message = _frame.decode(frame)
         event = message.data or message
         if event.event == "trade":
-            return self.taken([(event.symbol, event.trade_id, event.price, event.size, event.at_ms)], now_ms)
+            if event.trade_id < 0:
+                raise FrameError("malformed", "expected the id of the trade")
+            return self.taken_one(event.symbol, event.trade_id, event.price, event.size, event.at_ms, now_ms)
         if event.event == "" and event.update_id >= 0:
             bids, asks = one_level(str(event.bid), event.bid_size), one_level(str(event.ask), event.ask_size)
             self.put_book(event.symbol, bids, asks, now_ms, now_ms)

@@ -103,19 +103,26 @@ class BitfinexCodec(NumberedCodec):
         return [*leave, msgspec.json.encode(self._book_request(native))]
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
-        if frame.find(b',"te",', 2, 24) > 0:
-            told = _execution.decode(frame)
-            native = self._trade_channels.get(told.channel)
-            if native is None:
-                raise FrameError("unknown market", f"channel {told.channel} was not subscribed to")
-            trades = self.taken([_print(native, told.trade)], now_ms)
-            if told.sequence >= 0:
-                self._count(told.sequence, now_ms)
-            return trades
+        if b',"t' in frame and frame.startswith(b"["):
+            return self._executed(_execution.decode(frame), now_ms)
         if frame.startswith(b"["):
             return self._told(_array.decode(frame), now_ms)
         self._happened(_event.decode(frame))
         return []
+
+    def _executed(self, told: _Execution, now_ms: int) -> list[Trade]:
+        native = self._trade_channels.get(told.channel)
+        if native is None:
+            raise FrameError("unknown market", f"channel {told.channel} was not subscribed to")
+        trades: list[Trade] = []
+        if told.kind == "te":
+            number, at_ms, amount, price = told.trade
+            trades = self.taken_one(native, number, number_text(price), _unsigned(amount), at_ms, now_ms)
+        elif told.kind != "tu":
+            raise FrameError("unknown message", f"kind {told.kind[:40]!r}")
+        if told.sequence >= 0:
+            self._count(told.sequence, now_ms)
+        return trades
 
     def _told(self, message: list[msgspec.Raw], now_ms: int) -> list[Trade]:
         if len(message) < 2:
@@ -124,8 +131,8 @@ class BitfinexCodec(NumberedCodec):
         native, of_book = self._trade_channels.get(channel), self._book_channels.get(channel)
         if native is None and of_book is None:
             raise FrameError("unknown market", f"channel {channel} was not subscribed to")
-        tells = 3 if kind in (b'"tu"', b'"cs"') else 2
-        if kind not in (b'"hb"', b'"tu"', b'"cs"') and not kind.startswith(b"["):
+        tells = 3 if kind == b'"cs"' else 2
+        if kind not in (b'"hb"', b'"cs"') and not kind.startswith(b"["):
             raise FrameError("unknown message", repr(kind[:80]))
         # Before a book is changed: a hole in the numbers means that a change of it may be missing.
         if len(message) > tells:
@@ -147,19 +154,21 @@ class BitfinexCodec(NumberedCodec):
         self.put_book(native, bids, asks, now_ms, now_ms, changes=not whole_book, text=_checked)
 
     def _compare(self, native: str, message: list[msgspec.Raw], now_ms: int) -> None:
-        if bytes(message[1]) != b'"cs"' or len(message) < 3:
-            raise FrameError("unknown message", "expected a checksum of the book")
+        if len(message) < 3:
+            raise FrameError("malformed", "expected a checksum of the book")
         book = self.market(native).book
         if book is not None and book.synced and interleaved_checksum(book) != _checksum.decode(message[2]):
             self.out_of_step(native, "checksum", now_ms)
 
     def _count(self, number: int, now_ms: int) -> None:
         """Of each message in the connection; a hole in the numbers is counted, and no book is believed after it."""
-        if self._sequence is not None and number > self._sequence + 1:
-            self.missed += number - self._sequence - 1
+        last = self._sequence
+        if last is not None and number > last + 1:
+            self.missed += number - last - 1
             for native in self.markets:
                 self.out_of_step(native, "gap", now_ms)
-        self._sequence = max(number, self._sequence or 0)
+        if last is None or number > last:
+            self._sequence = number
 
     def _happened(self, event: _Event) -> None:
         match event.event:
@@ -199,7 +208,11 @@ class BitfinexCodec(NumberedCodec):
 
 def _print(native: str, row: _Row) -> tuple[str, int, str, str, int]:
     number, at_ms, amount, price = row
-    return native, number, number_text(price), number_text(amount).removeprefix("-"), at_ms
+    return native, number, number_text(price), _unsigned(amount), at_ms
+
+
+def _unsigned(amount: msgspec.Raw) -> str:
+    return number_text(amount).removeprefix("-")
 
 
 def _text_level(level: _Level) -> TextLevel:

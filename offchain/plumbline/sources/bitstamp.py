@@ -25,7 +25,7 @@ class _Data(msgspec.Struct):
     id: int = -1
     price_str: str = ""
     amount_str: str = ""
-    microtimestamp: str = ""
+    microtimestamp: int = 0
     bids: list[list[str]] = []
     asks: list[list[str]] = []
     message: str = ""
@@ -44,9 +44,11 @@ class _Trade(msgspec.Struct):
     amount: str
 
 
-_frame = msgspec.json.Decoder(_Frame)
+_frame = msgspec.json.Decoder(_Frame, strict=False)
+"""Not strict: times come as text, and are read as numbers."""
 _rest_trades = msgspec.json.Decoder(list[_Trade])
-_rest_book = msgspec.json.Decoder(_Data)
+_rest_book = msgspec.json.Decoder(_Data, strict=False)
+_NOTHING = _Data()
 _TRADES = "live_trades_"
 _BOOK = "order_book_"
 
@@ -75,17 +77,17 @@ class BitstampCodec(NumberedCodec):
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         message = _frame.decode(frame)
-        data = message.data if isinstance(message.data, _Data) else _Data()
+        data = message.data if isinstance(message.data, _Data) else _NOTHING
         if message.event == "trade":
-            at_ms = whole(data.microtimestamp, "microtimestamp") // 1000
-            native = message.channel.removeprefix(_TRADES)
-            return self.taken([(native, data.id, data.price_str, data.amount_str, at_ms)], now_ms)
+            if data.id < 0:
+                raise FrameError("malformed", "expected the id of the trade")
+            native, at_ms = message.channel.removeprefix(_TRADES), data.microtimestamp // 1000
+            return self.taken_one(native, data.id, data.price_str, data.amount_str, at_ms, now_ms)
         of_book = message.channel.startswith(_BOOK)
         native = message.channel.removeprefix(_BOOK if of_book else _TRADES)
         match message.event:
             case "data" if of_book:
-                at_ms = whole(data.microtimestamp, "microtimestamp") // 1000
-                self.put_book(native, data.bids, data.asks, at_ms, now_ms)
+                self.put_book(native, data.bids, data.asks, data.microtimestamp // 1000, now_ms)
             case "bts:subscription_succeeded":
                 self.confirm(native, book=of_book)
             case "bts:error":
@@ -112,4 +114,4 @@ class BitstampCodec(NumberedCodec):
 
     def _book_told(self, native: str, body: bytes) -> tuple[list[list[str]], list[list[str]], int | None]:
         book = _rest_book.decode(body)
-        return book.bids, book.asks, whole(book.microtimestamp, "microtimestamp") // 1000
+        return book.bids, book.asks, book.microtimestamp // 1000

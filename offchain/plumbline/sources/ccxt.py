@@ -23,7 +23,7 @@ import structlog
 from plumbline.core.models import BookSnapshot, Trade
 from plumbline.errors import SourceError
 from plumbline.ports import Clock
-from plumbline.sources.codec import MAX_ID_LENGTH, MAX_SKEW_MS, REMEMBERED_IDS
+from plumbline.sources.codec import MAX_SKEW_MS, RecentIds
 from plumbline.sources.numbers import FrameError, positive
 from plumbline.sources.websocket import MAX_PAUSE_S, MIN_PAUSE_S, SourceStats
 
@@ -57,7 +57,7 @@ class CcxtSource:
         self._symbols, self._clock = list(symbols), clock
         self._exchange, self._errors = exchange, errors
         self._rng = rng or random.Random()
-        self._seen: dict[str, dict[str, None]] = {symbol: {} for symbol in symbols}
+        self._seen = {symbol: RecentIds() for symbol in symbols}
         self._last_ms = dict.fromkeys(symbols, 0)
 
     async def trades(self) -> AsyncIterator[Trade]:
@@ -99,18 +99,14 @@ class CcxtSource:
                     _log.warning("trade rejected", venue=self.venue, reason=str(error))
                 self.stats.rejected[error.reason] += 1
                 continue
-            seen, known = self._seen[trade.symbol], str(each.get("id"))[:MAX_ID_LENGTH]
-            if known in seen:
-                continue
             if trade.at_ms > self._clock.now_ms() + MAX_SKEW_MS:
                 self.stats.dropped["future"] += 1
+            elif self._seen[trade.symbol].again(str(each.get("id"))):
+                continue
             elif trade.at_ms < self._last_ms[trade.symbol]:
                 self.stats.dropped["out of order"] += 1
             else:
                 self._last_ms[trade.symbol] = trade.at_ms
-                seen[known] = None
-                if len(seen) > REMEMBERED_IDS:
-                    del seen[next(iter(seen))]
                 taken.append(trade)
         return taken
 

@@ -56,6 +56,30 @@ class VenueRefused(SourceError):
     pass
 
 
+class RecentIds:
+    """The last ids of a market without an order among them: `REMEMBERED_IDS` at least, less than twice as many."""
+
+    __slots__ = ("_before", "_latest")
+
+    def __init__(self) -> None:
+        self._latest: set[str] = set()
+        self._before: set[str] = set()
+        """Forgotten all at once: to forget them one by one would cost more than to remember them."""
+
+    def __len__(self) -> int:
+        return len(self._latest) + len(self._before)
+
+    def again(self, trade_id: str) -> bool:
+        """Whether it was told before; from now on it was."""
+        known = trade_id[:MAX_ID_LENGTH]
+        if known in self._latest or known in self._before:
+            return True
+        if len(self._latest) == REMEMBERED_IDS:
+            self._latest, self._before = set(), self._latest
+        self._latest.add(known)
+        return False
+
+
 @dataclass(slots=True)
 class Market:
     """One market of a venue, and how far its trades have been seen."""
@@ -63,8 +87,8 @@ class Market:
     symbol: str
     last_id: int = -1
     last_ms: int = 0
-    seen: dict[str, None] = field(default_factory=dict)
-    """The latest ids where ids have no order, oldest first."""
+    seen: RecentIds = field(default_factory=RecentIds)
+    """Where ids have no order."""
     book: LiveBook | None = None
     """None: not asked for."""
 
@@ -235,12 +259,32 @@ class Codec(ABC, Generic[Id]):
         symbol = self.market(native).symbol
         self.refused[f"{symbol} book" if book else symbol] = why[:200]
 
-    @abstractmethod
     def taken(self, prints: Iterable[Print[Id]], now_ms: int, *, snapshot: bool = False) -> list[Trade]:
-        """The new ones of what was told, oldest first, all of it parsed before any is taken.
+        """The new ones of what was told, oldest first.
 
+        All of them are parsed before any is taken: a frame with one bad trade leaves no trace.
         `snapshot`: the venue tells the past again, so what we know of it is no fault of the venue's.
         """
+        parsed = []
+        for native, trade_id, price, size, at_ms in prints:
+            market = self.markets.get(native) or self.market(native)
+            parsed.append((market, trade_id, self._parsed(market, price, size, at_ms)))
+        return [trade for market, trade_id, trade in parsed if self._is_new(market, trade_id, trade, now_ms, snapshot)]
+
+    def taken_one(self, native: str, trade_id: Id, price: str, size: str, at_ms: int, now_ms: int) -> list[Trade]:
+        """The same of a frame that tells one trade; most do."""
+        market = self.markets.get(native) or self.market(native)
+        trade = self._parsed(market, price, size, at_ms)
+        return [trade] if self._is_new(market, trade_id, trade, now_ms, False) else []
+
+    def _parsed(self, market: Market, price: str, size: str, at_ms: int) -> Trade:
+        if at_ms <= 0:
+            raise FrameError("time", f"{at_ms} ms")
+        return _new(Trade, (self.venue, market.symbol, positive(price, "price"), positive(size, "size"), at_ms))
+
+    @abstractmethod
+    def _is_new(self, market: Market, trade_id: Id, trade: Trade, now_ms: int, snapshot: bool) -> bool:
+        """Whether to pass it on: then it is known from now on; else it is counted among the dropped."""
 
     def put_book(
         self,
@@ -301,17 +345,6 @@ class Codec(ABC, Generic[Id]):
                 frames += self._resubscribe(native)
         return frames
 
-    def _parsed(self, prints: Iterable[Print[Id]]) -> list[tuple[Market, Id, Trade]]:
-        """All of them, before any is taken: a frame with one bad trade leaves no trace."""
-        parsed = []
-        for native, trade_id, price, size, at_ms in prints:
-            market = self.markets.get(native) or self.market(native)
-            if at_ms <= 0:
-                raise FrameError("time", f"{at_ms} ms")
-            trade = _new(Trade, (self.venue, market.symbol, positive(price, "price"), positive(size, "size"), at_ms))
-            parsed.append((market, trade_id, trade))
-        return parsed
-
 
 class NumberedCodec(Codec[int]):
     """A venue whose trade ids grow with every trade of a market."""
@@ -319,47 +352,38 @@ class NumberedCodec(Codec[int]):
     gapless: ClassVar[bool] = False
     """They grow by one, so a hole is a trade we never got."""
 
-    def taken(self, prints: Iterable[Print[int]], now_ms: int, *, snapshot: bool = False) -> list[Trade]:
-        out: list[Trade] = []
-        for market, trade_id, trade in self._parsed(prints):
-            at_ms = trade[4]
-            if at_ms > now_ms + MAX_SKEW_MS:
-                self.dropped["future"] += 1
-                continue
-            last = market.last_id
-            if trade_id > last:
-                if self.gapless and last >= 0:
-                    self.missed += trade_id - last - 1
-            elif at_ms <= market.last_ms:
-                known = "duplicate" if trade_id == last else "out of order"
-                self.dropped["snapshot" if snapshot else known] += 1
-                continue
-            # A lower id at a later time: the venue numbers anew. Refusing it would silence the market for good.
-            market.last_id, market.last_ms = trade_id, at_ms
-            out.append(trade)
-        return out
+    def _is_new(self, market: Market, trade_id: int, trade: Trade, now_ms: int, snapshot: bool) -> bool:
+        at_ms, last = trade[4], market.last_id
+        if at_ms > now_ms + MAX_SKEW_MS:
+            self.dropped["future"] += 1
+            return False
+        if trade_id > last:
+            if self.gapless and last >= 0:
+                self.missed += trade_id - last - 1
+        elif at_ms <= market.last_ms:
+            known = "duplicate" if trade_id == last else "out of order"
+            self.dropped["snapshot" if snapshot else known] += 1
+            return False
+        # A lower id at a later time: the venue numbers anew. Refusing it would silence the market for good.
+        market.last_id, market.last_ms = trade_id, at_ms
+        return True
 
 
 class UnorderedCodec(Codec[str]):
     """A venue whose ids only tell a trade from others; order is by time."""
 
-    def taken(self, prints: Iterable[Print[str]], now_ms: int, *, snapshot: bool = False) -> list[Trade]:
-        out: list[Trade] = []
-        for market, trade_id, trade in self._parsed(prints):
-            at_ms, known = trade[4], trade_id[:MAX_ID_LENGTH]
-            if at_ms > now_ms + MAX_SKEW_MS:
-                self.dropped["future"] += 1
-            elif known in market.seen:
-                self.dropped["snapshot" if snapshot else "duplicate"] += 1
-            elif at_ms < market.last_ms:
-                self.dropped["snapshot" if snapshot else "out of order"] += 1
-            else:
-                market.last_ms = at_ms
-                market.seen[known] = None
-                if len(market.seen) > REMEMBERED_IDS:
-                    del market.seen[next(iter(market.seen))]
-                out.append(trade)
-        return out
+    def _is_new(self, market: Market, trade_id: str, trade: Trade, now_ms: int, snapshot: bool) -> bool:
+        at_ms = trade[4]
+        if at_ms > now_ms + MAX_SKEW_MS:
+            self.dropped["future"] += 1
+        elif market.seen.again(trade_id):
+            self.dropped["snapshot" if snapshot else "duplicate"] += 1
+        elif at_ms < market.last_ms:
+            self.dropped["snapshot" if snapshot else "out of order"] += 1
+        else:
+            market.last_ms = at_ms
+            return True
+        return False
 
 
 def _told(level: TextLevel, text: Callable[[TextLevel], str] | None) -> Told:

@@ -105,7 +105,7 @@ class GateCodec(NumberedCodec):
                 if told.id_market < 0:
                     raise FrameError("malformed", "expected id_market")
                 at_ms = _ms(told.create_time_ms)
-                return self.taken([(told.currency_pair, told.id_market, told.price, told.amount, at_ms)], now_ms)
+                return self.taken_one(told.currency_pair, told.id_market, told.price, told.amount, at_ms, now_ms)
             if message.channel == _BOOK:
                 bids, asks = one_level(told.bid, told.bid_size), one_level(told.ask, told.ask_size)
                 self.put_book(told.symbol, bids, asks, told.at_ms, now_ms)

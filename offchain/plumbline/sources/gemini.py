@@ -94,7 +94,7 @@ class GeminiCodec(NumberedCodec):
         message = _frame.decode(frame)
         if message.trade_id >= 0:
             at_ms = message.at_ns // 1_000_000
-            return self.taken([(message.symbol, message.trade_id, message.price, message.size, at_ms)], now_ms)
+            return self.taken_one(message.symbol, message.trade_id, message.price, message.size, at_ms, now_ms)
         if message.update_id >= 0:
             bids, asks = one_level(message.bid, message.bid_size), one_level(message.ask, message.ask_size)
             self.put_book(message.symbol, bids, asks, message.at_ns // 1_000_000, now_ms)

@@ -21,7 +21,6 @@ import msgspec
 from plumbline.core.models import Trade
 from plumbline.sources.book import LiveBook, interleaved_checksum
 from plumbline.sources.codec import FrameError, NumberedCodec, TextLevel, VenueRefused
-from plumbline.sources.numbers import whole
 
 _CHANNELS: Final = {"none": "trades", "top": "bbo-tbt", "depth": "books"}
 
@@ -29,9 +28,9 @@ _CHANNELS: Final = {"none": "trades", "top": "bbo-tbt", "depth": "books"}
 class _Item(msgspec.Struct):
     """A trade, or a book or changes to one."""
 
-    ts: str
+    at_ms: int = msgspec.field(name="ts")
     symbol: str = msgspec.field(name="instId", default="")
-    trade_id: str = msgspec.field(name="tradeId", default="")
+    trade_id: int = msgspec.field(name="tradeId", default=-1)
     price: str = msgspec.field(name="px", default="")
     size: str = msgspec.field(name="sz", default="")
     bids: list[list[str]] = []
@@ -56,7 +55,8 @@ class _Frame(msgspec.Struct):
     msg: str = ""
 
 
-_frame = msgspec.json.Decoder(_Frame)
+_frame = msgspec.json.Decoder(_Frame, strict=False)
+"""Not strict: ids and times come as text, and are read as numbers."""
 
 
 class OkxCodec(NumberedCodec):
@@ -118,9 +118,8 @@ class OkxCodec(NumberedCodec):
         def matches(taken: LiveBook) -> bool:
             return item.checksum == 0 or interleaved_checksum(taken) == item.checksum
 
-        at_ms = whole(item.ts, "ts")
         taken = self.put_book(
-            native, item.bids, item.asks, at_ms, now_ms, changes=changes, text=_checked, checksum=matches
+            native, item.bids, item.asks, item.at_ms, now_ms, changes=changes, text=_checked, checksum=matches
         )
         if taken is not None:
             taken.sequence = item.sequence
@@ -147,14 +146,16 @@ class OkxCodec(NumberedCodec):
         items = _data(body)
         if not items:
             raise FrameError("malformed", "expected a book, got none")
-        return items[0].bids, items[0].asks, whole(items[0].ts, "ts")
+        return items[0].bids, items[0].asks, items[0].at_ms
 
 
 def _prints(items: list[_Item]) -> list[tuple[str, int, str, str, int]]:
-    prints = [(t.symbol, whole(t.trade_id, "tradeId"), t.price, t.size, whole(t.ts, "ts")) for t in items]
-    if len(prints) > 1:
-        prints.sort(key=lambda print_: print_[1])
-    return prints
+    if len(items) > 1:
+        items.sort(key=lambda item: item.trade_id)
+    # Sorted, so the first tells whether any is without an id.
+    if items and items[0].trade_id < 0:
+        raise FrameError("malformed", "expected tradeId in every trade")
+    return [(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in items]
 
 
 def _data(body: bytes) -> list[_Item]:

@@ -11,7 +11,7 @@ from tests.helpers.frames import COINBASE_TRADE, KRAKEN_SNAPSHOT, wad
 from plumbline.core.models import Trade
 from plumbline.core.units import WAD
 from plumbline.sources import CODECS, codec_of
-from plumbline.sources.codec import MAX_SKEW_MS, Codec, FrameError
+from plumbline.sources.codec import MAX_ID_LENGTH, MAX_SKEW_MS, REMEMBERED_IDS, Codec, FrameError, RecentIds
 
 LATER_MS = 2_000_000_000_000
 
@@ -124,8 +124,17 @@ def test_unordered_ids__memory_is_bounded():
         data = [{"T": 10, "s": "BTCUSDT", "v": "1", "p": "2", "i": f"{n}-{k}" * 50} for k in range(100)]
         codec.decode(json.dumps({"topic": "publicTrade.BTCUSDT", "data": data}).encode(), LATER_MS)
     seen = codec.markets["BTCUSDT"].seen
-    assert len(seen) == 4_096
-    assert max(map(len, seen)) == 64
+    assert REMEMBERED_IDS <= len(seen) < 2 * REMEMBERED_IDS
+
+
+def test_recent_ids__last_ones__are_known_and_told_by_their_first_characters():
+    seen = RecentIds()
+    for n in range(3 * REMEMBERED_IDS):
+        assert not seen.again(f"{n}")
+    assert all(seen.again(f"{n}") for n in range(2 * REMEMBERED_IDS, 3 * REMEMBERED_IDS))
+    assert not seen.again("0")
+    assert not seen.again("x" * MAX_ID_LENGTH + "a")
+    assert seen.again("x" * MAX_ID_LENGTH + "b")
 
 
 def test_coinbase__frames_missed__are_counted_from_their_numbers():

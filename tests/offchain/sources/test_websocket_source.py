@@ -95,6 +95,7 @@ def test_trades__garbage_between_trades__counted_and_survived():
             "[" * 50_000,
             trade(1),
             '{"e":"trade"}',
+            '{"e":"trade","t":2}',
             trade(2).replace("20000.5", "-1"),
             trade(3),
         ]
@@ -108,8 +109,8 @@ def test_trades__garbage_between_trades__counted_and_survived():
             async with reading(source) as got:
                 await until(lambda: len(got) == 2)
                 assert source.stats.connections == 1
-                assert source.stats.rejected == {"malformed": 3, "unknown market": 1, "price": 1}
-                assert source.stats.frames == 7
+                assert source.stats.rejected == {"malformed": 4, "unknown market": 1, "price": 1}
+                assert source.stats.frames == 8
 
     run(test())
 
