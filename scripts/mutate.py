@@ -53,8 +53,6 @@ MODULE_TESTS = ROOT / "tests" / "unit" / "modules"
 INSTALL = "uv pip install --target .cache/mutation --no-deps --require-hashes -r requirements/mutation.txt"
 SURVIVED, KILLED, INVALID, SAME, TIMEOUT = "survived", "killed", "does not compile", "same bytecode", "timeout"
 _CODES = {SURVIVED: 0, KILLED: 1, INVALID: 10, SAME: 11}
-
-
 SPDX = "# SPDX-License-Identifier: AGPL-3.0-only\n"
 
 
@@ -84,7 +82,7 @@ class Subject:
     contracts: tuple[str, ...]
     report: Path
     folders: tuple[str, ...]
-    """Under tests/: where its killers are, the likelier ones first, as far as nothing else is known."""
+    """Under tests/: where its killers are."""
     marks: tuple[str, ...] = ("",)
     """What a file of those folders has one of if it judges this."""
     also: str | None = None
@@ -97,7 +95,6 @@ class Subject:
         return Mutant(str(artifacts.sources()[self.contracts[0]].relative_to(ROOT)), 1, SPDX, SPDX)
 
     def files(self) -> list[Path]:
-        """Contracts and modules."""
         return sorted(set.union(*map(made_of, self.contracts)))
 
 
@@ -273,29 +270,35 @@ def marks_of(subject: Subject, mutant: Mutant) -> list[str]:
     return marks + [name for name in names if not name.startswith("_")]
 
 
-def run_killers(subject: Subject, marks: Sequence[str] = (), module: str = "*") -> bool:
+def run_killers(files: Sequence[str]) -> bool:
     """Whether a test fails. File by file, as a run of all of them would first collect them all."""
-    return any(pytest.main(["-x", "-q", "-p", "no:cacheprovider", file]) for file in killers(subject, marks, module))
+    for file in files:
+        # pytest looks for garbage several times at its end: not in what was there before.
+        gc.freeze()
+        if pytest.main(["-x", "-q", "-p", "no:cacheprovider", file]):
+            return True
+    return False
 
 
-def judge(subject: Subject, mutant: Mutant, original: dict[str, bytes]) -> str:
+def judge(subject: Subject, mutant: Mutant, original: dict[str, bytes], likely: int | None) -> str:
     """In a process of its own: compile, compare, test."""
+    gc.disable()
     try:
         mutated = compiled(subject, ROOT / mutant.path, mutant.source())
         changed = any(bytes(mutated[name].bytecode) != original[name] for name in original.keys() & mutated.keys())
-    except (VyperException, SyntaxError, RecursionError):
-        return INVALID
-    except Exception:  # noqa: BLE001  the compiler fell over: not a mutant either
+    except Exception:  # noqa: BLE001  refused, or the compiler fell over: not a mutant either
         return INVALID
     if not changed and mutant != subject.none:
         return SAME
     put_in_place(mutated)
+    gc.enable()
+    files = killers(subject, marks_of(subject, mutant), Path(mutant.path).stem)
     with anchor_settings(Settings(evm_version=EVM_VERSION)):
-        killed = run_killers(subject, marks_of(subject, mutant), Path(mutant.path).stem)
+        killed = run_killers(files[:likely])
     return KILLED if killed else SURVIVED
 
 
-def in_child(subject: Subject, mutant: Mutant, original: dict[str, bytes], limit_s: int) -> str:
+def in_child(subject: Subject, mutant: Mutant, original: dict[str, bytes], limit_s: int, likely: int | None) -> str:
     child = os.fork()
     if child == 0:
         silence = os.open(os.devnull, os.O_WRONLY)
@@ -303,7 +306,7 @@ def in_child(subject: Subject, mutant: Mutant, original: dict[str, bytes], limit
         os.dup2(silence, 2)
         code = _CODES[KILLED]
         try:
-            code = _CODES[judge(subject, mutant, original)]
+            code = _CODES[judge(subject, mutant, original, likely)]
         finally:
             os._exit(code)
 
@@ -314,15 +317,14 @@ def in_child(subject: Subject, mutant: Mutant, original: dict[str, bytes], limit
     signal.alarm(limit_s)
     _, status = os.waitpid(child, 0)
     signal.alarm(0)
-    if os.WIFSIGNALED(status):
-        return TIMEOUT
-    return next(name for name, code in _CODES.items() if code == os.WEXITSTATUS(status))
+    codes = {code: name for name, code in _CODES.items()}
+    return TIMEOUT if os.WIFSIGNALED(status) else codes[os.WEXITSTATUS(status)]
 
 
-def report(subject: Subject, results: list[tuple[Mutant, str]], proposed: int) -> None:
+def report(subject: Subject, results: list[tuple[Mutant, str]]) -> None:
     counts = Counter(result for _, result in results)
     killed, survived = counts[KILLED] + counts[TIMEOUT], counts[SURVIVED]
-    print(f"\n{proposed} proposed, {len(results)} drawn: {dict(counts)}")
+    print(f"\n{len(results)} drawn: {dict(counts)}")
     for name in sorted({mutant.path for mutant, _ in results}):
         own = Counter(result for mutant, result in results if mutant.path == name)
         dead = own[KILLED] + own[TIMEOUT]
@@ -337,6 +339,11 @@ def report(subject: Subject, results: list[tuple[Mutant, str]], proposed: int) -
     )
 
 
+def last_run(subject: Subject) -> list[tuple[Mutant, str]]:
+    last = json.loads(subject.report.read_text())
+    return [(Mutant(**{name: each[name] for name in each.keys() - {"result"}}), each["result"]) for each in last]
+
+
 def prepare(subject: Subject) -> None:
     """Import every test and compile what they deploy once, here. Nothing is deployed, or mutants would inherit it."""
     from tests.helpers.contracts import deployer
@@ -344,8 +351,7 @@ def prepare(subject: Subject) -> None:
     files = killers(subject)
     pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", *files])
     users = {*map(Path, files), *(ROOT / "tests" / "helpers").glob("*.py"), *(ROOT / "tests").rglob("conftest.py")}
-    deployed = {name for path in users for name in re.findall(r'deployer\("(\w+)"\)', path.read_text())}
-    for name in {*subject.contracts, *deployed}:
+    for name in {name for path in users for name in re.findall(r'deployer\("(\w+)"\)', path.read_text())}:
         _ = deployer(name).compiler_data.source_map
 
 
@@ -355,40 +361,38 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=300, help="mutants that compile to other bytecode (300)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop drawing after so long")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
-    parser.add_argument("--survivors", action="store_true", help="only those that survived the last run")
+    parser.add_argument("--likely", type=int, help="only so many files of killers; --survivors then runs them all")
+    parser.add_argument("--survivors", action="store_true", help="those that survived the last run, once more")
     options = parser.parse_args()
     subject = SUBJECTS[options.of]
     os.chdir(ROOT)
-    if options.survivors:
-        last = json.loads(subject.report.read_text())
-        drawn = [
-            Mutant(**{k: v for k, v in each.items() if k != "result"}) for each in last if each["result"] == SURVIVED
-        ]
-    else:
+    judged = last_run(subject) if options.survivors else []
+    drawn = [mutant for mutant, result in judged if result == SURVIVED]
+    if not options.survivors:
         drawn = mutants(subject)
+        print(f"{len(drawn)} proposed")
         random.Random(options.seed).shuffle(drawn)
-
     started = time.monotonic()
     prepare(subject)
     unchanged = ((path := artifacts.sources()[name], path.read_text()) for name in subject.contracts)
     original = {name: bytes(data.bytecode) for each in unchanged for name, data in compiled(subject, *each).items()}
     # What is there now is not looked through again in each mutant's process.
     gc.freeze()
-    if in_child(subject, subject.none, original, limit_s=3_600) != SURVIVED:
+    if in_child(subject, subject.none, original, 3_600, None) != SURVIVED:
         raise SystemExit("the tests fail on the sources as they are")
-    baseline_s = time.monotonic() - started
+    limit_s = int(3 * (time.monotonic() - started)) + 60
     results: list[tuple[Mutant, str]] = []
     counted, deadline = 0, started + 60 * options.minutes
     for mutant in drawn:
         if counted >= options.sample or time.monotonic() > deadline:
             break
-        limit_s = int(3 * baseline_s) + 60
-        result = in_child(subject, mutant, original, limit_s) if parses(mutant) else INVALID
+        result = in_child(subject, mutant, original, limit_s, options.likely) if parses(mutant) else INVALID
         results.append((mutant, result))
         if result in (KILLED, SURVIVED, TIMEOUT):
             counted += 1
             print(f"{counted:4d}  {time.monotonic() - started:5.0f} s  {result}  {mutant}", flush=True)
-    report(subject, results, len(drawn))
+    again = {mutant for mutant, _ in results}
+    report(subject, [each for each in judged if each[0] not in again] + results)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_exits__never_ask__whatever_the_registry_does(closed, depositor, registr
         getattr(registry, breaks)()
     leave(closed, depositor)
     with boa.reverts():
-        mint(closed, WAD, depositor)
+        closed.mint(WAD, depositor, [MAX_UINT] * 4, MAX_UINT, sender=depositor, gas=1_000_000)
 
 
 def test_fees__are_collected_past_the_registry(closed, fee_recipient, registry):
