@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Served, Visit
-from tests.helpers.looks import AT_S, healthy, venue
+from tests.helpers.looks import AT_S, auction, healthy, venue
 
 Open = Callable[..., Visit]
 PRICE = "64,938.22"
+ENDING = {"ends_at_s": AT_S + 14 * 86_400, "reason": "few trade it", "successor": None, "successor_feed": None}
 
 
 def attention_of(look: dict[str, Any], *told: tuple[str, str]) -> dict[str, Any]:
@@ -42,10 +43,56 @@ def test_page__tells_the_whole_path_of_the_price(served: Served, visit: Open) ->
     expect(page.get_by_role("img", name="Premium -7.2 bps, inside the band from -10 bps to +10 bps")).to_be_visible()
     expect(page.get_by_role("table", name="Components of a share")).to_contain_text("47.5 %")
     expect(page.locator("#keeper-lead")).to_contain_text("21 trades brought 2,196.90 USDC")
-    expect(page.locator(".u-over")).to_have_count(4)
+    expect(page.locator("#auction-lead")).to_contain_text("No rebalance is proposed or open")
+    expect(page.locator(".u-over")).to_have_count(5)
+    reporters = page.get_by_role("group", name="Reporters off the median, bps.")
+    expect(reporters).to_have_attribute(
+        "aria-label", re.compile("Last: reporter-1 -0.25, reporter-2 0.00, reporter-3 0.25")
+    )
     opened.picture("page-wide")
     assert opened.complaints == []
     assert {url.split("/")[2] for url in opened.requests} == {f"127.0.0.1:{served.port}"}
+
+
+def test_rebalance__its_price_what_is_filled_and_the_time_left__until_it_is_over(served: Served, visit: Open) -> None:
+    look = healthy()
+    look["vault"] |= {"auction": auction()}
+    served.show(look)
+    opened = visit(served.url)
+    page = opened.page
+    lead = page.locator("#auction-lead")
+    expect(lead).to_have_text(
+        "Open, 30 min left. A bid pays +12 bps against the oracle, falling to -50 bps; 3 bids so far."
+    )
+    lots = page.get_by_role("table", name="Components of the rebalance")
+    expect(lots.get_by_role("row", name="USDC")).to_have_text("USDCleaves1,2501,25050.0 %")
+    pairs = page.get_by_role("table", name="The largest bid of each pair now")
+    expect(pairs.get_by_role("row", name="USDC for EURC")).to_contain_text("+12 bps")
+    opened.picture("page-rebalance")
+    stale = auction()
+    stale["pairs"][0] |= {"sold": None, "bought": None, "reason": "oracle: stale"}
+    served.show(healthy(at_s=AT_S + 1) | {"vault": look["vault"] | {"auction": stale}})
+    expect(pairs.locator("[data-state=bad]")).to_have_text("oracle: stale")
+    served.show(healthy(at_s=AT_S + 2) | {"vault": look["vault"] | {"auction": auction("over")}})
+    expect(lead).to_contain_text("Over: no bids since 2026-11-21")
+    expect(pairs).to_have_count(0)
+    served.show(healthy(at_s=AT_S + 3) | {"vault": look["vault"] | {"auction": auction("proposed") | {"paused": True}}})
+    expect(lead).to_contain_text("Proposed: may be opened from 2026-11-21")
+    expect(lead).to_contain_text("Auctions are paused.")
+    assert opened.complaints == []
+
+
+def test_ending_feed_and_claims__are_said_where_they_belong(served: Served, visit: Open) -> None:
+    look = healthy()
+    look["oracle"]["feeds"][1]["notice"] = ENDING
+    look["vault"]["components"][0]["claims"] = "0.00250000"
+    served.show(look)
+    opened = visit(served.url)
+    feeds = opened.page.get_by_role("table", name="Feeds as the oracle serves them")
+    expect(feeds.get_by_role("row", name="USDC/USD")).to_contain_text("served; ends 2026-12-05 ")
+    expect(opened.page.locator("#basket-lead")).to_contain_text("Holders who left WBTC behind have claims on it.")
+    expect(opened.page.get_by_role("table", name="Components of a share")).to_contain_text("0.0025")
+    assert opened.complaints == []
 
 
 def test_new_look__is_shown_without_a_reload(served: Served, visit: Open) -> None:
@@ -208,9 +255,16 @@ def test_what_a_node_says__stays_text(served: Served, visit: Open) -> None:
 @pytest.mark.parametrize(("name", "width", "scheme"), [("phone", 360, "light"), ("phone-dark", 360, "dark")])
 def test_phone__nothing_wider_than_the_screen(served: Served, visit: Open, name: str, width: int, scheme: str) -> None:
     filled(served)
+    busy = healthy(at_s=AT_S + 1)
+    busy["vault"] |= {"auction": auction()}
+    busy["oracle"]["feeds"][1]["notice"] = ENDING
+    served.show(busy)
     opened = visit(served.url, width=width, height=780, scheme=scheme)
-    expect(opened.page.locator(".u-over")).to_have_count(4)
+    expect(opened.page.locator(".u-over")).to_have_count(5)
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    for place in ("#reporters", "#rounds", "#basket", "#auction-lots", "#auction-pairs"):
+        wider = "box => box.scrollWidth - box.clientWidth"
+        assert opened.page.locator(place).evaluate(wider) <= 0, place
     opened.picture(f"page-{name}")
     assert opened.complaints == []
 

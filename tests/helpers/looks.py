@@ -86,6 +86,30 @@ def venue(name: str, reason: str = "") -> dict[str, Any]:
     return {"name": name, "connected": not reason, "reason": reason, "trades": 395}
 
 
+def auction(state: str = "open") -> dict[str, Any]:
+    """Of a tenth of the USDC into EURC, half done."""
+    bidding = state == "open"
+    return {
+        "house": "0xCf7Ed3AccA5a467e9e704C703E8D87F634fB0Fc9",
+        "state": state,
+        "starts_at_s": AT_S - 1_800,
+        "ends_at_s": AT_S + 1_800,
+        "left_s": 1_800,
+        "start_bps": 10_050,
+        "floor_bps": 9_950,
+        "factor_bps": 10_012 if bidding else None,
+        "paused": False,
+        "bids": 3 if bidding else 0,
+        "lots": [
+            {"symbol": "USDC", "side": "leaves", "left": "1250.000000", "traded": "1250.000000", "filled_bps": 5_000},
+            {"symbol": "EURC", "side": "comes", "left": "1157.000000", "traded": "1157.000000", "filled_bps": 5_000},
+        ],
+        "pairs": [{"sell": "USDC", "buy": "EURC", "sold": "1250.000000", "bought": "1158.500000", "reason": ""}]
+        if bidding
+        else [],
+    }
+
+
 def _feed(name: str, price: str, at_s: int) -> dict[str, Any]:
     return {
         "name": name,
@@ -98,6 +122,7 @@ def _feed(name: str, price: str, at_s: int) -> dict[str, Any]:
         "round_id": 23,
         "at_s": at_s - 5,
         "age_s": 5,
+        "notice": None,
     }
 
 
@@ -136,6 +161,7 @@ def _vault() -> dict[str, Any]:
         "mint_fee_bps": 5,
         "redeem_fee_bps": 5,
         "streaming_fee_bps": 50,
+        "auction": None,
         "components": [
             {
                 "address": "0x5FbDB2315678afecb367f032d93F642f64180aa3",

@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from scripts.artifacts import compile_contract
 from scripts.deployment import cast, steps
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain
-from tests.helpers.anvil import Anvil
-from web3 import HTTPProvider, Web3
+from tests.helpers.anvil import rpc
+from tests.helpers.stage import deployed, undone
 
 from plumbline.overview.look import Overview
 from plumbline.overview.settings import OverviewConfig
@@ -27,20 +28,21 @@ from plumbline.overview.text import text
 
 pytestmark = pytest.mark.anvil
 PARAMETERS = Parameters(heartbeat_s=600)
+WAD = 10**18
 
 
 @pytest.fixture(scope="module")
 def chain() -> Iterator[Chain]:
-    with Anvil() as anvil:
-        deployed = Chain(Web3(HTTPProvider(anvil.url)))
-        steps.deploy(deployed, PARAMETERS)
-        steps.opening_round(deployed, PARAMETERS)
-        steps.open_market(deployed, PARAMETERS)
-        yield deployed
+    with deployed(PARAMETERS) as (_, chain):
+        yield chain
 
 
 def settings(chain: Chain, *names: str) -> dict[str, Any]:
     return {"rpc_url": chain.web3.provider.endpoint_uri} | {name: chain.address(name) for name in names}
+
+
+def functions(chain: Chain, key: str) -> Any:
+    return chain.at(key, compile_contract(chain.deployed[key].contract).abi).functions
 
 
 def look(given: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +70,50 @@ def test_look__everything_named__is_told_exactly(chain: Chain) -> None:
     assert found["trades"] == {"count": 0, "quote": "USDC", "profit": "0.000000", "recent": []}
 
 
+def test_look__a_rebalance_and_a_feed_that_ends__as_the_chain_has_them(chain: Chain) -> None:
+    url, owner, keep = str(chain.web3.provider.endpoint_uri), cast.address("owner"), 2**256 - 1
+    with undone(url):
+        notices, house, vault = (
+            functions(chain, "feed notices"),
+            functions(chain, "auction house"),
+            chain.address("vault"),
+        )
+        ends_at = chain.web3.eth.get_block("latest")["timestamp"] + 20 * 86_400
+        chain.send(notices.announce(chain.address("oracle"), 3, ends_at, steps.NOBODY, 0, "few trade it"), owner)
+        # Four of the 25 USDC of a share into EURC.
+        units = [keep, 21_000_000 * WAD, keep, 30_000_000 * WAD]
+        chain.send(house.propose(vault, (units, [], 0, 10_050, 9_950, 3_600, 3_600)), owner)
+        rpc(url, "evm_increaseTime", 86_401)
+        rpc(url, "evm_mine")
+        chain.send(house.open(vault), owner)
+        steps.opening_round(chain, PARAMETERS)
+        usdc, eurc = chain.address("token USDC"), chain.address("token EURC")
+        surplus = house.lots(vault).call()[0][1]
+        for step in (
+            functions(chain, "token EURC").mint(owner, 10**15),
+            functions(chain, "token EURC").approve(vault, keep),
+        ):
+            chain.send(step, owner)
+        chain.send(house.bid(vault, usdc, eurc, surplus // 4, 0, keep, b""), owner)
+        found = look(settings(chain, "oracle", "vault") | {"notices": chain.address("feed notices")})
+        assert [feed["notice"] is not None for feed in found["oracle"]["feeds"]] == [False, False, False, True]
+        auction = found["vault"]["auction"]
+        assert (auction["state"], auction["bids"], auction["paused"]) == ("open", 1, False)
+        assert 9_950 < auction["factor_bps"] <= 10_050
+        filled = {lot["symbol"]: (lot["side"], lot["filled_bps"]) for lot in auction["lots"]}
+        assert filled["USDC"] == ("leaves", pytest.approx(2_500, abs=2))
+        assert filled["EURC"][0] == "comes"
+        [pair] = auction["pairs"]
+        # The quote is the oracle's price times the factor: 1 USDC is 1 / 1.08 EURC.
+        paid = Fraction(pair["bought"]) / Fraction(pair["sold"]) * Fraction(108, 100) * 10_000
+        assert abs(paid - auction["factor_bps"]) < Fraction(1, 100)
+        shown = text(found)
+        assert "rebalance   open, bids pay +" in shown
+        assert "USDC leaves: " in shown
+        assert "EUR/USD ends on 20" in shown
+        assert "few trade it" in shown
+
+
 def test_look__only_the_oracle__leaves_the_rest_unsaid(chain: Chain) -> None:
     found = look(settings(chain, "oracle"))
     assert (found["vault"], found["pool"], found["trades"]) == (None, None, None)
@@ -88,10 +134,7 @@ def test_look__an_address_that_is_no_oracle__is_trouble_not_a_traceback(chain: C
 
 def test_look__the_chain_goes_away_and_comes_back_another__is_said_and_survived() -> None:
     async def play() -> list[Any]:
-        with Anvil() as anvil:
-            first = Chain(Web3(HTTPProvider(anvil.url)))
-            steps.deploy(first, PARAMETERS)
-            steps.opening_round(first, PARAMETERS)
+        with deployed(PARAMETERS) as (anvil, first):
             given = settings(first, "oracle", "vault") | {"timeout_s": 5.0}
             async with Overview(msgspec.convert(given, OverviewConfig)) as overview:
                 seen = [(await overview.look())["oracle"]["round_id"]]

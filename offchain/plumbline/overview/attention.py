@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +48,17 @@ def _oracle(look: Look) -> Iterator[tuple[Level, str]]:
         elif feed["age_s"] > feed["heartbeat_s"] + oracle["period_s"]:
             level = Level.BAD if feed["age_s"] > _LATE_HEARTBEATS * feed["heartbeat_s"] else Level.WARN
             yield level, f"{feed['name']} is {feed['age_s']} s old; its heartbeat is {feed['heartbeat_s']} s."
+        if (notice := feed.get("notice")) is not None:
+            yield Level.WARN, _ending(feed["name"], notice, look["at_s"])
+
+
+def _ending(feed: str, notice: Mapping[str, Any], now_s: int) -> str:
+    verb = "ended" if notice["ends_at_s"] <= now_s else "ends"
+    day = datetime.fromtimestamp(notice["ends_at_s"], UTC).strftime("%Y-%m-%d %H:%M UTC")
+    where = f"feed {notice['successor_feed']} of {notice['successor']} takes its place" if notice["successor"] else ""
+    # An owner's words: what a terminal would obey is taken out.
+    reason = "".join(each if each.isprintable() else "?" for each in notice["reason"])
+    return ": ".join(filter(None, (f"{feed} {verb} on {day}, its owner says", reason, where))) + "."
 
 
 def _market(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:
@@ -55,6 +67,11 @@ def _market(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:
         yield Level.BAD, f"The share has no value: {vault['reason']}."
     if vault is not None and vault["paused"]:
         yield Level.WARN, "The vault is paused: no mints; redeems and claims go on."
+    auction = vault["auction"] if vault is not None else None
+    if auction is not None and auction["state"] == "over":
+        yield Level.WARN, "A rebalance takes no bids any more and is not closed: anybody may close it."
+    elif auction is not None and auction["paused"]:
+        yield Level.WARN, f"A rebalance is {auction['state']}, and auctions are paused: no bids, nothing is opened."
     if config.vault is not None and config.pool is None:
         return
     if pool is not None and pool["in_band"] is False:

@@ -15,6 +15,8 @@ from plumbline.client.codec import abi, erc20
 from plumbline.client.events import Cursor
 from plumbline.client.plans import Block, Call, Plan, head, read, read_all
 from plumbline.core.units import MAX_BPS, WAD, WAD_DECIMALS
+from plumbline.overview import auctions
+from plumbline.overview.auctions import AuctionLook
 from plumbline.overview.settings import OverviewConfig
 
 PPM: Final = 1_000_000
@@ -38,6 +40,8 @@ class ChainLook:
         self._oracle, self._vault, self._pool = abi("MedianOracle"), abi("IndexVault"), abi("IUniswapV3Pool")
         self._feeds: tuple[int, list[Table]] = (0, [])
         self._tokens: dict[str, Table] = {}
+        self._house: str | None = None
+        self._auctions = AuctionLook(config.vault or "")
         self.rounds: deque[Table] = deque(maxlen=KEPT_ROUNDS)
         self.trades: deque[Table] = deque(maxlen=KEPT_TRADES)
         self._forget()
@@ -49,12 +53,19 @@ class ChainLook:
         self.trades.clear()
         self._claims: dict[str, int] = {}
         self._trade_count, self._profit = 0, 0
+        self._auctions.forget()
         self._cursors = [Cursor(config.oracle, self._oracle, ["RoundSubmitted"], config.since_block, 0)]
         if config.vault is not None:
             self._cursors.append(Cursor(config.vault, self._vault, ["ClaimKept", "ClaimPaid"], config.since_block, 0))
         if config.arbitrageur is not None:
             names = ["PremiumTaken", "DiscountTaken"]
             self._cursors.append(Cursor(config.arbitrageur, abi("ParityArbitrageur"), names, config.since_block, 0))
+        if self._house is not None:
+            self._follow_house(self._house)
+
+    def _follow_house(self, house: str) -> None:
+        self._house = house
+        self._cursors.append(Cursor(house, abi("AuctionHouse"), auctions.EVENTS, self._config.since_block, 0))
 
     def plan(self) -> Plan[Table]:
         """Raises ClientError when the chain cannot be read, or no oracle is there."""
@@ -69,6 +80,7 @@ class ChainLook:
             for component in vault["components"]:
                 owed = self._claims.get(component["address"], 0)
                 component["claims"] = format_units(owed, component["decimals"])
+            vault["auction"] = yield from self._auctions.plan(str(self._house), vault["components"], block)
         found["trades"] = yield from self._told_trades()
         return found
 
@@ -81,9 +93,10 @@ class ChainLook:
         epoch, period_s, (round_id, stamp), paused, reporters, owner, guardian = values
         if self._feeds[0] != epoch:
             self._feeds = epoch, (yield from self._read_feeds(at))
+        told = yield from self._notices(len(self._feeds[1]), at)
         feeds = []
         for index, feed in enumerate(self._feeds[1]):
-            feeds.append(feed | (yield from self._answer(index, feed, block)))
+            feeds.append(feed | (yield from self._answer(index, feed, block)) | {"notice": told.get(index)})
         return {
             "address": where,
             "epoch": epoch,
@@ -105,6 +118,19 @@ class ChainLook:
         keys = ("name", "decimals", "quorum", "heartbeat_s", "deviation_bps")
         return [dict(zip(keys, each, strict=False)) for each in raw]
 
+    def _notices(self, count: int, at: str) -> Plan[dict[int, Table]]:
+        """What was said of feeds' ends, by index."""
+        where, oracle = self._config.notices, self._config.oracle
+        if where is None:
+            return {}
+        told = yield from read_all([Call(where, abi("FeedNotices")["notice"], (oracle, i)) for i in range(count)], at)
+        found = {}
+        for index, (announced_at, ends_at, successor, feed, reason) in enumerate(told):
+            if announced_at:
+                known = {"ends_at_s": ends_at, "reason": reason, "successor": None, "successor_feed": None}
+                found[index] = known | ({"successor": successor, "successor_feed": feed} if int(successor, 16) else {})
+        return found
+
     def _answer(self, index: int, feed: Table, block: Block) -> Plan[Table]:
         try:
             round_id, price, stamp = yield from read(self._config.oracle, self._oracle["latest"], index, at=block.tag)
@@ -125,8 +151,10 @@ class ChainLook:
         if where is None:
             return None
         names = ("components", "price_feeds", "fees", "totalSupply", "pending_fees", "supply_cap", "paused", "symbol")
-        values = yield from read_all([Call(where, self._vault[name]) for name in names], at)
-        (addresses, units), (_, feeds), fees, supply, pending, cap, paused, symbol = values
+        values = yield from read_all([Call(where, self._vault[name]) for name in (*names, "auction_house")], at)
+        (addresses, units), (_, feeds), fees, supply, pending, cap, paused, symbol, house = values
+        if self._house is None:
+            self._follow_house(house)
         nav, reason = yield from self._nav(at)
         held = yield from read_all([Call(each, erc20()["balanceOf"], (where,)) for each in addresses], at)
         components = []
@@ -235,6 +263,8 @@ class ChainLook:
             sign = 1 if event.name == "ClaimKept" else -1
             known = self._claims.get(event["component"], 0)
             self._claims[event["component"]] = known + sign * event["amount"]
+        elif event.name in auctions.EVENTS:
+            self._auctions.take(event)
         else:
             self._trade_count += 1
             self._profit += event["profit"]

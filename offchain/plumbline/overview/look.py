@@ -2,11 +2,12 @@
 """One look at everything, as plain JSON values; and what of it needs somebody's attention.
 
 {"wall_ms", "trouble", "block", "at_s",
- "oracle": {"epoch", "paused", "round_id", "round_age_s", "feeds": [{"name", "price", "age_s", "reason", ...}],
-            "rounds": [...], ...} | null,
+ "oracle": {"epoch", "paused", "round_id", "round_age_s", "feeds": [{"name", "price", "age_s", "reason",
+            "notice", ...}], "rounds": [...], ...} | null,
  "observer": the reporter whose venues are shown, "venues": [...], "observed": [{"name", "price", "contributions"}],
  "reporters": [{"name", "trouble", "round_at_s", "off_bps": {feed: bps}}], "relayer": {"trouble", "unready"} | null,
- "vault": {"nav", "components": [...], ...} | null, "pool": {"price", "premium_ppm", "band_low_ppm", ...} | null,
+ "vault": {"nav", "components": [...], "auction": {"state", "lots", "pairs", ...} | null, ...} | null,
+ "pool": {"price", "premium_ppm", "band_low_ppm", ...} | null,
  "keeper": {"trouble", "unready", "outcome"} | null, "trades": {"count", "profit", "recent": [...]} | null,
  "attention": [{"level": "bad" | "warn", "what": a sentence}]}
 

@@ -19,6 +19,8 @@ class OverviewConfig(Section, frozen=True):
     """A Uniswap v3 pool of the share."""
     arbitrageur: Address | None = None
     """A keeper's ParityArbitrageur: its trades are read from its events."""
+    notices: Address | None = None
+    """The chain's FeedNotices: where the oracle's owner says that a feed will end."""
     reporters: tuple[PeerConfig, ...] = ()
     """The first one that answers is the one whose venues are shown."""
     relayer: str | None = None

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from plumbline.core.units import MAX_BPS
+
 NONE: Final = "-"
 _PPM_PER_BPS: Final = 100
+_BPS_PER_PERCENT: Final = 100
 _MARKS: Final = {"bad": "!!", "warn": " !"}
 
 Look = Mapping[str, Any]
@@ -43,12 +46,16 @@ def _feeds(look: Look) -> list[str]:
                 price(feed["price"]),
                 NONE if feed["age_s"] is None else f"{feed['age_s']} s",
                 f"{feed['heartbeat_s']} s",
-                feed["reason"] or "served",
+                feed["reason"] or _served(feed["notice"]),
             ]
         )
     if not rows:
         return []
     return table(["feed", "observed", "markets in", "on chain", "age", "heartbeat", "state"], rows, left=(0, 6))
+
+
+def _served(notice: Mapping[str, Any] | None) -> str:
+    return "served" if notice is None else f"served; ends {datetime.fromtimestamp(notice['ends_at_s'], UTC):%Y-%m-%d}"
 
 
 def _reporters(look: Look) -> list[str]:
@@ -75,6 +82,8 @@ def _market(look: Look) -> list[str]:
     if vault:
         nav = f"{price(vault['nav'], 4)} USD" if vault["nav"] else vault["reason"]
         lines.append(f"NAV         {nav} a {vault['symbol']}, {price(vault['supply'], 2)} outstanding")
+    if vault and vault["auction"]:
+        lines += _auction(vault["auction"])
     if pool:
         lines.append(f"pool price  {price(pool['price'], 4)} USD" if pool["price"] else f"pool price  {pool['reason']}")
         if pool["premium_ppm"] is not None:
@@ -83,6 +92,18 @@ def _market(look: Look) -> list[str]:
             lines.append(
                 f"premium     {pool['premium_ppm'] / _PPM_PER_BPS:+.1f} bps, {where} the band {low:+.0f} to {high:+.0f}"
             )
+    return lines
+
+
+def _auction(auction: Mapping[str, Any]) -> list[str]:
+    """The rebalance in a line, and one for each of its components."""
+    said = auction["state"]
+    if auction["factor_bps"] is not None:
+        said += f", bids pay {auction['factor_bps'] - MAX_BPS:+,} bps of the oracle's price, {auction['left_s']} s left"
+    lines = [f"rebalance   {said}"]
+    for each in auction["lots"]:
+        done = f"{each['filled_bps'] / _BPS_PER_PERCENT:.1f} % done"
+        lines.append(f"            {each['symbol']} {each['side']}: {price(each['left'], 4)} left, {done}")
     return lines
 
 

@@ -114,6 +114,7 @@ class Run:
             known
             | {
                 "rpc_url": self.rpc_url,
+                "notices": self.contracts["feed notices"],
                 "relayer": self.url("relayer"),
                 "keeper": self.url("keeper"),
                 "history": "journals/web.sqlite",

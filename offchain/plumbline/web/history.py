@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from plumbline.store.database import Database
+from plumbline.store.database import Closing, Database
 
 MAX_POINTS: Final = 2_000
 """Of one series in one answer."""
@@ -37,7 +36,7 @@ class Slice:
     values: dict[str, list[float | None]]
 
 
-class History:
+class History(Closing):
     """`path` None: in memory, for one run."""
 
     def __init__(self, path: Path | None, keep_s: int) -> None:
@@ -109,11 +108,3 @@ class History:
 
     def close(self) -> None:
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

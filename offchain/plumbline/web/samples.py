@@ -5,6 +5,7 @@ index:<feed>, chain:<feed>, venue:<feed>:<venue>   quote units
 nav, pool                                          USD a share
 premium_bps, band_low_bps, band_high_bps           basis points
 profit                                             quote units, summed up
+off:<feed>:<reporter>                              basis points of a reporter's row off the median of its round
 out:<feed>:<reason>                                how many of the feed's markets are out for this reason
 """
 
@@ -33,7 +34,18 @@ def samples(look: Mapping[str, Any]) -> dict[str, float]:
     if look["trades"] is not None:
         found["profit"] = look["trades"]["profit"]
     values = {name: float(text) for name, text in found.items() if text is not None}
-    return values | _parity(look["pool"]) | _exclusions(look["observed"])
+    return values | _parity(look["pool"]) | _exclusions(look["observed"]) | _reporters(look["reporters"])
+
+
+def _reporters(reporters: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Of those that answer: a gap in a reporter's line is its silence."""
+    return {
+        f"off:{feed}:{each['name']}": off
+        for each in reporters
+        if not each["trouble"]
+        for feed, off in each["off_bps"].items()
+        if off is not None
+    }
 
 
 def _exclusions(observed: Sequence[Mapping[str, Any]]) -> dict[str, float]:

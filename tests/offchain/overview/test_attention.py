@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.helpers.looks import healthy, venue
+from tests.helpers.looks import AT_S, auction, healthy, venue
 
 from plumbline.config import PeerConfig
 from plumbline.overview.attention import attention
@@ -41,6 +41,37 @@ def test_paused__is_said_once__not_for_each_feed() -> None:
     for feed in look["oracle"]["feeds"]:
         feed |= {"price": None, "reason": "oracle: paused", "age_s": None}
     assert told(look) == [("bad", "The oracle is paused: it takes no round and serves no price.")]
+
+
+@pytest.mark.parametrize(
+    ("notice", "said"),
+    [
+        (
+            {"ends_at_s": AT_S + 86_400, "reason": "few trade it\x1b[2J", "successor": None, "successor_feed": None},
+            "USDC/USD ends on 2026-11-22 07:04 UTC, its owner says: few trade it?[2J.",
+        ),
+        (
+            {"ends_at_s": AT_S, "reason": "", "successor": ADDRESS, "successor_feed": 4},
+            f"USDC/USD ended on 2026-11-21 07:04 UTC, its owner says: feed 4 of {ADDRESS} takes its place.",
+        ),
+    ],
+)
+def test_feed_that_ends__is_a_warning__with_the_owners_words_harmless(notice: dict[str, Any], said: str) -> None:
+    look = healthy()
+    look["oracle"]["feeds"][1]["notice"] = notice
+    assert told(look) == [("warn", said)]
+
+
+def test_rebalance__is_said_only_when_somebody_should_act() -> None:
+    look = healthy()
+    for state in ("proposed", "open"):
+        look["vault"]["auction"] = auction(state)
+        assert told(look) == []
+    look["vault"]["auction"] = auction("over")
+    assert told(look) == [("warn", "A rebalance takes no bids any more and is not closed: anybody may close it.")]
+    look["vault"]["auction"] = auction("open") | {"paused": True}
+    [(level, what)] = told(look)
+    assert (level, "auctions are paused" in what) == ("warn", True)
 
 
 def test_no_round_yet__is_said() -> None:

@@ -19,7 +19,7 @@ from plumbline.supervisor import feeds, scenario
 from plumbline.supervisor.configs import Run, free_port, reporters
 from plumbline.supervisor.scenario import Scenario
 
-NAMES = ("oracle", "vault", "pool", "arbitrageur", "swap router", "token USDC")
+NAMES = ("oracle", "vault", "pool", "arbitrageur", "swap router", "feed notices", "token USDC")
 CONTRACTS = {name: f"0x{index:040x}" for index, name in enumerate(NAMES, 1)}
 CLOCK = {"kind": "market", "market_origin_ms": 1_678_521_600_000, "wall_origin_ms": 1_800_000_000_000, "speed": 30.0}
 

@@ -220,12 +220,20 @@ def test_history__a_hostile_series_name__is_only_a_name_nobody_has() -> None:
 
 
 def test_samples__what_nobody_could_tell_is_left_out() -> None:
-    look = healthy() | {"oracle": None, "vault": None, "pool": None, "trades": None, "observed": []}
+    look = healthy() | {"oracle": None, "vault": None, "pool": None, "trades": None, "observed": [], "reporters": []}
     assert samples(look) == {}
     without_premium = healthy()
     without_premium["pool"]["premium_ppm"] = None
     assert "premium_bps" not in samples(without_premium)
     assert samples(without_premium)["pool"] == pytest.approx(136.532087)
+
+
+def test_samples__of_reporters__are_their_distance__and_a_silent_one_has_none() -> None:
+    look = healthy() | {"observed": []}
+    look["reporters"][1] |= {"trouble": "does not answer"}
+    look["reporters"][2]["off_bps"]["BTC/USD"] = None
+    found = {name: value for name, value in samples(look).items() if name.startswith("off:BTC/USD:")}
+    assert found == {"off:BTC/USD:reporter-1": -0.25, "off:BTC/USD:reporter-4": 0.5}
 
 
 def test_samples__of_a_venue_with_several_markets__the_first_that_counts() -> None:

@@ -28,9 +28,14 @@ function priceSeries() {
   ];
 }
 
+function reporterSeries() {
+  return look.reporters.map((each, i) => ({ key: `off:${chosen.feed}:${each.name}`, label: each.name, color: `v${(i % VENUE_COLORS) + 1}`, spanGaps: false }));
+}
+
 function makeCharts() {
   charts = {
     price: new Chart("chart-price", "Venues, index and chain", "", digits, []),
+    reporters: new Chart("chart-reporters", "Reporters off the median", "bps", two, []),
     share: new Chart("chart-share", "NAV and pool price", "USD", () => 4, [
       { key: "pool", label: "pool price", color: "pool", spanGaps: true },
       { key: "nav", label: "NAV", color: "nav", width: 1.75, spanGaps: true },
@@ -58,10 +63,25 @@ async function reload() {
 function chooseFeed(name) {
   chosen.feed = name;
   charts.price.unit = name.split("/")[1];
-  charts.price.zoomed = null;
-  charts.price.replace(priceSeries());
+  followFeed();
   remember();
 }
+
+// Two charts show the chosen feed: a series for each venue and each reporter there is.
+function followFeed() {
+  charts.price.replace(priceSeries());
+  charts.reporters.replace(reporterSeries());
+}
+
+function loadFeed() {
+  for (const chart of [charts.price, charts.reporters]) {
+    chart.last_s = look.at_s;
+    if (chart.series.length) chart.load(chosen.span_s).catch(() => {});
+    else chart.draw();
+  }
+}
+
+const keys = (series) => series.map((each) => each.key).join();
 
 function remember() {
   history.replaceState(null, "", `#${chosen.feed},${chosen.span_s ?? "all"}`);
@@ -100,15 +120,13 @@ function take(fresh) {
   if (names.length && !names.includes(chosen.feed)) {
     const wanted = recall();
     chooseFeed(names.includes(wanted) ? wanted : names[0]);
-  } else if (chosen.feed && priceSeries().length !== charts.price.series.length && look.observer) {
-    charts.price.replace(priceSeries());
-    charts.price.last_s = look.at_s;
-    charts.price.load(chosen.span_s).catch(() => {});
+  } else if (chosen.feed && look.observer && keys([...priceSeries(), ...reporterSeries()]) !== keys([...charts.price.series, ...charts.reporters.series])) {
+    followFeed();
+    loadFeed();
   }
   options("feeds", "feed", names.map((name) => [name, name]), chosen.feed, (name) => {
     chooseFeed(name);
-    charts.price.last_s = look.at_s;
-    charts.price.load(chosen.span_s).catch(() => {});
+    loadFeed();
     render(look, chosen.feed);
   });
   options("ranges", "range", RANGES, chosen.span_s, (span_s) => {

@@ -43,6 +43,7 @@ export function render(look, feed) {
   rounds(look);
   share(look);
   basket(look);
+  auction(look);
   keeper(look);
 }
 
@@ -141,8 +142,9 @@ function rounds(look) {
       : "No round yet: the first comes when a quorum of reporters has signed.");
   put("rounds", table("Feeds as the oracle serves them", [text("Feed"), "Served", "Age", more("Heartbeat"), more("Deviation"), more("Round"), text("State")], oracle.feeds.map((feed) => {
     const late = feed.age_s !== null && feed.age_s > feed.heartbeat_s + oracle.period_s;
-    const kind = feed.price === null ? "bad" : late ? "warn" : "in";
-    const why = feed.price === null ? feed.reason : late ? "older than its heartbeat" : "served";
+    const kind = feed.price === null ? "bad" : late || feed.notice ? "warn" : "in";
+    const ends = feed.notice ? `; ${feed.notice.ends_at_s > look.at_s ? "ends" : "ended"} ${utc(feed.notice.ends_at_s)}` : "";
+    const why = `${feed.price === null ? feed.reason : late ? "older than its heartbeat" : "served"}${ends}`;
     return row(feed.name, [h("td", { title: feed.price ?? "" }, price(feed.price)), age(feed.age_s), more(`${feed.heartbeat_s} s`), more(`${feed.deviation_bps} bps`), more(feed.round_id ?? NONE), state(kind, why)], kind === "bad" ? "bad" : "in");
   })));
   put("round-list", oracle.rounds.length ? table("Last rounds", [text("Round"), "Signed for, UTC", "Block", more("Relayer"), more("Transaction")], [...oracle.rounds].reverse().map((each) =>
@@ -192,9 +194,31 @@ function basket(look) {
     put("basket");
     return;
   }
-  put("basket-lead", h("strong", {}, `${amount(vault.supply, 2)} ${vault.symbol}`), ` outstanding${vault.paused ? ", paused: no mints" : ""}. Fees: ${vault.mint_fee_bps} bps to mint, ${vault.redeem_fee_bps} to redeem, ${vault.streaming_fee_bps} a year; ${amount(vault.pending_fees)} pending.`);
-  put("basket", table("Components of a share", [text("Token"), "A share holds", "Worth, USD", "Weight", more("Vault holds"), "Claims", more("Priced by")], vault.components.map((each) =>
-    row(each.symbol, [h("td", { title: each.per_share }, amount(each.per_share, 6)), each.usd_per_share === null ? NONE : fixed(Number(each.usd_per_share), 4), each.weight_bps === null ? NONE : `${fixed(each.weight_bps / 100, 1)} %`, { more: amount(each.held, 2), title: each.held }, Number(each.claims) ? amount(each.claims) : "none", more(each.feed)]))));
+  const owed = vault.components.filter((each) => Number(each.claims));
+  const claims = owed.length ? `Holders who left ${owed.map((each) => each.symbol).join(", ")} behind have claims on it.` : "Nobody has a claim.";
+  put("basket-lead", h("strong", {}, `${amount(vault.supply, 2)} ${vault.symbol}`), ` outstanding${vault.paused ? ", paused: no mints" : ""}. Fees: ${vault.mint_fee_bps} bps to mint, ${vault.redeem_fee_bps} to redeem, ${vault.streaming_fee_bps} a year; ${amount(vault.pending_fees)} pending. ${claims}`);
+  put("basket", table("Components of a share", [text("Token"), "A share holds", more("Worth, USD"), "Weight", more("Vault holds"), "Claims", more("Priced by")], vault.components.map((each) =>
+    row(each.symbol, [h("td", { title: each.per_share }, amount(each.per_share, 6)), more(each.usd_per_share === null ? NONE : fixed(Number(each.usd_per_share), 4)), each.weight_bps === null ? NONE : `${fixed(each.weight_bps / 100, 1)} %`, { more: amount(each.held, 2), title: each.held }, Number(each.claims) ? amount(each.claims) : "none", more(each.feed)]))));
+}
+
+const SIDES = { leaves: "leaves", comes: "comes in", done: "done" };
+
+function auction(look) {
+  const auction = look.vault?.auction;
+  if (!auction) {
+    put("auction-lead", look.vault ? "No rebalance is proposed or open: a share goes on holding what it holds." : look.trouble ? "Unknown while the chain cannot be read." : "No vault is named in the config.");
+    put("auction-lots"); put("auction-pairs");
+    return;
+  }
+  const off = auction.factor_bps === null ? null : auction.factor_bps - 10_000;
+  const said = auction.state === "proposed" ? [h("strong", {}, "Proposed"), `: may be opened from ${utc(auction.starts_at_s)} to ${utc(auction.ends_at_s)}.`]
+    : auction.state === "over" ? [h("strong", {}, "Over"), `: no bids since ${utc(auction.ends_at_s)}, and not closed yet.`]
+      : [h("strong", {}, "Open"), ", ", h("strong", {}, `${age(auction.left_s)} left`), off === null ? "; no bid is taken now." : `. A bid pays ${bps(off, 0)} against the oracle, falling to ${bps(auction.floor_bps - 10_000, 0)}; ${auction.bids} ${auction.bids === 1 ? "bid" : "bids"} so far.`];
+  put("auction-lead", said, auction.paused ? h("strong", {}, " Auctions are paused.") : []);
+  put("auction-lots", auction.lots.length ? table("Components of the rebalance", [text("Token"), text("Side"), "Left to trade", more("Traded"), "Filled"], auction.lots.map((each) =>
+    row(each.symbol, [h("td", { className: "text" }, SIDES[each.side]), h("td", { title: each.left }, amount(each.left)), { more: amount(each.traded), title: each.traded }, `${fixed(each.filled_bps / 100, 1)} %`]))) : empty("Nothing is left to trade."));
+  put("auction-pairs", auction.pairs.length ? table("The largest bid of each pair now", [text("Pair"), "Bidder gets", "Bidder pays", more("Against the oracle")], auction.pairs.map((each) =>
+    row(`${each.sell} for ${each.buy}`, [amount(each.sold), amount(each.bought), each.reason ? state("bad", each.reason) : more(bps(off, 0))]))) : "");
 }
 
 function keeper(look) {
