@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from plumbline.core.units import MAX_BPS
+from plumbline.replay.faults import FaultKind
 from plumbline.sections import Address, Decimal, Instant, Name, NonNegative, Seconds, Section, Symbol, check_url
 
 
@@ -59,18 +60,21 @@ class PoolConfig(Section, frozen=True):
 
 
 class TapeConfig(Section, frozen=True):
-    """What the replay servers play: a seeded simulation, or a recording of one-minute bars (Parquet)."""
+    """What the replay servers play: a seeded simulation, a recording of one-minute bars (Parquet), or one exchange's
+    frames as they were received (gzip; see `plumbline.replay.frames`).
+    """
 
-    kind: Literal["simulated", "recorded"] = "simulated"
+    kind: Literal["simulated", "recorded", "frames"] = "simulated"
     seed: NonNegative = 1
     """simulated: the same seed gives the same market."""
     file: Path | None = None
+    """recorded, frames: the recording."""
     hours: Annotated[int, Meta(ge=1, le=24 * 31)] = 24
     """recorded: how much of the recording to load, from the clock's origin on."""
 
     def __post_init__(self) -> None:
-        if (self.kind == "recorded") != (self.file is not None):
-            raise ValueError('file: expected a path beside kind = "recorded", and only there')
+        if (self.kind != "simulated") != (self.file is not None):
+            raise ValueError('file: expected a path beside kind = "recorded" or "frames", and only there')
 
 
 _BPS_FAULTS: Final = ("scale", "fat_finger", "loss")
@@ -80,20 +84,7 @@ _DELAY_FAULTS: Final = ("latency", "skew")
 class FaultConfig(Section, frozen=True):
     """One fault of one venue from `start` until before `end`, in market time; see `plumbline.replay.faults`."""
 
-    kind: Literal[
-        "freeze",
-        "scale",
-        "fat_finger",
-        "skew",
-        "latency",
-        "maintenance",
-        "outage",
-        "silence",
-        "garbage",
-        "duplicates",
-        "loss",
-        "reorder",
-    ]
+    kind: FaultKind
     venue: Name
     start: Instant
     end: Instant

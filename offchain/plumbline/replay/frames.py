@@ -63,6 +63,15 @@ class FrameServer:
     def url(self) -> str:
         return f"ws://{self._host}:{self.port}"
 
+    @property
+    def urls(self) -> list[str]:
+        return [self.url]
+
+    async def run(self) -> None:
+        """Until cancelled: clients come and go."""
+        assert self._server is not None
+        await self._server.wait_closed()
+
     async def __aenter__(self) -> FrameServer:
         self._server = await serve(self._serve, self._host, self.port, compression=None, max_size=1 << 16)
         self.port = next(iter(self._server.sockets)).getsockname()[1]

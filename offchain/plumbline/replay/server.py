@@ -91,6 +91,10 @@ class ReplayServer:
         assert self._pump_task is not None
         await self._pump_task
 
+    @property
+    def urls(self) -> list[str]:
+        return [self.url(venue) for venue in self._markets]
+
     def url(self, venue: str) -> str:
         return f"ws://{self._host}:{self.port}/{venue}"
 

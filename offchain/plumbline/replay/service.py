@@ -16,6 +16,7 @@ from plumbline.config_venues import FaultConfig
 from plumbline.core.models import Trade
 from plumbline.errors import ConfigError
 from plumbline.replay.faults import Fault, Faults
+from plumbline.replay.frames import FrameServer, recorded_frames
 from plumbline.replay.server import ReplayServer
 from plumbline.replay.simulation import simulated_markets, simulated_outages, simulated_trades
 from plumbline.replay.tape import Tape, markets_of, recorded_trades
@@ -32,6 +33,36 @@ async def serve(config: ReplayConfig) -> None:
     Raises:
         ConfigError: the recording cannot be read, a fault names no venue of the tape, or the port is taken.
     """
+    server = _frame_server(config) if config.tape.kind == "frames" else _replay_server(config)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with server:
+            _log.info("serving", urls=server.urls, tape=config.tape.kind)
+            stopped = asyncio.create_task(stop.wait())
+            running = asyncio.create_task(server.run())
+            try:
+                await asyncio.wait((stopped, running), return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    # It never ends by itself: say what broke it.
+                    running.result()
+            finally:
+                stopped.cancel()
+                running.cancel()
+    except OSError as error:
+        raise ConfigError(f"listen.port: expected a free port, got {config.listen.port}: {error}") from None
+
+
+def _frame_server(config: ReplayConfig) -> FrameServer:
+    if config.faults:
+        raise ConfigError("faults: expected none beside a tape of frames, which are told as they were received")
+    assert config.tape.file is not None  # checked when the config was read
+    frames = recorded_frames(config.tape.file)
+    return FrameServer(frames, config.listen.port, speed=config.clock.speed, host=config.listen.host)
+
+
+def _replay_server(config: ReplayConfig) -> ReplayServer:
     clock = make_clock(config.clock)
     markets, trades, faults = _market(config, clock.now_ms())
     for i, fault in enumerate(config.faults):
@@ -40,22 +71,7 @@ async def serve(config: ReplayConfig) -> None:
             raise ConfigError(f"faults[{i}].venue: expected one of {known}, got {fault.venue!r}")
         faults.append(_fault(fault))
     tape = Tape(trades, Faults(faults, config.tape.seed))
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    try:
-        async with ReplayServer(tape, clock, markets, config.listen.port, config.listen.host) as server:
-            _log.info("serving", urls=[server.url(venue) for venue in markets], tape=config.tape.kind)
-            stopped = asyncio.create_task(stop.wait())
-            running = asyncio.create_task(server.run())
-            await asyncio.wait((stopped, running), return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            if running.done():
-                # The pump never ends by itself: say what broke it.
-                running.result()
-            running.cancel()
-    except OSError as error:
-        raise ConfigError(f"listen.port: expected a free port, got {config.listen.port}: {error}") from None
+    return ReplayServer(tape, clock, markets, config.listen.port, config.listen.host)
 
 
 def _market(config: ReplayConfig, now_ms: int) -> tuple[dict[str, list[str]], Iterable[Trade], list[Fault]]:

@@ -57,7 +57,7 @@ class BitstampCodec(NumberedCodec):
     venue: ClassVar[str] = "bitstamp"
     url: ClassVar[str] = "wss://ws.bitstamp.net"
     silence_s: ClassVar[float] = 60.0
-    ping_s: ClassVar[float | None] = 20.0
+    ping: ClassVar[tuple[float, bytes] | None] = (20.0, b'{"event":"bts:heartbeat"}')
     depth: ClassVar[int] = 100
     rest_url: ClassVar[str] = "https://www.bitstamp.net"
 
@@ -71,9 +71,6 @@ class BitstampCodec(NumberedCodec):
             for kind in kinds
             for native in natives
         ]
-
-    def ping_frame(self) -> bytes:
-        return b'{"event":"bts:heartbeat"}'
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         message = _frame.decode(frame)

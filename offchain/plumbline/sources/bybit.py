@@ -75,7 +75,7 @@ class BybitCodec(UnorderedCodec):
     venue: ClassVar[str] = "bybit"
     url: ClassVar[str] = "wss://stream.bybit.com/v5/public/spot"
     silence_s: ClassVar[float] = 50.0
-    ping_s: ClassVar[float | None] = 20.0
+    ping: ClassVar[tuple[float, bytes] | None] = (20.0, b'{"op":"ping"}')
     rest_url: ClassVar[str] = "https://api.bybit.com"
     rest_left: ClassVar[str | None] = "x-bapi-limit-status"
 
@@ -87,9 +87,6 @@ class BybitCodec(UnorderedCodec):
         topics += [_BOOK + native for native in natives if self.books != "none"]
         # The request's id names the topic, so that its answer does too.
         return [msgspec.json.encode({"op": "subscribe", "args": [topic], "req_id": topic}) for topic in topics]
-
-    def ping_frame(self) -> bytes:
-        return b'{"op":"ping"}'
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         message = _frame.decode(frame)

@@ -106,8 +106,8 @@ class Codec(ABC, Generic[Id]):
     """The exchange's public endpoint."""
     silence_s: ClassVar[float]
     """Wall time without any frame after which the connection is dead, from the venue's own heartbeat."""
-    ping_s: ClassVar[float | None] = None
-    """How often the venue wants `ping_frame`; None: never."""
+    ping: ClassVar[tuple[float, bytes] | None] = None
+    """(how often the venue wants it, the frame), where it wants one from us."""
     settle_s: ClassVar[float] = 0.0
     """How long the venue wants to be left alone after the handshake."""
     pause_s: ClassVar[float] = 0.0
@@ -185,11 +185,8 @@ class Codec(ABC, Generic[Id]):
         """(bids, asks, the venue's time of them)."""
 
     def _resubscribe(self, native: str) -> list[bytes]:
-        """What makes the venue send a book's snapshot again."""
-        raise NotImplementedError(f"{self.venue} has no book that can go out of step")
-
-    def ping_frame(self) -> bytes:
-        raise NotImplementedError(f"{self.venue} has no ping of its own")
+        """What makes the venue send a book's snapshot again; nothing where each message tells the whole book."""
+        return []
 
     def wanted(self) -> list[str]:
         """All subscriptions, as `confirmed` and `refused` name them."""

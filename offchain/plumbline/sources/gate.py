@@ -74,7 +74,7 @@ class GateCodec(NumberedCodec):
     venue: ClassVar[str] = "gate"
     url: ClassVar[str] = "wss://api.gateio.ws/ws/v4/"
     silence_s: ClassVar[float] = 60.0
-    ping_s: ClassVar[float | None] = 20.0
+    ping: ClassVar[tuple[float, bytes] | None] = (20.0, b'{"channel":"spot.ping"}')
     gapless: ClassVar[bool] = True
     rest_url: ClassVar[str] = "https://api.gateio.ws"
     rest_left: ClassVar[str | None] = "x-gate-ratelimit-requests-remain"
@@ -93,9 +93,6 @@ class GateCodec(NumberedCodec):
             msgspec.json.encode({"id": place, "channel": channel, "event": "subscribe", "payload": [native]})
             for place, (channel, native) in enumerate(self._asked, 1)
         ]
-
-    def ping_frame(self) -> bytes:
-        return b'{"channel":"spot.ping"}'
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         message = _frame.decode(frame)

@@ -63,7 +63,6 @@ class _Book(msgspec.Struct):
 _frame = msgspec.json.Decoder(_Frame)
 _rest_trades = msgspec.json.Decoder(list[_Trade])
 _rest_book = msgspec.json.Decoder(_Book)
-_PING = "ping"
 _OK = 200
 _BOOK = "@bookTicker"
 _TRADES = "@trade"
@@ -73,7 +72,7 @@ class GeminiCodec(NumberedCodec):
     venue: ClassVar[str] = "gemini"
     url: ClassVar[str] = "wss://ws.gemini.com"
     silence_s: ClassVar[float] = 60.0
-    ping_s: ClassVar[float | None] = 20.0
+    ping: ClassVar[tuple[float, bytes] | None] = (20.0, b'{"id":"ping","method":"ping"}')
     rest_url: ClassVar[str] = "https://api.gemini.com"
     # 120 a minute.
     rest_pause_s: ClassVar[float] = 0.6
@@ -86,9 +85,6 @@ class GeminiCodec(NumberedCodec):
         streams += [native + _BOOK for native in natives if self.books != "none"]
         # The request's id names the stream, so that its answer does too.
         return [msgspec.json.encode({"id": stream, "method": "subscribe", "params": [stream]}) for stream in streams]
-
-    def ping_frame(self) -> bytes:
-        return msgspec.json.encode({"id": _PING, "method": "ping"})
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         message = _frame.decode(frame)

@@ -63,7 +63,7 @@ class OkxCodec(NumberedCodec):
     venue: ClassVar[str] = "okx"
     url: ClassVar[str] = "wss://ws.okx.com:8443/ws/v5/public"
     silence_s: ClassVar[float] = 45.0
-    ping_s: ClassVar[float | None] = 20.0
+    ping: ClassVar[tuple[float, bytes] | None] = (20.0, b"ping")
     depth: ClassVar[int] = 400
     rest_url: ClassVar[str] = "https://www.okx.com"
 
@@ -82,9 +82,6 @@ class OkxCodec(NumberedCodec):
 
     def _resubscribe(self, native: str) -> list[bytes]:
         return [self._request(op, _CHANNELS[self.books], native) for op in ("unsubscribe", "subscribe")]
-
-    def ping_frame(self) -> bytes:
-        return b"ping"
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         if frame == b"pong":

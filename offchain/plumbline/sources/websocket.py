@@ -282,9 +282,9 @@ class WebSocketSource:
                 self._expect_answers()
             for frame in codec.retry_books(self._clock.now_ms()):
                 await socket.send(frame, text=True)
-            if codec.ping_s is not None and now - pinged >= codec.ping_s:
+            if codec.ping is not None and now - pinged >= codec.ping[0]:
                 pinged = now
-                await socket.send(codec.ping_frame(), text=True)
+                await socket.send(codec.ping[1], text=True)
 
     def _expect_answers(self) -> None:
         """Without trades the venue is out; a book that is not confirmed is only said."""

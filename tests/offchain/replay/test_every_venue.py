@@ -134,8 +134,8 @@ def test_heartbeat__as_each_venue_wants_it__keeps_a_quiet_connection(venue: str)
             if venue != "binance":
                 # Far shorter than the time it then lives: only the heartbeat can have kept it.
                 codec.silence_s = 1.2  # type: ignore[misc]
-            if codec.ping_s is not None:
-                codec.ping_s = 0.3  # type: ignore[misc]
+            if codec.ping is not None:
+                codec.ping = (0.3, codec.ping[1])  # type: ignore[misc]
             source = WebSocketSource(codec, clock, server.url(venue))
             async with reading(source):
                 await until(lambda: codec.confirmed)

@@ -3,18 +3,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.helpers import recordings
+from tests.helpers.ports import free_port
 from tests.helpers.recordings import Told
 from tests.helpers.streams import reading, run, until
 
+from plumbline.config import ClockConfig, HttpConfig, ReplayConfig
+from plumbline.config_venues import FaultConfig, TapeConfig
 from plumbline.core.units import WAD
 from plumbline.errors import ConfigError
 from plumbline.replay.frames import Frame, FrameServer, recorded_frames
+from plumbline.replay.service import serve
 from plumbline.sources import codec_of
 from plumbline.sources.websocket import WebSocketSource
 
@@ -132,3 +138,31 @@ def test_recording__that_is_none__is_said(tmp_path: Path, content: bytes):
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"recording\.gz: expected"):
         list(recorded_frames(path))
+
+
+def test_frames_as_a_tape__are_served_at_the_clocks_speed_from_the_config(tmp_path: Path):
+    path = tmp_path / "recording.gz"
+    with gzip.open(path, "wt") as file:
+        file.writelines(
+            f'{100 + n}.0: {{"e":"trade","s":"BTCUSDT","t":{n},"p":"5","q":"1","T":{n + 1}}}\n' for n in range(9)
+        )
+
+    async def test() -> None:
+        port = free_port()
+        listen, clock = HttpConfig(port=port), ClockConfig(speed=1_000)
+        serving = asyncio.create_task(serve(ReplayConfig(listen, clock, TapeConfig("frames", file=path))))
+        source = WebSocketSource(codec_of("binance", ["BTC/USDT"]), LaterClock(), f"ws://127.0.0.1:{port}")
+        async with reading(source) as got:
+            await until(lambda: len(got) == 9)
+        assert [trade.at_ms for trade in got] == list(range(1, 10))
+        serving.cancel()
+        await asyncio.wait([serving])
+
+    run(test())
+
+
+def test_frames_as_a_tape__with_faults__is_refused():
+    tape = TapeConfig("frames", file=Path("recording.gz"))
+    fault = FaultConfig("freeze", "kraken", datetime(2021, 4, 17, tzinfo=UTC), datetime(2021, 4, 18, tzinfo=UTC))
+    with pytest.raises(ConfigError, match="faults: expected none beside a tape of frames"):
+        asyncio.run(serve(ReplayConfig(HttpConfig(port=1), tape=tape, faults=(fault,))))

@@ -185,10 +185,7 @@ def test_trades__every_market_refused__out_with_the_venues_words():
 
 class HastyCryptocom(CryptocomCodec):
     settle_s = 0.0
-    ping_s = 0.1
-
-    def ping_frame(self) -> bytes:
-        return b'{"op":"ping"}'
+    ping = (0.1, b'{"op":"ping"}')
 
 
 def test_trades__heartbeats_and_pings__are_sent_as_the_venue_demands():
