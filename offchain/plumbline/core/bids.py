@@ -141,11 +141,13 @@ def _best_on(market: BidMarket, sell: int, buy: int, route: _Route) -> Bid | Non
     scaled = over << (2 * _Q96 * len(curves))
     if _root(curves, 0) ** 2 * under <= scaled:
         return None
-    low, high = 0, fill(market, sell, buy, market.lots[sell].surplus)[0] + 1
+    whole, _ = fill(market, sell, buy, market.lots[sell].surplus)
+    low, high = 0, whole
     while high - low > 1 + (low >> _PRECISION_BITS):
         middle = (low + high) // 2
         low, high = (middle, high) if _root(curves, middle) ** 2 * under > scaled else (low, middle)
-    sold, bought = fill(market, sell, buy, low)
+    # All of it when the last unit pays, too: no dust is left of a lot.
+    sold, bought = fill(market, sell, buy, whole if high == whole else low)
     try:
         profit = _out(route, sold) - bought
     except ValueError:
