@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """`make wheel`: build the wheel and use it as somebody does who has nothing else.
 
-Installed from the lock file into an empty environment, it says what it can do, plays the off-chain part of the simulated
-demo (exchanges, reporters, relayer) up to the first round, and checks a reporter. Only the chain and its contracts come
-from this checkout: the wheel has no compiler. Exit status 0 only if all of it went well.
+Installed from the lock file into an empty environment, it says what it can do, plays the off-chain part of the
+simulated demo (exchanges, reporters, relayer) up to the first round, and checks a reporter. Only the chain and its
+contracts come from this checkout: the wheel has no compiler. Exit status 0 only if all of it went well.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from plumbline.config_feeds import FeedConfig, SelectionConfig, check_conversions
-from plumbline.config_keeper import LeaseConfig
+from plumbline.config_keeper import LeaseConfig, RelayConfig
 from plumbline.config_venues import FaultConfig, PoolConfig, TapeConfig, VenueConfig
 from plumbline.core.units import MAX_BPS
 from plumbline.errors import ConfigError
@@ -147,6 +147,14 @@ class TxConfig(Section, frozen=True):
     """Not mined after so many blocks, it is sent again with fees raised by an eighth, up to the cap."""
     deadline_blocks: Positive = 12
     """Not mined after so many blocks, it has failed; the next one outbids it."""
+    cancel: bool = False
+    """What has failed is replaced by a transfer of nothing to oneself, so that it cannot be mined later."""
+
+
+class KeeperTxConfig(TxConfig, frozen=True):
+    """Nothing else may follow a keeper's trade for long, and one that comes late costs gas for nothing."""
+
+    cancel: bool = True
 
 
 class PolicyConfig(Section, frozen=True):
@@ -292,6 +300,8 @@ class KeeperConfig(Section, frozen=True):
     """Least profit after gas that is worth a trade."""
     tip_percent: Annotated[int, Meta(ge=0, le=100)] = 0
     """Of the profit above gas and edge, at most so much is added to the tip."""
+    max_fee_percent: Annotated[int, Meta(ge=1, le=100)] = 50
+    """Of the profit, at most so much goes to gas, tip and replacements included."""
     max_daily_loss_usd: Decimal | None = None
     """Nothing is sent while the trades of the last 24 hours have lost more, gas included."""
     max_float_usd: Decimal | None = None
@@ -310,10 +320,12 @@ class KeeperConfig(Section, frozen=True):
     """Wall time between two looks for a new block; ten times as long while they are subscribed to."""
     deadline_s: Positive = 60
     """Chain time after which a trade that was not mined is no longer wanted."""
+    relay: RelayConfig | None = None
+    """Where transactions are sent to, and nowhere else; None: to the chain's endpoints."""
     lease: LeaseConfig | None = None
     """What ties replicas with this key together; None: there is only this one."""
     log: LogConfig = LogConfig()
-    tx: TxConfig = TxConfig()
+    tx: KeeperTxConfig = KeeperTxConfig()
 
     def __post_init__(self) -> None:
         check_unique("strategies", self.strategies)

@@ -10,6 +10,19 @@ from msgspec import Meta
 from plumbline.sections import Section, check_url
 
 
+class RelayConfig(Section, frozen=True):
+    """A private relay: takes raw transactions (`eth_sendRawTransaction`) and shows them to nobody but block makers."""
+
+    url: str
+    blocks: Annotated[int, Meta(ge=1)] = 5
+    """Not mined after so many blocks, it has failed ..."""
+    then_public: bool = False
+    """... and the transaction goes to the chain's endpoints; else it is given up."""
+
+    def __post_init__(self) -> None:
+        check_url("url", self.url, ("http", "https"))
+
+
 class LeaseConfig(Section, frozen=True):
     """NATS JetStream between the replicas of one keeper: all of one key, of which one acts."""
 

@@ -6,6 +6,7 @@ PlumblineError
 |-- SourceError        a venue could not be reached or understood
 |-- ChainError         the node or the contract said no; `reason` is the revert reason when there is one
 |   |-- ChainUnreachable   the RPC endpoint did not answer
+|   |-- ChainUnfunded      the key cannot pay for its gas
 |   `-- MinedRevert        (chain/tx.py) a transaction failed on chain, and its gas is paid
 |-- JournalError       the journal refused (a second row for one round, a damaged file)
 |-- SignerError        a remote signer did not answer, or not with a signature of the key it should hold
@@ -36,6 +37,10 @@ class ChainError(PlumblineError):
 
 
 class ChainUnreachable(ChainError):
+    pass
+
+
+class ChainUnfunded(ChainError):
     pass
 
 

@@ -236,9 +236,11 @@ class ParityVenue(Protocol):
         """(profit, gas) of the trade in the block to come; nothing is sent."""
         ...
 
-    async def execute(self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int) -> ParityReceipt:
-        """Send the trade with room for `gas` and up to `tip_wei` a unit more than usual; returns once it is mined,
-        reverted or not."""
+    async def execute(
+        self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int
+    ) -> ParityReceipt:
+        """Send the trade with room for `gas`, up to `tip_wei` a unit more than usual and never more than `max_fee_wei`;
+        returns once it is mined, reverted or not. Raises ChainUnfunded when the key cannot pay for it."""
         ...
 
     async def receipts_since(self, block: int) -> list[ParityReceipt]:

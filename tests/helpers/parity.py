@@ -111,6 +111,8 @@ class FakeVenue:
     traded: asyncio.Event = field(default_factory=asyncio.Event)
     simulated: int = 0
     tips: list[int] = field(default_factory=list)
+    offers: list[tuple[int, int]] = field(default_factory=list)
+    """(least profit, most wei per gas) of every trade."""
     reverted: int = 0
 
     async def head(self) -> bytes:
@@ -126,10 +128,14 @@ class FakeVenue:
         self.simulated += 1
         return self._checked(trade, min_profit).profit, self.gas
 
-    async def execute(self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int) -> ParityReceipt:
+    async def execute(
+        self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int
+    ) -> ParityReceipt:
         self._fail()
         self.tips.append(tip_wei)
+        self.offers.append((min_profit, max_fee_wei))
         assert gas >= self.gas
+        assert max_fee_wei >= self.gas_price_wei
         if self.rival is not None:
             self._apply(self.rival)
             self.rival = None

@@ -187,7 +187,7 @@ def test_execute__reverts_when_mined__tells_the_gas_and_the_reason(stage, tmp_pa
             await market.trader.push(200)
             trade = best_trade((await market.venue.snapshot()).market)
             before_wei = market.chain.web3.eth.get_balance(cast.address("keeper"))
-            lost = await market.venue.execute(trade, 10**30, 1_000_000, 0)
+            lost = await market.venue.execute(trade, 10**30, 1_000_000, 0, 10**12)
             assert (lost.side, lost.shares, lost.profit) == (trade.side, 0, 0)
             assert lost.reverted == "arbitrageur: profit too small"
             paid_wei = before_wei - market.chain.web3.eth.get_balance(cast.address("keeper"))

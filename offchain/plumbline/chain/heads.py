@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """New blocks as they come: a WebSocket subscription, with looking every so often as what is left without one.
 
-A head is only a reason to look. What is decided on is read from the chain at that look, so a lying, late or missing
-notification can cost time and nothing else, and after a gap there is nothing to make up for here.
+A head is a reason to look, and a guess at what is the latest block. What is decided on is read from the chain at that
+look, so a lying, late or missing notification can cost time and nothing else, and after a gap there is nothing to make
+up for here.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from plumbline.chain.rpc import Header
+from plumbline.errors import ChainError
 from plumbline.log import redacted
 
 _SUBSCRIBE: Final = '{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}'
@@ -37,6 +40,7 @@ class Heads:
         self._url, self._poll_s = ws_url, poll_s
         self._new = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._announced: Header | None = None
         self.subscribed = False
         self.seen = 0
 
@@ -46,6 +50,11 @@ class Heads:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._new.wait(), patience)
         self._new.clear()
+
+    def take(self) -> Header | None:
+        """The newest block that was announced since this was called last; None: whoever wants one asks the chain."""
+        announced, self._announced = self._announced, None
+        return announced
 
     def wake(self) -> None:
         """Somebody has another reason to look."""
@@ -82,8 +91,9 @@ class Heads:
         self._new.set()
 
     async def _listen(self, socket: ClientConnection) -> None:
-        async for _ in socket:
+        async for frame in socket:
             self.seen += 1
+            self._announced = _header_in(frame)
             self._new.set()
 
     async def __aenter__(self) -> Heads:
@@ -98,3 +108,11 @@ class Heads:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+
+
+def _header_in(frame: str | bytes) -> Header | None:
+    """Of a notification; None: it wakes all the same."""
+    try:
+        return Header.of(json.loads(frame)["params"]["result"])
+    except (ChainError, LookupError, TypeError, ValueError, RecursionError):
+        return None

@@ -1,215 +1,203 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The keeper's `ParityVenue` over web3: a vault, the pools of its share and components, the keeper's arbitrageur."""
+"""The keeper's `ParityVenue`: a vault, the pools of its share and components, the keeper's arbitrageur.
+
+What is asked at every block is worded and read without web3, and travels together: all of it is one request, as of one
+block, known by its hash.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from web3.logs import DISCARD
+from eth_utils.address import to_checksum_address
 from web3.types import TxReceipt
 
-from plumbline.chain.erc20 import ChainToken
-from plumbline.chain.pool import Place, PoolBook, look_for_pool
-from plumbline.chain.rpc import Rpc
-from plumbline.chain.tx import GWEI, MinedRevert, Sender
-from plumbline.chain.vault import ChainVault, VaultTerms, scale
+from plumbline.chain.abi import Function, event_topic
+from plumbline.chain.fees import GWEI
+from plumbline.chain.parity_setting import Setting, bound, find_setting
+from plumbline.chain.pool import Place
+from plumbline.chain.receipts import receipt_of
+from plumbline.chain.rpc import Header, Rpc, quantity
+from plumbline.chain.simulation import Simulation
+from plumbline.chain.tx import MinedRevert, Sender
 from plumbline.config import KeeperConfig
 from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, Token
-from plumbline.core.curve import Market
 from plumbline.core.cycle import Component, CycleMarket
-from plumbline.core.uniswap_math import PoolState
 from plumbline.errors import ChainError
 from plumbline.ports import ParityReceipt, ParitySnapshot
 
-_FUNCTIONS: Final = {
-    (Side.PREMIUM, False): "mint_and_sell",
-    (Side.DISCOUNT, False): "buy_and_redeem",
-    (Side.PREMIUM, True): "take_premium",
-    (Side.DISCOUNT, True): "take_discount",
+_TRADES: Final = {
+    (Side.PREMIUM, False): Function("ParityArbitrageur", "mint_and_sell"),
+    (Side.DISCOUNT, False): Function("ParityArbitrageur", "buy_and_redeem"),
+    (Side.PREMIUM, True): Function("ParityArbitrageur", "take_premium"),
+    (Side.DISCOUNT, True): Function("ParityArbitrageur", "take_discount"),
 }
-_EVENTS: Final = {Side.PREMIUM: "PremiumTaken", Side.DISCOUNT: "DiscountTaken"}
+_EVENTS: Final = {
+    event_topic("ParityArbitrageur", "PremiumTaken"): Side.PREMIUM,
+    event_topic("ParityArbitrageur", "DiscountTaken"): Side.DISCOUNT,
+}
+_PRICES: Final = Function("MedianOracle", "prices")
+_COMPONENTS: Final = Function("IndexVault", "components")
+_FLOAT_OF: Final = Function("IndexVault", "float_of")
+_BALANCE_OF: Final = Function("IndexVault", "balanceOf")
+"""As of any ERC-20."""
 _REST: Final = (1 << 128) - 1
 """As much as is left: what the last leg of each component takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """Who trades what where: asked once, and again when anything of it turns out to be otherwise."""
-
-    vault: ChainVault
-    terms: VaultTerms
-    tokens: tuple[str, ...]
-    """The components, then the quote token, even if it is one of them."""
-    scales: tuple[int, ...]
-    feeds: tuple[int, ...]
-    book: PoolBook
-    pools: tuple[tuple[str, ...], ...]
-    """The share's pools against the quote, then each component's: none of the quote's own, or of an illiquid one."""
-
-    def market(self, place: int, token: str, states: Mapping[str, PoolState]) -> Market:
-        """Of the share (place 0), or of the component before that place."""
-        pools = tuple(states[address] for address in self.pools[place])
-        return Market(pools, int(token, 16) < int(self.tokens[-1], 16))
+def _nothing_announced() -> None:
+    return None
 
 
 class ChainParity:
     """Reads and trades for `sender`, who must own the arbitrageur."""
 
-    def __init__(self, rpc: Rpc, sender: Sender, config: KeeperConfig) -> None:
-        self._rpc, self._sender, self._config = rpc, sender, config
-        self._arbitrageur = rpc.contract("ParityArbitrageur", config.arbitrageur)
-        self._oracle = rpc.contract("MedianOracle", config.chain.oracle)
-        self._setting: _Setting | None = None
+    def __init__(
+        self,
+        rpc: Rpc,
+        sender: Sender,
+        config: KeeperConfig,
+        announced: Callable[[], Header | None] = _nothing_announced,
+    ) -> None:
+        """announced: the latest block as somebody says; a guess, that saves asking for it first."""
+        self._rpc, self._sender, self._config, self._announced = rpc, sender, config, announced
+        self._simulation = Simulation(rpc)
+        self._arbitrageur = str(to_checksum_address(config.arbitrageur))
+        self._setting: Setting | None = None
+        self._guess: Header | None = None
         self._seen_s = 0
         """Time of the block looked at last; deadlines count from it."""
 
     async def head(self) -> bytes:
-        return bytes((await self._rpc.ask(self._rpc.w3.eth.get_block("latest")))["hash"])
+        self._guess = self._announced() or await self._rpc.header()
+        return self._guess.hash
 
     async def time_s(self) -> int:
         """Of the latest block."""
-        return int((await self._rpc.ask(self._rpc.w3.eth.get_block("latest")))["timestamp"])
+        return (await self._rpc.header()).timestamp
 
     async def vault(self) -> str:
         """The address of the vault that the arbitrageur is bound to."""
-        return str(await self._bound("VAULT"))
+        return str(await bound(self._rpc, self._arbitrageur, "VAULT"))
 
     async def snapshot(self) -> ParitySnapshot:
-        """Everything that decides the next trade, as of one block.
+        """Everything that decides the next trade, as of one block; the sender's nonce is pinned to it.
 
         Raises:
             ChainError: the chain did not answer, or the oracle serves no price (its reason).
         """
         try:
-            header: Any = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
-            setting = self._setting = self._setting or await self._find()
-            market, cycle = await self._markets(setting, header)
+            guess, self._guess = self._guess or await self._rpc.header(), None
+            if self._setting is None:
+                self._setting = await find_setting(self._rpc, self._config, self._sender.address)
+            header, (market, cycle) = await self._latest(self._setting, guess)
         except ChainError as error:
             if not error.reason:
                 # No words of a contract of ours: whatever answers now may be another chain.
                 self._setting = None
             raise
-        self._seen_s = header["timestamp"]
+        self._seen_s = header.timestamp
         # The base fee rises by at most an eighth from one block to the next (EIP-1559).
-        base_fee = -(-header["baseFeePerGas"] * 9 // 8)
-        gas_price_wei = base_fee + self._config.tx.priority_fee_gwei * GWEI
-        return ParitySnapshot(header["number"], header["timestamp"], gas_price_wei, market, cycle)
+        gas_price_wei = -(-header.base_fee_wei * 9 // 8) + self._config.tx.priority_fee_gwei * GWEI
+        return ParitySnapshot(header.number, header.timestamp, gas_price_wei, market, cycle)
 
     async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
         """In the block it would land in."""
-        call = self._call(trade, min_profit)
-        sender: Any = {"from": self._sender.address}
-        profit, gas = await asyncio.gather(
-            self._rpc.ask(call.call(sender, block_identifier="pending")),
-            self._rpc.ask(call.estimate_gas(sender, block_identifier="pending")),
-        )
-        return int(profit), int(gas)
+        data = self._call(trade, min_profit)
+        output, gas = await self._simulation.run(self._sender.address, self._arbitrageur, data)
+        (profit,) = _TRADES[trade.side, trade.flash].decode(output)
+        return int(profit), gas
 
-    async def execute(self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int = 0) -> ParityReceipt:
-        call = self._call(trade, min_profit)
-        data = self._arbitrageur.encode_abi(call.abi_element_identifier, args=list(call.args))
+    async def execute(
+        self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int
+    ) -> ParityReceipt:
+        data = self._call(trade, min_profit)
         try:
-            receipt = await self._sender.send(str(self._arbitrageur.address), data, gas=gas, tip_wei=tip_wei)
+            receipt = await self._sender.send(
+                self._arbitrageur, data, gas=gas, tip_wei=tip_wei, max_fee_wei=max_fee_wei
+            )
         except MinedRevert as error:
             return _receipt(error.receipt, trade.side, 0, 0, error.reason)
         return self._read_receipt(receipt)
 
     async def receipts_since(self, block: int) -> list[ParityReceipt]:
-        head = await self._rpc.number(self._rpc.w3.eth.block_number)
-        window = {"from_block": block if block <= head else 0, "to_block": head}
-        asked = (self._rpc.ask(self._arbitrageur.events[name]().get_logs(**window)) for name in _EVENTS.values())
-        logs = sorted((log for found in await asyncio.gather(*asked) for log in found), key=_place)
-        receipts = [self._rpc.ask(self._rpc.w3.eth.get_transaction_receipt(log["transactionHash"])) for log in logs]
-        return [self._read_receipt(receipt) for receipt in await asyncio.gather(*receipts)]
+        head = quantity(await self._rpc.request("eth_blockNumber"))
+        window = {"fromBlock": hex(block if block <= head else 0), "toBlock": hex(head)}
+        topics = ["0x" + topic.hex() for topic in _EVENTS]
+        logs = await self._rpc.request("eth_getLogs", {"address": self._arbitrageur, "topics": [topics], **window})
+        found = await asyncio.gather(*(receipt_of(self._rpc, log["transactionHash"]) for log in logs))
+        # None: reorganised away between the two questions.
+        return [self._read_receipt(receipt) for receipt in found if receipt is not None]
 
     def _read_receipt(self, receipt: TxReceipt) -> ParityReceipt:
-        found = [
-            (side, log["args"])
-            for side, name in _EVENTS.items()
-            for log in self._arbitrageur.events[name]().process_receipt(receipt, errors=DISCARD)
-        ]
+        own = [log for log in receipt["logs"] if log["address"] == self._arbitrageur]
+        found = [(side, bytes(log["data"])) for log in own if (side := _EVENTS.get(bytes(log["topics"][0])))]
         if len(found) != 1:
             raise ChainError(
                 f"transaction {receipt['transactionHash'].to_0x_hex()}: expected one trade, got {len(found)}"
             )
-        side, said = found[0]
-        return _receipt(receipt, side, said["shares"], said["profit"])
+        side, data = found[0]
+        return _receipt(receipt, side, int.from_bytes(data[:32]), int.from_bytes(data[32:64]))
 
-    def _call(self, trade: ParityTrade, min_profit: int) -> Any:
+    def _call(self, trade: ParityTrade, min_profit: int) -> str:
         deadline = self._seen_s + self._config.deadline_s
         share_legs = [_word(leg) for leg in trade.share_legs]
-        arguments: tuple[Any, ...] = (share_legs, min_profit, self._config.max_age_s, deadline)
+        function = _TRADES[trade.side, trade.flash]
         if trade.flash:
-            arguments = (share_legs, words_of(trade.legs), min_profit, deadline)
-        return self._arbitrageur.functions[_FUNCTIONS[trade.side, trade.flash]](*arguments)
+            return function.encode(share_legs, words_of(trade.legs), min_profit, deadline)
+        return function.encode(share_legs, min_profit, self._config.max_age_s, deadline)
 
-    async def _markets(self, setting: _Setting, header: Any) -> tuple[ParityMarket, CycleMarket | None]:
-        block, at = Place(header["number"], bytes(header["hash"]), bytes(header["parentHash"])), header["number"]
-        prices_asked = self._oracle.functions.prices(list(setting.feeds), self._config.max_age_s)
-        states, units, prices, floats, quote_held, _ = await asyncio.gather(
-            setting.book.states(block),
-            setting.vault.units(at),
-            self._rpc.ask(prices_asked.call(block_identifier=at)),
-            setting.vault.float_of(str(self._arbitrageur.address), at),
-            ChainToken(self._rpc, setting.tokens[-1]).balance(self._sender.address, at),
-            self._sender.pin(at),
+    async def _latest(self, setting: Setting, guess: Header) -> tuple[Header, tuple[ParityMarket, CycleMarket | None]]:
+        """As of the latest block, asked for in the same request as all that is to be known if it is the guessed one."""
+        before = setting.book.mark()
+        header, found = await asyncio.gather(self._rpc.header(), self._markets(setting, guess), return_exceptions=True)
+        if isinstance(header, BaseException):
+            raise header
+        if header != guess:
+            # Another one has come, or what was announced is not true: nothing of it is kept.
+            setting.book.reset(before)
+            return header, await self._markets(setting, header)
+        if isinstance(found, BaseException):
+            raise found
+        return header, found
+
+    async def _markets(self, setting: Setting, header: Header) -> tuple[ParityMarket, CycleMarket | None]:
+        at, asked = header.hash, self._rpc.call
+        states, basket, priced, floated, held, _ = await asyncio.gather(
+            setting.book.states(Place(header.number, at, header.parent)),
+            asked(setting.vault, _COMPONENTS.encode(), at),
+            asked(self._config.chain.oracle, _PRICES.encode(setting.feeds, self._config.max_age_s), at),
+            asked(setting.vault, _FLOAT_OF.encode(self._arbitrageur), at),
+            asked(setting.tokens[-1], _BALANCE_OF.encode(self._sender.address), at),
+            self._sender.pin(header),
         )
-        if tuple(token for token, _ in units) != setting.terms.components:
+        (tokens, units), (prices,) = _COMPONENTS.decode(basket), _PRICES.decode(priced)
+        if tokens != tuple(token.lower() for token in setting.terms.components):
             self._setting = None
             raise ChainError("the basket has changed: it is read anew at the next look")
-        share = setting.market(0, setting.vault.address, states)
+        (floats,), (quote_held,) = _FLOAT_OF.decode(floated), _BALANCE_OF.decode(held)
+        share = setting.market(0, setting.vault, states)
         market = ParityMarket(
             share=share,
-            tokens=tuple(map(Token, [*(unit for _, unit in units), 0], prices, setting.scales, [*floats, quote_held])),
+            tokens=tuple(map(Token, [*units, 0], prices, setting.scales, [*floats, quote_held])),
             mint_fee_bps=setting.terms.mint_fee_bps,
             redeem_fee_bps=setting.terms.redeem_fee_bps,
         )
-        components = tuple(
-            Component(unit, None if token == setting.tokens[-1] else setting.market(place, token, states))
-            for place, (token, unit) in enumerate(units, start=1)
-        )
-        if any(each.market is not None and not each.market.pools for each in components):
-            return market, None
-        return market, CycleMarket(share, components, market.mint_fee_bps, market.redeem_fee_bps)
+        return market, _cycle(setting, market, states, units)
 
-    async def _find(self) -> _Setting:
-        """Asks the arbitrageur what it is bound to, and refuses one that is not ours or trusts another oracle."""
-        owner, vault_address, quote, quote_feed, oracle, factory = await asyncio.gather(
-            *(self._bound(name) for name in ("OWNER", "VAULT", "QUOTE", "QUOTE_FEED", "ORACLE", "FACTORY"))
-        )
-        if owner != self._sender.address:
-            raise ChainError(
-                f"arbitrageur {self._config.arbitrageur} belongs to {owner}, not to {self._sender.address}"
-            )
-        vault = ChainVault(self._rpc, vault_address)
-        terms = await vault.terms()
-        if not int(oracle, 16) == int(terms.oracle, 16) == int(self._config.chain.oracle, 16):
-            raise ChainError(
-                f"three oracles: the config's {self._config.chain.oracle}, the arbitrageur's {oracle}, "
-                f"the vault's {terms.oracle}"
-            )
-        pools = await asyncio.gather(
-            *(self._pools(factory, token, quote) for token in (vault.address, *terms.components))
-        )
-        if not pools[0]:
-            raise ChainError(f"no pool of the share and its quote token in any of the tiers {self._config.tiers}")
-        book = PoolBook(self._rpc, [address for each in pools for address in each])
-        tokens, feeds = (*terms.components, quote), (*terms.feeds, quote_feed)
-        scales = (*terms.scales, await scale(self._rpc, quote, oracle, quote_feed))
-        return _Setting(vault, terms, tokens, scales, feeds, book, tuple(pools))
 
-    async def _pools(self, factory: str, token: str, quote: str) -> tuple[str, ...]:
-        """The token's pools against the quote that hold any liquidity now, in lower case; none of the quote's own."""
-        if token == quote:
-            return ()
-        asked = (look_for_pool(self._rpc, factory, token, quote, tier) for tier in self._config.tiers)
-        return tuple(address.lower() for address in await asyncio.gather(*asked) if address is not None)
-
-    async def _bound(self, name: str) -> Any:
-        return await self._rpc.ask(self._arbitrageur.functions[name]().call())
+def _cycle(setting: Setting, market: ParityMarket, states: dict[str, Any], units: Sequence[int]) -> CycleMarket | None:
+    """None: some component has no pool."""
+    quote = setting.tokens[-1]
+    components = tuple(
+        Component(unit, None if token == quote else setting.market(place, token, states))
+        for place, (token, unit) in enumerate(zip(setting.terms.components, units, strict=True), start=1)
+    )
+    if any(each.market is not None and not each.market.pools for each in components):
+        return None
+    return CycleMarket(market.share, components, market.mint_fee_bps, market.redeem_fee_bps)
 
 
 def words_of(legs: tuple[Leg, ...]) -> list[int]:
@@ -233,7 +221,3 @@ def _receipt(mined: TxReceipt, side: Side, shares: int, profit: int, reverted: s
         gas_price_wei=mined["effectiveGasPrice"],
         reverted=reverted,
     )
-
-
-def _place(log: Any) -> tuple[int, int]:
-    return log["blockNumber"], log["logIndex"]

@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from eth_utils.crypto import keccak
-from web3.types import LogReceipt
 
-from plumbline.chain.rpc import Rpc
+from plumbline.chain.rpc import Rpc, hex_bytes, nonsense, quantity
 from plumbline.core.uniswap_math import MAX_TICK, MIN_TICK, WORD_TICKS, PoolState
 from plumbline.errors import ChainError
 
@@ -35,6 +34,27 @@ class Place:
     number: int
     hash: bytes
     parent: bytes
+
+
+class PoolLog(NamedTuple):
+    """What a pool said. In the order of a chain: by block, then by place."""
+
+    block: int
+    place: int
+    address: str
+    """Lower case."""
+    topics: tuple[bytes, ...]
+    data: bytes
+
+    @classmethod
+    def of(cls, raw: Any) -> PoolLog:
+        """From a node's own answer. Raises ChainError."""
+        try:
+            topics = tuple(hex_bytes(topic) for topic in raw["topics"])
+            where = quantity(raw["blockNumber"]), quantity(raw["logIndex"]), str(raw["address"]).lower()
+            return cls(*where, topics, hex_bytes(raw["data"]))
+        except (KeyError, TypeError) as error:
+            raise nonsense(error) from None
 
 
 async def find_pool(rpc: Rpc, factory: str, token_a: str, token_b: str, fee_pips: int) -> str:
@@ -113,6 +133,13 @@ class PoolBook:
         self._states: dict[str, PoolState] = {}
         self._at: Place | None = None
 
+    def mark(self) -> tuple[Place | None, dict[str, PoolState]]:
+        """What is known now, to `reset` to."""
+        return self._at, dict(self._states)
+
+    def reset(self, mark: tuple[Place | None, dict[str, PoolState]]) -> None:
+        self._at, self._states = mark[0], dict(mark[1])
+
     async def states(self, block: Place) -> dict[str, PoolState]:
         """By address in lower case, as of `block`, which must be the latest or near it."""
         if self._at is not None and block.hash == self._at.hash:
@@ -122,8 +149,7 @@ class PoolBook:
         else:
             start, self._at = self._at, None
             for entry in await self._logs(start, block):
-                address = str(entry["address"]).lower()
-                self._states[address] = apply(self._states[address], entry)
+                self._states[entry.address] = apply(self._states[entry.address], entry)
             await self._widen(block)
         self._at = block
         return dict(self._states)
@@ -133,18 +159,19 @@ class PoolBook:
             return True
         if not 0 < block.number - known.number <= _MOST_BLOCKS:
             return False
-        found: Any = await self._rpc.ask(self._rpc.w3.eth.get_block(known.number))
-        return bytes(found["hash"]) == known.hash
+        return (await self._rpc.header(known.number)).hash == known.hash
 
-    async def _logs(self, start: Place, block: Place) -> list[LogReceipt]:
-        wanted: Any = {"address": [pool.address for pool in self._pools.values()]}
+    async def _logs(self, start: Place, block: Place) -> list[PoolLog]:
+        wanted: dict[str, Any] = {"address": list(self._pools)}
         if block.parent == start.hash:
             # By its hash: no other block of that number can answer.
             wanted["blockHash"] = "0x" + block.hash.hex()
         else:
-            wanted |= {"fromBlock": start.number + 1, "toBlock": block.number}
-        found = await self._rpc.ask(self._rpc.w3.eth.get_logs(wanted))
-        return sorted(found, key=lambda entry: (entry["blockNumber"], entry["logIndex"]))
+            wanted |= {"fromBlock": hex(start.number + 1), "toBlock": hex(block.number)}
+        found = await self._rpc.request("eth_getLogs", wanted)
+        if not isinstance(found, list):
+            raise ChainError("the node's answer makes no sense: expected a list of logs")
+        return sorted(log for log in map(PoolLog.of, found) if log.address in self._pools)
 
     async def _read_all(self, block: Place) -> None:
         self._at = None
@@ -159,9 +186,9 @@ class PoolBook:
                 self._states[address] = await self._pools[address].state(block=block.number)
 
 
-def apply(state: PoolState, entry: LogReceipt) -> PoolState:
+def apply(state: PoolState, entry: PoolLog) -> PoolState:
     """The state after one of the pool's events; those that move no price and no liquidity change nothing."""
-    topics, data = entry["topics"], bytes(entry["data"])
+    topics, data = entry.topics, entry.data
     words = [int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)]
     if topics[0] == _SWAP:
         return replace(state, sqrt_price_x96=words[2], liquidity=words[3], tick=_signed(words[4]))

@@ -18,6 +18,7 @@ from eth_utils.address import to_checksum_address
 from web3 import AsyncWeb3
 from web3.contract import AsyncContract
 from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
+from web3.types import RPCEndpoint
 
 from plumbline.chain.abi import load_abi
 from plumbline.chain.endpoints import Endpoints, HttpProvider
@@ -38,6 +39,22 @@ class Header:
     number: int
     hash: bytes
     base_fee_wei: int
+    parent: bytes
+    timestamp: int
+
+    @classmethod
+    def of(cls, raw: Any) -> Self:
+        """From a node's own answer or notification. Raises ChainError for anything else, and for no block."""
+        try:
+            return cls(
+                number=int(raw["number"], 16),
+                hash=bytes.fromhex(raw["hash"][2:]),
+                base_fee_wei=int(raw["baseFeePerGas"], 16),
+                parent=bytes.fromhex(raw["parentHash"][2:]),
+                timestamp=int(raw["timestamp"], 16),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise nonsense(error) from None
 
 
 class Rpc:
@@ -66,12 +83,26 @@ class Rpc:
             reason = revert_reason(error.message or "", error.data)
             raise ChainError(f"reverted: {reason or 'without a reason'}", reason) from None
         except Web3RPCError as error:
-            said: Any = (error.rpc_response or {}).get("error")
-            message = str(said.get("message", error)) if isinstance(said, dict) else str(said or error)
-            raise ChainError(message[:300], revert_reason(message, None)) from None
+            raise refusal((error.rpc_response or {}).get("error") or str(error)) from None
         except (Web3Exception, DecodingError, ValueError, TypeError, LookupError, AttributeError) as error:
             # An answer of the wrong shape: web3 stumbles over it wherever it first looks.
-            raise ChainError(f"the node's answer makes no sense: {type(error).__name__}: {str(error)[:200]}") from error
+            raise nonsense(error) from error
+
+    async def request(self, method: str, *params: Any) -> Any:
+        """A node's answer as it came, for what is asked at every block: web3 takes a millisecond to word and read one.
+
+        Raises:
+            ChainError, ChainUnreachable: as `ask`.
+        """
+        answer = await self._provider.make_request(RPCEndpoint(method), params)
+        if (error := answer.get("error")) is not None:
+            raise refusal(error)
+        return answer.get("result")
+
+    async def call(self, to: str, data: str, at: bytes | Literal["latest", "pending"] = "latest") -> bytes:
+        """What a view answers, undecoded. at: the hash of a block; a node that does not have it refuses."""
+        block = {"blockHash": "0x" + at.hex()} if isinstance(at, bytes) else at
+        return hex_bytes(await self.request("eth_call", {"to": to, "data": data}, block))
 
     async def number(self, question: Awaitable[int]) -> int:
         """A question whose answer is a number; web3 does not look."""
@@ -82,7 +113,7 @@ class Rpc:
 
     async def chain_id(self) -> int:
         """Raises ChainError when it is not the configured one."""
-        found = await self.number(self.w3.eth.chain_id)
+        found = quantity(await self.request("eth_chainId"))
         if self._pinned is not None and found != self._pinned:
             raise ChainError(f"the endpoint is on chain {found}, the config expects {self._pinned}")
         return found
@@ -93,11 +124,8 @@ class Rpc:
 
     async def header(self, block: int | Literal["latest"] = "latest") -> Header:
         """Raises ChainError when there is no such block."""
-        return await self.ask(self._header(block))
-
-    async def _header(self, block: int | Literal["latest"]) -> Header:
-        raw = await self.w3.eth.get_block(block)
-        return Header(int(raw["number"]), bytes(raw["hash"]), int(raw["baseFeePerGas"]))
+        named = hex(block) if isinstance(block, int) else block
+        return Header.of(await self.request("eth_getBlockByNumber", named, False))
 
     def contract(self, name: str, address: str) -> AsyncContract:
         """A contract by the name of its exported ABI."""
@@ -113,6 +141,38 @@ class Rpc:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def refusal(error: Any) -> ChainError:
+    """What a node's error object says: it reverted, and why, or the node's own words."""
+    if not isinstance(error, dict):
+        return ChainError(str(error)[:300], revert_reason(str(error), None))
+    message = str(error.get("message", error))
+    reason = revert_reason(message, error.get("data"))
+    if _REVERTED in message:
+        return ChainError(f"reverted: {reason or 'without a reason'}", reason)
+    return ChainError(message[:300], reason)
+
+
+def nonsense(error: Exception) -> ChainError:
+    """An answer of the wrong shape."""
+    return ChainError(f"the node's answer makes no sense: {type(error).__name__}: {str(error)[:200]}")
+
+
+def quantity(said: Any) -> int:
+    """A number as JSON-RPC writes it. Raises ChainError."""
+    try:
+        return int(said, 16)
+    except (TypeError, ValueError) as error:
+        raise nonsense(error) from None
+
+
+def hex_bytes(said: Any) -> bytes:
+    """Bytes as JSON-RPC writes them. Raises ChainError."""
+    try:
+        return bytes.fromhex(said.removeprefix("0x"))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise nonsense(error) from None
 
 
 def revert_reason(message: str, data: Any) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,8 +11,9 @@ import typer
 from plumbline.commands.options import ConfigPath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
+    from plumbline.chain.flight import Relay
     from plumbline.chain.heads import Heads
     from plumbline.chain.parity import ChainParity
     from plumbline.chain.rpc import Rpc
@@ -80,13 +82,26 @@ async def _keep(
     from plumbline.metrics import KeeperMetrics
     from plumbline.transport.server import HttpServer
 
-    # One sender for all strategies: the only owner of the key's nonces.
-    sender, metrics = Sender(rpc, key, config.tx, guard=replica), KeeperMetrics()
-    venue = ChainParity(rpc, sender, config)
-    made = _strategies(config, rpc, sender, venue, journal, metrics)
-    keeper = Keeper(venue.head, [made[name]() for name in config.strategies], metrics, replica)
-    async with HttpServer(keeper_app(keeper), config.http):
-        await keeper.run(heads.wait)
+    async with _relay(config) as relay:
+        # One sender for all strategies: the only owner of the key's nonces.
+        sender, metrics = Sender(rpc, key, config.tx, guard=replica, relay=relay), KeeperMetrics()
+        venue = ChainParity(rpc, sender, config, heads.take)
+        made = _strategies(config, rpc, sender, venue, journal, metrics)
+        keeper = Keeper(venue.head, [made[name]() for name in config.strategies], metrics, replica)
+        async with HttpServer(keeper_app(keeper), config.http):
+            await keeper.run(heads.wait)
+
+
+@asynccontextmanager
+async def _relay(config: KeeperConfig) -> AsyncIterator[Relay | None]:
+    from plumbline.chain.flight import Relay
+    from plumbline.chain.rpc import Rpc
+
+    if config.relay is None:
+        yield None
+        return
+    async with Rpc([config.relay.url], timeout_s=config.chain.timeout_s) as rpc:
+        yield Relay(rpc, config.relay.blocks, config.relay.then_public)
 
 
 def _strategies(
@@ -133,6 +148,7 @@ def _rules(config: KeeperConfig) -> KeeperRules:
         parse_wad(config.min_edge_usd),
         funding=config.funding,
         tip_percent=config.tip_percent,
+        max_fee_percent=config.max_fee_percent,
         dry_run=config.dry_run,
         limits=limits,
     )

@@ -24,7 +24,7 @@ import structlog
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, band, best_trade, gas_cost
 from plumbline.core.cycle import best_cycle
 from plumbline.core.units import WAD
-from plumbline.errors import ChainError
+from plumbline.errors import ChainError, ChainUnfunded
 from plumbline.keeper.limits import Limits
 from plumbline.metrics import KeeperMetrics
 from plumbline.ports import ParityReceipt, ParitySnapshot, ParityVenue
@@ -35,8 +35,12 @@ SWAP_GAS: Final = 95_000
 """What one more swap of a trade takes, about."""
 BASE_GAS: Final = {False: 170_000, True: 190_000}
 """Beside its swaps, with float and flash-funded: a first guess, replaced by what each trade took."""
-_GAS_MARGIN_PERCENT: Final = 20
-"""Added to the estimate as the limit: the state may differ by the time the trade lands."""
+_LIMIT_PERCENT: Final = 200
+"""Of the gas that is paid for, as the limit: refunds come only at the end, each nested call keeps back a 64th, and the
+state may differ by the time the trade lands. What is not used is not paid for."""
+_HEADROOM: Final = 4
+"""Times today's price of gas is as much as a trade may come to cost: six full blocks double the base fee, and the
+replacements of a usual deadline add three fifths. More would only narrow the slippage it bears."""
 MAX_REVERTS: Final = 3
 """Reverted in a row, each of them paid for in vain: somebody is quicker all the time, or something is wrong ..."""
 PAUSE_BLOCKS: Final = 20
@@ -60,6 +64,8 @@ class Outcome(StrEnum):
     """The oracle serves no price: too old, tripped, paused."""
     FORBIDDEN = "forbidden"
     """A limit of the keeper's own is reached."""
+    NO_GAS = "no gas"
+    """The key cannot pay for its gas."""
     REFUSED = "refused"
     """The simulation reverted: somebody was quicker."""
     REVERTED = "reverted"
@@ -71,7 +77,7 @@ class Outcome(StrEnum):
     TRADED = "traded"
 
 
-_ALARMS: Final = (Outcome.NO_PRICE, Outcome.NO_INVENTORY, Outcome.FORBIDDEN)
+_ALARMS: Final = (Outcome.NO_PRICE, Outcome.NO_INVENTORY, Outcome.FORBIDDEN, Outcome.NO_GAS)
 _UNREADY: Final = (*_ALARMS, Outcome.PAUSED)
 
 
@@ -86,6 +92,9 @@ class KeeperRules:
     funding: Collection[str] = ("float", "flash")
     tip_percent: int = 0
     """Of the profit above gas and edge, at most so much goes to whoever makes the block."""
+    max_fee_percent: int = 50
+    """Of the profit, at most so much goes to gas, however often a stuck trade is replaced. One whose gas takes more as
+    it is, is sent at that and no more."""
     dry_run: bool = False
     """Everything but sending."""
     limits: Limits = _NO_LIMITS
@@ -185,11 +194,13 @@ class Parity:
             floor = self._floor(snapshot, gas)
             if profit < floor:
                 return Outcome.TOO_SMALL
-            limit = gas * (100 + _GAS_MARGIN_PERCENT) // 100
             if self._rules.dry_run:
                 log.info("would trade", side=str(trade.side), shares=trade.shares / WAD, flash=trade.flash, gas=gas)
                 return Outcome.DRY
-            receipt = await self._venue.execute(trade, floor, limit, self._tip(snapshot, profit - floor, gas))
+            receipt = await self._send(snapshot, trade, profit, gas)
+        except ChainUnfunded as error:
+            self._reason = str(error)
+            return Outcome.NO_GAS
         except ChainError as error:
             if not error.reason:
                 raise
@@ -203,10 +214,24 @@ class Parity:
         self._base_gas[trade.flash] = max(receipt.gas_used - SWAP_GAS * trade.swaps, 0)
         return Outcome.TRADED
 
-    def _tip(self, snapshot: ParitySnapshot, edge: int, gas: int) -> int:
-        """{wei per gas} that may be added to the configured tip out of the profit that is left."""
-        wei = edge * snapshot.market.quote.usd * WAD * WAD / self._rules.gas_token_usd_wad
-        return int(wei * self._rules.tip_percent / 100 / gas)
+    async def _send(self, snapshot: ParitySnapshot, trade: ParityTrade, profit: int, gas: int) -> ParityReceipt:
+        """With a `min_profit` that pays for whatever its gas may come to cost."""
+        floor = self._floor(snapshot, gas)
+        tip = self._wei_per_gas(snapshot, (profit - floor) * self._rules.tip_percent, gas) // 100
+        share = self._wei_per_gas(snapshot, profit * self._rules.max_fee_percent, gas) // 100
+        max_fee = max(min(share, _HEADROOM * snapshot.gas_price_wei + tip), snapshot.gas_price_wei)
+        least = self._floor(replace(snapshot, gas_price_wei=max_fee), gas)
+        if least > profit:
+            max_fee, least = snapshot.gas_price_wei, floor
+        # Until it is known what became of it, it may be mined unseen.
+        self._gap = True
+        receipt = await self._venue.execute(trade, least, gas * _LIMIT_PERCENT // 100, tip, max_fee)
+        self._gap = False
+        return receipt
+
+    def _wei_per_gas(self, snapshot: ParitySnapshot, amount: int, gas: int) -> int:
+        """{wei per gas} that an amount of quote pays for."""
+        return int(amount * snapshot.market.quote.usd * WAD * WAD / self._rules.gas_token_usd_wad / gas)
 
     def _count_revert(self, receipt: ParityReceipt) -> None:
         self._reverts += 1
