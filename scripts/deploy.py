@@ -14,7 +14,7 @@ import click
 from ape import networks
 
 from scripts.deployment import record, steps
-from scripts.deployment.cast import Parameters
+from scripts.deployment.cast import QUIET
 from scripts.deployment.chain import Chain, DeployError
 
 NETWORK: Final = "ethereum:local:foundry"
@@ -22,7 +22,7 @@ NETWORK: Final = "ethereum:local:foundry"
 
 def main() -> None:
     provider = networks.active_provider
-    chain, parameters = Chain(provider.web3), Parameters()
+    chain, parameters = Chain(provider.web3), QUIET
     path = record.path_of(provider.network.name)
     try:
         steps.deploy(chain, parameters)

@@ -102,6 +102,10 @@ class Parameters:
     """The keeper gets the components of so many shares, as float, the trader the shares; each as much in the quote."""
 
 
+QUIET = Parameters(heartbeat_s=86_400, owner_delay_s=0)
+"""A local chain without reporters, to try things on: its one round stands for a day, the owner waits for nothing."""
+
+
 @cache
 def account(role: str) -> LocalAccount:
     """The local chain's account that plays `role`; Anvil gives it ether, everybody can know its key."""
