@@ -25,6 +25,7 @@ AREAS = {
     "reaction": "how long a keeper takes from a block to a trade",
     "replicas": "keepers with one key: how long a pause at a takeover is",
     "web": "the page in a real browser, the terminal's start",
+    "fresh": "a fresh clone with empty package caches, to the first round of the demo",
 }
 _INTRO = """\
 # Benchmarks
