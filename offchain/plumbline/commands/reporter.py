@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from plumbline.config import ReporterConfig
     from plumbline.config_venues import PoolConfig
     from plumbline.core.rules import FeedRule
-    from plumbline.core.selection import Selector
+    from plumbline.core.selection import Decision, Selector
     from plumbline.ports import Clock, RowSigner
     from plumbline.sources.ccxt import CcxtSource
     from plumbline.sources.codec import Books
     from plumbline.sources.uniswap import PoolSource
     from plumbline.sources.websocket import WebSocketSource
-    from plumbline.store.rows import RowJournal
 
 app = typer.Typer(help="Watch the venues, sign a row each round, serve it.", no_args_is_help=True)
 
@@ -109,7 +108,7 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
                 off_median_bps=config.off_median_bps,
                 retention_s=config.retention_days * DAY_S,
                 books=sources,
-                selector=make_selector(config, rules, journal),
+                selector=make_selector(config, rules, journal.standing()),
                 dry_run=dry_run,
                 kill_switch=config.kill_switch,
             )
@@ -167,13 +166,13 @@ async def _check(config: ReporterConfig, checks: Checks, file: str) -> None:
     await try_.venues(checks, sources)
 
 
-def make_selector(config: ReporterConfig, rules: Sequence[FeedRule], journal: RowJournal) -> Selector | None:
-    """Source selection as configured, going on where the journal says it stood."""
+def make_selector(config: ReporterConfig, rules: Sequence[FeedRule], before: Sequence[Decision]) -> Selector | None:
+    """Source selection as configured, going on where the last decisions of an earlier life left it."""
     from plumbline.core.selection import Selector
 
     if config.selection is None:
         return None
-    return Selector(rules, config.selection.rule(), config.regulated, journal.standing())
+    return Selector(rules, config.selection.rule(), config.regulated, before)
 
 
 def make_sources(config: ReporterConfig, file: str, clock: Clock) -> list[WebSocketSource | PoolSource | CcxtSource]:

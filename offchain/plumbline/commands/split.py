@@ -9,7 +9,7 @@ from pathlib import Path
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
 from plumbline.clock import make_clock
-from plumbline.commands.reporter import make_sources, signer_of
+from plumbline.commands.reporter import make_selector, make_sources, signer_of
 from plumbline.commands.service import process_name
 from plumbline.config import BusConfig, ReporterConfig
 from plumbline.core.rules import FeedRule
@@ -21,7 +21,7 @@ from plumbline.reporter.ingest import Ingest
 from plumbline.reporter.pages import assembler_app, shares_app
 from plumbline.store.rows import RowJournal
 from plumbline.transport.bus import Bus
-from plumbline.transport.peer import peer_client
+from plumbline.transport.peer import HttpRowPeer, peer_client
 from plumbline.transport.server import HttpServer
 
 
@@ -36,13 +36,10 @@ _SPARE_S = 60
 
 
 async def run_role(config: ReporterConfig, path: Path, role: Role) -> None:
-    """Any of the roles but `all`. Raises ConfigError for what cannot be split."""
+    """Any of the roles but `all`. Raises ConfigError when there is no bus, or what the role needs is not there."""
     if config.bus is None:
         raise ConfigError(f"{path}: bus: expected beside --role {role}, got nothing")
     rules = [feed.rule() for feed in config.feeds]
-    for i, rule in enumerate(rules):
-        if rule.price_from != "trade":
-            raise ConfigError(f'{path}: feeds[{i}].price_from: expected "trade" beside [bus], got "{rule.price_from}"')
     async with Bus(config.bus, _memory_s(rules)) as bus:
         if role is Role.INGEST:
             await _ingest(config, path, rules, bus)
@@ -55,21 +52,34 @@ async def run_role(config: ReporterConfig, path: Path, role: Role) -> None:
 async def _ingest(config: ReporterConfig, path: Path, rules: list[FeedRule], bus: Bus) -> None:
     clock = make_clock(config.clock)
     sources = make_sources(config, str(path), clock)
-    ingest = Ingest(bus, sources, rules, clock, process_name())
+    ingest = Ingest(bus, sources, rules, clock, await _period_s(config), process_name())
     async with HttpServer(shares_app(ingest.shares, ReporterMetrics(sources)), config.http):
         await ingest.run()
 
 
 async def _aggregate(config: ReporterConfig, rules: list[FeedRule], bus: Bus) -> None:
+    metrics = ReporterMetrics([])
+    aggregator = Aggregator(
+        bus,
+        rules,
+        make_clock(config.clock),
+        await _period_s(config),
+        config.delay_ms,
+        process_name(),
+        config.journal.with_suffix(".feeds"),
+        metrics,
+        lambda its, before: make_selector(config, its, before),
+    )
+    async with HttpServer(shares_app(aggregator.shares, metrics), config.http):
+        await aggregator.run()
+
+
+async def _period_s(config: ReporterConfig) -> int:
     async with Rpc.of(config.chain) as rpc:
         try:
-            period_s = (await ChainOracle(rpc, config.chain.oracle).config()).period_s
+            return (await ChainOracle(rpc, config.chain.oracle).config()).period_s
         except ChainError as error:
             raise ConfigError(f"chain: expected an oracle that tells its period: {error}") from None
-    folder = config.journal.with_suffix(".feeds")
-    aggregator = Aggregator(bus, rules, make_clock(config.clock), period_s, config.delay_ms, process_name(), folder)
-    async with HttpServer(shares_app(aggregator.shares, ReporterMetrics([])), config.http):
-        await aggregator.run()
 
 
 async def _sign(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedRule], bus: Bus) -> None:
@@ -88,6 +98,8 @@ async def _sign(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedR
                 wait_ms=config.delay_ms + bus_config.wait_ms,
                 chain_poll_s=config.chain_poll_s,
                 kill_switch=config.kill_switch,
+                peers=[HttpRowPeer(each.name, each.url, client, timeout_s=1) for each in config.peers],
+                off_median_bps=config.off_median_bps,
             )
             async with HttpServer(assembler_app(assembler), config.http):
                 await assembler.run()

@@ -3,30 +3,34 @@
 
 A worker that takes over a feed reads the trades that are kept from their beginning and observes at the grid times it
 missed, so its engine knows what the one before it knew. What it then says of a time that was told already is not
-stored.
+stored. Where source selection stood is kept in the bus, so a take-over lets no venue in.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
 
-from plumbline.core.engine import IndexEngine
-from plumbline.core.models import Trade
 from plumbline.core.rules import FeedRule
+from plumbline.core.selection import Decision, Selector
 from plumbline.errors import JournalError
+from plumbline.metrics import ReporterMetrics
 from plumbline.ports import Clock
 from plumbline.reporter.ingest import closure
+from plumbline.reporter.observing import Observer
 from plumbline.reporter.shares import Shares
 from plumbline.store.rows import RowJournal
 from plumbline.transport.broker import Lease
-from plumbline.transport.bus import Bus, Observed, subject_of
+from plumbline.transport.bus import Batch, Bus, Observed, subject_of
 
 log = structlog.get_logger(__name__)
+
+Selectors = Callable[[Sequence[FeedRule], Sequence[Decision]], Selector | None]
+"""(a worker's rules, the last decisions on its venues) -> its source selection."""
 
 
 class Aggregator:
@@ -41,19 +45,29 @@ class Aggregator:
         delay_ms: int,
         holder: str,
         journals: Path,
+        metrics: ReporterMetrics,
+        selectors: Selectors = lambda rules, before: None,
     ) -> None:
-        """`journals`: a folder; each feed's trades and observations are kept there in a journal of its own."""
+        """
+        Args:
+            journals: a folder; each feed's trades and observations are kept there in a journal of its own.
+            selectors: source selection for a worker, going on where the one before it stood; None: none.
+        """
         self._bus, self._rules, self._clock = bus, tuple(rules), clock
         self._period_s, self._delay_ms, self._journals = period_s, delay_ms, journals
+        self._metrics, self._selectors = metrics, selectors
         self.shares = Shares(bus, "feed", [rule.name for rule in rules], holder, self._price)
 
     async def run(self) -> None:
         await self.shares.run()
 
     async def _price(self, feed: str, lease: Lease) -> None:
+        rules = closure(self._rules, feed)
         with RowJournal(self._journals / f"{subject_of(feed)}.sqlite") as journal:
-            worker = _Worker(feed, closure(self._rules, feed), journal, self._period_s)
-            journal.begin(worker.rules, version("plumbline"), self._clock.now_ms())
+            selector = self._selectors(rules, await self._bus.standing(feed))
+            observer = Observer(rules, journal, self._metrics, selector, shown=[feed])
+            worker = _Worker(feed, observer, journal, self._period_s)
+            journal.begin(rules, version("plumbline"), self._clock.now_ms())
             live = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hear(worker, live))
@@ -66,7 +80,7 @@ class Aggregator:
                 continue
             if not live.is_set():
                 worker.catch_up(batch.now_ms - self._delay_ms)
-            worker.hear(batch.unpack())
+            worker.hear(batch)
 
     async def _observe(self, worker: _Worker, live: asyncio.Event) -> None:
         await live.wait()
@@ -74,22 +88,26 @@ class Aggregator:
             now_ms = self._clock.now_ms() - self._delay_ms
             timestamp = max(-(-now_ms // (self._period_s * 1000)) * self._period_s, worker.last_s + self._period_s)
             await self._clock.sleep_until_ms(timestamp * 1000 + self._delay_ms)
-            price_wad = worker.observe(timestamp)
+            price_wad, standing = worker.observe(timestamp)
             text = None if price_wad is None else str(price_wad)
             await self._bus.tell_price(Observed(worker.feed, timestamp, text))
+            if standing:
+                await self._bus.keep_standing(worker.feed, standing)
 
 
 class _Worker:
-    """One feed's engine and journal."""
+    """One feed's observer and where it stands."""
 
-    def __init__(self, feed: str, rules: Sequence[FeedRule], journal: RowJournal, period_s: int) -> None:
-        self.feed, self.rules, self.last_s = feed, tuple(rules), 0
-        self._engine, self._journal, self._period_s = IndexEngine(rules), journal, period_s
+    def __init__(self, feed: str, observer: Observer, journal: RowJournal, period_s: int) -> None:
+        self.feed, self.last_s = feed, 0
+        self._observer, self._journal, self._period_s = observer, journal, period_s
+        self._decided: dict[tuple[str, str], Decision] = {}
 
-    def hear(self, trades: Sequence[Trade]) -> None:
-        for trade in trades:
-            self._engine.on_trade(trade)
-            self._journal.take(trade)
+    def hear(self, batch: Batch) -> None:
+        for trade in batch.unpack():
+            self._observer.hear(trade, batch.now_ms)
+        for told in batch.unpack_books():
+            self._observer.see(told)
 
     def catch_up(self, until_ms: int) -> None:
         """Observe at the grid times up to then, as the worker before us did: conversions live on it."""
@@ -99,13 +117,14 @@ class _Worker:
         while self.last_s < upcoming_s:
             self.observe(self.last_s + self._period_s)
 
-    def observe(self, timestamp: int) -> int | None:
+    def observe(self, timestamp: int) -> tuple[int | None, list[Decision]]:
+        """The price, and the last decision on every venue if any is new."""
         self.last_s = timestamp
-        prices = self._engine.observe(timestamp * 1000)
-        self._journal.observe(timestamp * 1000, prices)
+        decisions = self._observer.observe(timestamp * 1000)
+        self._decided |= {(each.feed, each.venue): each for each in decisions}
         try:
             self._journal.flush()
         except JournalError as error:
             # For proof only: what is signed is kept by the signer.
             log.error("observation not kept", feed=self.feed, reason=str(error))
-        return prices[self.feed].price_wad
+        return self._observer.prices[self.feed].price_wad, list(self._decided.values()) if decisions else []

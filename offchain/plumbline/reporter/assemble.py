@@ -19,9 +19,10 @@ from plumbline.core.models import Row, SignedRow
 from plumbline.core.rules import FeedRule
 from plumbline.errors import BusError, JournalError, SignerError
 from plumbline.metrics import ReporterMetrics
-from plumbline.ports import Clock, OracleClient, OracleConfig, RowSigner
+from plumbline.ports import Clock, OracleClient, OracleConfig, RowPeer, RowSigner
 from plumbline.reporter.agreement import lanes
 from plumbline.reporter.chain_watch import ChainWatch
+from plumbline.reporter.peers import PeerWatch
 from plumbline.reporter.shares import Shares
 from plumbline.reporter.signing import SigningDesk, method_of
 from plumbline.store.rows import RowJournal
@@ -52,12 +53,19 @@ class Assembler:
         wait_ms: int,
         chain_poll_s: float,
         kill_switch: Path | None = None,
+        peers: Sequence[RowPeer] = (),
+        off_median_bps: int = 100,
     ) -> None:
-        """`wait_ms`: clock time after a grid time in which a feed's price may come; then the row goes without it."""
+        """
+        Args:
+            wait_ms: clock time after a grid time in which a feed's price may come; then the row goes without it.
+            peers: whose rows ours are held against; `off_median_bps` off their median is an alarm.
+        """
         self.rules, self.address, self.metrics = tuple(rules), key.address, ReporterMetrics([])
         self.chain = ChainWatch(oracle, self.rules, key.address, self.metrics)
         self._bus, self._clock, self._wait_ms, self._poll_s = bus, clock, wait_ms, chain_poll_s
         self._kill_switch = kill_switch
+        self.watch = PeerWatch(peers, self.metrics, off_median_bps)
         self._token = 0
         self.desk = SigningDesk(key, journal, clock, method_of(rules), self._fence)
         self.shares = Shares(bus, "signer", ["signer"], holder, self._sign)
@@ -124,6 +132,9 @@ class Assembler:
         row = Row(config.epoch, timestamp, lanes(config.feeds, wads))
         if not any(row.prices):
             return "no price"
+        if self.desk.last is not None:
+            # The row before this one: by now all have theirs.
+            self.watch.compare(config, self.desk.last)
         try:
             signed = await self.desk.sign(config, row)
         except (BusError, SignerError, JournalError) as error:

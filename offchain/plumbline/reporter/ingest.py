@@ -2,7 +2,7 @@
 """Ingest, as a process of its own: a share of the venues is listened to, and what they trade told to the bus.
 
 Each trade goes to every feed that needs it: those it is a market of, and those that convert by them. So a feed's worker
-reads what it needs and nothing else.
+reads what it needs and nothing else. Books of feeds that are made of them are told as they stand at each grid time.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
-from plumbline.core.models import Trade
+from plumbline.core.models import BookSnapshot, Trade
 from plumbline.core.quotes import paths
-from plumbline.core.rules import FeedRule
-from plumbline.ports import Clock, TradeSource
+from plumbline.core.rules import FeedRule, MarketId
+from plumbline.ports import BookSource, Clock, TradeSource
 from plumbline.reporter.shares import Shares
 from plumbline.transport.broker import Lease
 from plumbline.transport.bus import Batch, Bus
@@ -24,20 +24,26 @@ _GATHER_S: Final = 0.02
 """Trades of this time travel together."""
 
 
+class VenueSource(TradeSource, BookSource, Protocol):
+    """A venue's trades and books."""
+
+
 class Ingest:
     """Listens to its share of the venues."""
 
     def __init__(
         self,
         bus: Bus,
-        sources: Sequence[TradeSource],
+        sources: Sequence[VenueSource],
         rules: Sequence[FeedRule],
         clock: Clock,
+        period_s: int,
         holder: str,
     ) -> None:
-        self._bus, self._clock = bus, clock
+        self._bus, self._clock, self._period_s = bus, clock, period_s
         self._sources = {source.venue: source for source in sources}
         self._wanted = wanted_by(rules)
+        self._books_wanted = wanted_by(rules, books=True)
         self.shares = Shares(bus, "venue", list(self._sources), holder, self._listen)
 
     async def run(self) -> None:
@@ -48,6 +54,8 @@ class Ingest:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._fill(venue, waiting))
             tasks.create_task(self._tell(venue, waiting, lease))
+            if any(market[0] == venue for market in self._books_wanted):
+                tasks.create_task(self._tell_books(venue, lease))
 
     async def _fill(self, venue: str, waiting: asyncio.Queue[Trade]) -> None:
         async for trade in self._sources[venue].trades():
@@ -70,6 +78,22 @@ class Ingest:
                 batch = Batch.of(self._clock.now_ms(), its)
                 await self._bus.tell_trades(feed, venue, batch, f"{lease.token} {venue} {feed} {told}")
 
+    async def _tell_books(self, venue: str, lease: Lease) -> None:
+        source, timestamp = self._sources[venue], 0
+        while True:
+            upcoming = -(-self._clock.now_ms() // (self._period_s * 1000)) * self._period_s
+            timestamp = max(upcoming, timestamp + self._period_s)
+            await self._clock.sleep_until_ms(timestamp * 1000)
+            by_feed: defaultdict[str, list[BookSnapshot]] = defaultdict(list)
+            for market, feeds in self._books_wanted.items():
+                if market[0] != venue or (told := source.book(market[1])) is None:
+                    continue
+                for feed in feeds:
+                    by_feed[feed].append(told)
+            for feed, its in by_feed.items():
+                batch = Batch.of(self._clock.now_ms(), (), its)
+                await self._bus.tell_trades(feed, venue, batch, f"{lease.token} {venue} {feed} books {timestamp}")
+
 
 def closure(rules: Sequence[FeedRule], feed: str) -> list[FeedRule]:
     """The feed and all that convert for it, in the config's order: what an engine needs to price it as all would."""
@@ -82,10 +106,11 @@ def closure(rules: Sequence[FeedRule], feed: str) -> list[FeedRule]:
     return [rule for rule in rules if rule.name in needed]
 
 
-def wanted_by(rules: Sequence[FeedRule]) -> dict[tuple[str, str], list[str]]:
-    """By market (venue, symbol): the feeds whose workers need its trades."""
-    wanted: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+def wanted_by(rules: Sequence[FeedRule], *, books: bool = False) -> dict[MarketId, list[str]]:
+    """By market: the feeds whose workers need its trades, or its books."""
+    wanted: defaultdict[MarketId, list[str]] = defaultdict(list)
     for rule in rules:
-        for leg in {leg for each in closure(rules, rule.name) for source in each.sources for leg in source.legs}:
+        needed = [each for each in closure(rules, rule.name) if not books or each.price_from == "mid"]
+        for leg in {leg for each in needed for source in each.sources for leg in source.legs}:
             wanted[leg].append(rule.name)
     return dict(wanted)

@@ -46,6 +46,7 @@ def assembler_app(assembler: Assembler) -> Starlette:
             "refusal": chain.refusal,
             "chain_trouble": chain.trouble,
             "unready": assembler.unready(),
+            "off_median_bps": assembler.watch.off,
             "signs": bool(assembler.shares.held),
             "row": last and _row(last),
         }

@@ -35,6 +35,12 @@ class PeerWatch:
         self.off: dict[str, int] = {}
         """{bps} by feed: how far this reporter is off its peers' median, where that is an alarm."""
         self._metrics = metrics
+        self._comparing: asyncio.Task[None] | None = None
+
+    def compare(self, config: OracleConfig, own: SignedRow) -> None:
+        """Begin to look, unless the last comparison still goes on: no round waits for this."""
+        if self.peers and (self._comparing is None or self._comparing.done()):
+            self._comparing = asyncio.create_task(self.look(config, own))
 
     async def look(self, config: OracleConfig, own: SignedRow) -> None:
         """Ask every peer for the row of our round; those without one, or with a bad one, have no say."""

@@ -19,20 +19,18 @@ from typing import Final
 
 import structlog
 
-from plumbline.core.engine import IndexEngine
 from plumbline.core.fragmentation import Fragmentation
 from plumbline.core.models import IndexPrice, Row, SignedRow, Trade
 from plumbline.core.rules import FeedRule
-from plumbline.core.selection import Selector, Verdict, left_out
-from plumbline.core.units import MAX_BPS, WAD
+from plumbline.core.selection import Selector
 from plumbline.errors import JournalError, SignerError
 from plumbline.metrics import ReporterMetrics
 from plumbline.ports import BookSource, Clock, OracleClient, OracleConfig, RowPeer, RowSigner, TradeSource
 from plumbline.reporter.agreement import make_row
 from plumbline.reporter.chain_watch import ChainWatch
+from plumbline.reporter.observing import Observer
 from plumbline.reporter.peers import PeerWatch
 from plumbline.reporter.signing import SigningDesk, method_of
-from plumbline.store.beside import Beside
 from plumbline.store.pruning import prune_for_ever
 from plumbline.store.rows import RowJournal
 
@@ -82,10 +80,8 @@ class Reporter:
         self.rules, self.sources, self.address = tuple(rules), tuple(sources), key.address
         self.dry_run = dry_run
         self.metrics = ReporterMetrics(self.sources)
-        self._engine = IndexEngine(rules)
+        self._observer = Observer(rules, journal, self.metrics, selector)
         self._books = {source.venue: source for source in books}
-        self.selector = selector
-        self.fragmentation = {rule.name: Fragmentation() for rule in rules}
         self.timing, self.kill_switch = timing, kill_switch
         """May be changed while it runs."""
         self._was_killed = False
@@ -93,8 +89,6 @@ class Reporter:
         self._desk = SigningDesk(key, journal, clock, method_of(rules))
         self.chain = ChainWatch(oracle, self.rules, key.address, self.metrics)
         self.watch = PeerWatch(peers, self.metrics, off_median_bps)
-        self._comparing: asyncio.Task[None] | None = None
-        self.prices: Mapping[str, IndexPrice] = {}
 
     async def run(self) -> None:
         self._journal.begin(self.rules, version("plumbline"), self._clock.now_ms())
@@ -112,10 +106,7 @@ class Reporter:
 
     def hear(self, trade: Trade) -> None:
         """Take one trade into the next observation."""
-        self._engine.on_trade(trade)
-        self._journal.take(trade)
-        if self.selector is not None:
-            self.selector.on_trade(trade, self._clock.now_ms())
+        self._observer.hear(trade, self._clock.now_ms())
 
     async def _watch_chain(self) -> None:
         while True:
@@ -143,8 +134,8 @@ class Reporter:
     async def round(self, timestamp: int) -> None:
         """Everything for one grid time; later ones only."""
         woke = time.monotonic()
-        self._observe(timestamp * 1000)
-        self._count_prices()
+        self._look_at_books()
+        self._observer.observe(timestamp * 1000)
         try:
             withheld = await self._report(timestamp)
             if withheld:
@@ -160,29 +151,13 @@ class Reporter:
             self.metrics.withheld.labels(withheld).inc()
         self.metrics.round_time.observe(time.monotonic() - woke)
 
-    def _observe(self, at_ms: int) -> None:
-        """Let the engine see the books as they are, and whom selection lets it hear; then make the prices."""
-        for venue, symbol in sorted(self._engine.books):
+    def _look_at_books(self) -> None:
+        """Let the engine see them as they are."""
+        for venue, symbol in sorted(self._observer.books):
             source = self._books.get(venue)
             told = None if source is None else source.book(symbol)
             if told is not None:
-                self._engine.on_book(told)
-        decisions = [] if self.selector is None else self.selector.review(at_ms)
-        for decision in decisions:
-            self._engine.select(decision.feed, decision.venue, left_out(decision))
-            self.metrics.selected.labels(decision.feed, decision.venue).set(not left_out(decision))
-            if decision.verdict is not Verdict.INCLUDED:
-                where = {"feed": decision.feed, "venue": decision.venue}
-                log.info("source selection", verdict=str(decision.verdict), reason=decision.reason, **where)
-        self.prices = self._engine.observe(at_ms)
-        self._journal.observe(at_ms, self.prices, Beside(self._engine.settled_books, tuple(decisions)))
-        if self.selector is not None:
-            self.selector.on_observation(self.prices, self._engine.settled_books, at_ms)
-            for (feed, venue), score_bps in self.selector.scores().items():
-                if score_bps is not None:
-                    self.metrics.score.labels(feed, venue).set(score_bps / MAX_BPS)
-        for feed, price in self.prices.items():
-            self.fragmentation[feed].add(at_ms, price.dispersion_centibps)
+                self._observer.see(told)
 
     async def _report(self, timestamp: int) -> str:
         """Sign a row of the last observation; else the reason why not, in a word or two."""
@@ -197,7 +172,9 @@ class Reporter:
         if self.dry_run:
             log.info("would sign", round=timestamp, epoch=row.epoch, prices=row.prices)
             return "dry run"
-        self._compare(self.config)
+        if self.last is not None:
+            # The row before this one: by now all have theirs.
+            self.watch.compare(self.config, self.last)
         await self._sign(self.config, row)
         return ""
 
@@ -214,10 +191,14 @@ class Reporter:
         self.metrics.last_row.set(observed.timestamp)
         log.info("row signed", round=observed.timestamp, epoch=signed.row.epoch, prices=signed.row.prices)
 
-    def _compare(self, config: OracleConfig) -> None:
-        """Hold the row before this one against the peers': by now all have theirs. One comparison at a time."""
-        if self.watch.peers and self.last is not None and (self._comparing is None or self._comparing.done()):
-            self._comparing = asyncio.create_task(self.watch.look(config, self.last))
+    @property
+    def prices(self) -> Mapping[str, IndexPrice]:
+        """Of the last observation, by feed."""
+        return self._observer.prices
+
+    @property
+    def fragmentation(self) -> Mapping[str, Fragmentation]:
+        return self._observer.fragmentation
 
     @property
     def config(self) -> OracleConfig | None:
@@ -261,16 +242,3 @@ class Reporter:
         """What the venues that are out, or refuse a market, say of it: the likely cause of a missing row."""
         said = "; ".join(f"{source.venue}: {source.stats.reason}" for source in self.sources if source.stats.reason)
         return f" ({said[:500]})" if said else ""
-
-    def _count_prices(self) -> None:
-        for feed, price in self.prices.items():
-            if price.price_wad is not None:
-                self.metrics.price.labels(feed).set(price.price_wad / WAD)
-            self.metrics.included.labels(feed).set(sum(each.included for each in price.contributions))
-            if price.dispersion_centibps is not None:
-                self.metrics.dispersion.labels(feed).set(price.dispersion_centibps / 100)
-            if (fragmentation := self.fragmentation[feed].centibps) is not None:
-                self.metrics.fragmentation.labels(feed).set(fragmentation / 100)
-            for each in price.contributions:
-                if not each.included:
-                    self.metrics.excluded.labels(feed, f"{each.venue}:{each.symbol}", each.reason).inc()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """One reporter in several processes, over NATS JetStream: what they tell each other, and who may do what.
 
-    trades.<feed>.<venue>   batches of trades, one stream, kept as long as an engine remembers; published with an id, so
-                            that a repeated publication is stored once; read in order and without a gap from the start
+    trades.<feed>.<venue>   batches of trades and books, one stream, kept as long as an engine remembers; published with
+                            an id, so that a repeated publication is stored once; read in order and without a gap from
+                            the start
     prices.<feed>           one price a feed and grid time; the first one published stands
     leases                  who works on what (`plumbline.transport.broker`)
     claims                  the row of each round, created once and never changed: whoever signs, signs that
+    standing                by feed, what source selection last decided on each venue
 
 Feed names stand in subjects with "-" for "/". Nothing is at stake when the broker lies dead: then nothing is signed.
 """
@@ -26,7 +28,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, S
 from nats.js.errors import BadRequestError, KeyNotFoundError, KeyWrongLastSequenceError
 
 from plumbline.config import BusConfig
-from plumbline.core.models import Row, Trade
+from plumbline.core.models import BookSnapshot, Level, Row, Trade
+from plumbline.core.selection import Decision
 from plumbline.errors import BusError
 from plumbline.transport.broker import ASK_S, PAUSE_S, TROUBLE, Broker
 
@@ -41,18 +44,35 @@ _ACK_S: Final = 2.0
 log = structlog.get_logger(__name__)
 
 
+_Levels = list[tuple[str, str]]
+
+
 class Batch(msgspec.Struct, frozen=True, array_like=True):
-    """Trades in the order they came; `now_ms`: the sender's clock. Numbers of any size travel as text."""
+    """Trades in the order they came, books as they stand; `now_ms`: the sender's clock.
+
+    Numbers of any size travel as text.
+    """
 
     now_ms: int
     trades: list[tuple[str, str, str, str, int]]
+    books: list[tuple[str, str, _Levels, _Levels, int]] = []
 
     @classmethod
-    def of(cls, now_ms: int, trades: Sequence[Trade]) -> Self:
-        return cls(now_ms, [(t.venue, t.symbol, str(t.price_wad), str(t.size_wad), t.at_ms) for t in trades])
+    def of(cls, now_ms: int, trades: Sequence[Trade], books: Sequence[BookSnapshot] = ()) -> Self:
+        return cls(
+            now_ms,
+            [(t.venue, t.symbol, str(t.price_wad), str(t.size_wad), t.at_ms) for t in trades],
+            [(b.venue, b.symbol, _texts(b.bids), _texts(b.asks), b.at_ms) for b in books],
+        )
 
     def unpack(self) -> list[Trade]:
         return [Trade(venue, symbol, int(price), int(size), at_ms) for venue, symbol, price, size, at_ms in self.trades]
+
+    def unpack_books(self) -> list[BookSnapshot]:
+        return [
+            BookSnapshot(venue, symbol, _numbers(bids), _numbers(asks), at_ms)
+            for venue, symbol, bids, asks, at_ms in self.books
+        ]
 
 
 class Observed(msgspec.Struct, frozen=True, array_like=True):
@@ -91,6 +111,7 @@ class Bus(Broker):
         super().__init__(config.url, config.stream, config.lease_s)
         self._memory_s = memory_s
         self._claims: Any = None
+        self._standing: Any = None
 
     async def _prepare(self) -> None:
         await super()._prepare()
@@ -111,6 +132,7 @@ class Bus(Broker):
                 # It is there, for another memory: feeds have changed.
                 await self._js.update_stream(stream)
         self._claims = await self._bucket("claims", _CLAIMS_S)
+        self._standing = await self._bucket("standing", None)
 
     # Trades ----------------------------------------------------------------------------------------------------------
 
@@ -177,6 +199,28 @@ class Bus(Broker):
                 log.warning("not stored yet", subject=subject, reason=str(error) or type(error).__name__)
                 await asyncio.sleep(PAUSE_S)
 
+    # Source selection ------------------------------------------------------------------------------------------------
+
+    async def keep_standing(self, feed: str, decisions: Sequence[Decision]) -> None:
+        """For whoever takes the feed over. Not kept while the broker is away: then the journal alone knows."""
+        try:
+            await self._ask(self._standing.put(subject_of(feed), msgspec.msgpack.encode(decisions)))
+        except BusError as error:
+            log.warning("source selection not kept", feed=feed, reason=str(error))
+
+    async def standing(self, feed: str) -> list[Decision]:
+        """What was kept last; asked for until the broker answers."""
+        while True:
+            try:
+                entry = await self._ask(self._standing.get(subject_of(feed)))
+            except KeyNotFoundError:
+                return []
+            except BusError as error:
+                log.warning("source selection unknown", feed=feed, reason=str(error))
+                await asyncio.sleep(PAUSE_S)
+            else:
+                return msgspec.msgpack.decode(entry.value, type=list[Decision])
+
     # Claims ----------------------------------------------------------------------------------------------------------
 
     async def claim(self, chain_id: int, oracle: str, address: str, row: Row, token: int) -> Row:
@@ -199,6 +243,14 @@ async def _or_none(fetch: Awaitable[list[Msg]]) -> list[Msg]:
         return await fetch
     except TimeoutError:
         return []
+
+
+def _texts(levels: Sequence[Level]) -> _Levels:
+    return [(str(price), str(size)) for price, size in levels]
+
+
+def _numbers(levels: _Levels) -> tuple[Level, ...]:
+    return tuple((int(price), int(size)) for price, size in levels)
 
 
 def subject_of(name: str) -> str:
