@@ -18,6 +18,7 @@ EXPORTED: tuple[str, ...] = (
     "AuctionHouse",
     "IndexFactory",
     "ParityArbitrageur",
+    "RebalanceBidder",
     "AggregatorAdapter",
     "IndexRouter",
     "IndexQuoter",

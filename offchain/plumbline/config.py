@@ -310,8 +310,12 @@ class KeeperConfig(Section, frozen=True):
     """While this file exists nothing is sent."""
     dry_run: bool = False
     """Log what would be sent, and send nothing."""
-    strategies: Annotated[tuple[Literal["parity", "oracle-watch", "chores"], ...], Meta(min_length=1)] = ("parity",)
+    strategies: Annotated[tuple[Literal["parity", "bids", "oracle-watch", "chores"], ...], Meta(min_length=1)] = (
+        "parity",
+    )
     """What is done at each block, in this order."""
+    bidder: Address | None = None
+    """bids: a RebalanceBidder that this key deployed, for the auction house of the arbitrageur's index."""
     min_fees_usd: Decimal = "100"
     """chores: fees that have accrued are minted to their recipient from this worth on."""
     ws_url: str | None = None
@@ -329,6 +333,8 @@ class KeeperConfig(Section, frozen=True):
 
     def __post_init__(self) -> None:
         check_unique("strategies", self.strategies)
+        if "bids" in self.strategies and self.bidder is None:
+            raise ValueError("bidder: expected an address beside the strategy bids, got nothing")
         if self.ws_url is not None:
             check_url("ws_url", self.ws_url, ("ws", "wss"))
 

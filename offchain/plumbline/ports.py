@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side
+from plumbline.core.bids import Bid, BidMarket
 from plumbline.core.cycle import CycleMarket
 from plumbline.core.models import BookSnapshot, SignedRow, Trade
 
@@ -268,3 +269,55 @@ class ChoresVenue(Protocol):
     async def collect_fees(self) -> None: ...
 
     async def claim(self, token: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BidSnapshot:
+    """An auction of an index, and the pools between its components, at one block."""
+
+    block: int
+    at_s: int
+    gas_price_wei: int
+    """The most a unit of gas costs in the next block."""
+    market: BidMarket
+    tokens: tuple[str, ...]
+    """Addresses, by their places."""
+
+
+@dataclass(frozen=True, slots=True)
+class BidReceipt:
+    """What a mined bid brought; one that reverted brought nothing, and cost its gas."""
+
+    tx_hash: str
+    block: int
+    buy: str
+    """The token that the index was paid in; empty when it reverted."""
+    sold: int
+    """0 when it reverted."""
+    profit: int
+    """{buy} before gas."""
+    gas_used: int
+    gas_price_wei: int
+    reverted: str = ""
+    """Why it did; empty for a bid that went through."""
+
+
+class BidVenue(Protocol):
+    """Where a keeper bids. Every method raises ChainError, with the contract's reason when it has one."""
+
+    async def snapshot(self) -> BidSnapshot | None:
+        """None while no bids are taken."""
+        ...
+
+    async def simulate(self, bid: Bid, min_profit: int) -> tuple[int, int]:
+        """({buy} profit, gas) of a bid in the block to come; nothing is sent."""
+        ...
+
+    async def execute(self, bid: Bid, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int) -> BidReceipt:
+        """Send the bid with room for `gas`, up to `tip_wei` a unit more than usual and never more than `max_fee_wei`;
+        returns once it is mined, reverted or not. Raises ChainUnfunded when the key cannot pay for it."""
+        ...
+
+    async def receipts_since(self, block: int) -> list[BidReceipt]:
+        """Every bid of this keeper's bidder in that block or later, without those that reverted."""
+        ...

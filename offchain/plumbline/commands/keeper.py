@@ -113,15 +113,21 @@ def _strategies(
     metrics: KeeperMetrics,
 ) -> Mapping[str, Callable[[], Strategy]]:
     """How each strategy that the config may name is made: a new one is added here, and to the config's names."""
+    from plumbline.chain.bids import ChainBids
     from plumbline.chain.chores import ChainChores
     from plumbline.chain.oracle import ChainOracle
     from plumbline.core.units import parse_wad
+    from plumbline.keeper.bids import Bids
     from plumbline.keeper.chores import Chores
     from plumbline.keeper.oracle_watch import OracleWatch
     from plumbline.keeper.parity import Parity
 
     def parity() -> Strategy:
         return Parity(venue, journal, _rules(config), metrics)
+
+    def bids() -> Strategy:
+        assert config.bidder is not None  # the config says so
+        return Bids(ChainBids(rpc, sender, config, config.bidder), journal, _rules(config), metrics)
 
     def oracle_watch() -> Strategy:
         return OracleWatch(ChainOracle(rpc, config.chain.oracle), venue.time_s, metrics)
@@ -130,7 +136,7 @@ def _strategies(
         due = ChainChores(rpc, sender, venue.vault, config.max_age_s)
         return Chores(due, parse_wad(config.min_fees_usd), dry_run=config.dry_run)
 
-    return {"parity": parity, "oracle-watch": oracle_watch, "chores": chores}
+    return {"parity": parity, "bids": bids, "oracle-watch": oracle_watch, "chores": chores}
 
 
 def _rules(config: KeeperConfig) -> KeeperRules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from plumbline.core.arbitrage import Side
 from plumbline.store.database import Database
@@ -26,6 +26,10 @@ CREATE TABLE trade (
 """
 
 
+BID: Final = "bid"
+"""What a bid in an auction is journaled as, beside the two sides of trades."""
+
+
 @dataclass(frozen=True, slots=True)
 class TradeRecord:
     """Profits and costs in the quote token's smallest units."""
@@ -34,9 +38,10 @@ class TradeRecord:
     block: int
     at_s: int
     """Time of the block the decision was made on; of a trade found later, of the block it was found on."""
-    side: Side
+    side: str
+    """A trade's `Side`, or BID."""
     shares: int
-    """0 when it reverted."""
+    """Of a bid what was taken out of the index; 0 when it reverted."""
     expected: int | None
     """What sizing said the profit would be; None for a trade found later."""
     profit: int
@@ -88,7 +93,7 @@ class TradeJournal:
     def trades(self) -> list[TradeRecord]:
         """In the order they were mined."""
         rows = self._database.execute("SELECT * FROM trade ORDER BY block, rowid").fetchall()
-        return [TradeRecord(row[0], row[1], row[2], Side(row[3]), int(row[4]), *row[5:]) for row in rows]
+        return [TradeRecord(row[0], row[1], row[2], _side(row[3]), int(row[4]), *row[5:]) for row in rows]
 
     def close(self) -> None:
         self._database.close()
@@ -98,3 +103,7 @@ class TradeJournal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _side(written: str) -> str:
+    return BID if written == BID else Side(written)
