@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ from scripts.deployment.chain import Chain
 
 FIRST_ROUND_S = 60
 PACKAGE = ROOT / "offchain" / "plumbline"
+DIST = ROOT / "build" / "wheel"
+"""Where the wheel stays."""
 
 
 class WheelError(PlumblineError):
@@ -113,13 +116,14 @@ def _run(command: list[str], cwd: Path, environment: dict[str, str] | None = Non
 
 
 def main() -> int:
+    shutil.rmtree(DIST, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="plumbline-wheel-") as scratch:
         folder = Path(scratch)
         try:
-            wheel = build(folder / "dist")
+            wheel = build(DIST)
             if lost := missing(wheel):
                 raise WheelError(f"{wheel.name} lacks {', '.join(sorted(lost))}")
-            print(f"{wheel.name}: {wheel.stat().st_size:,} bytes, every file of the package is in it")
+            print(f"{wheel.relative_to(ROOT)}: {wheel.stat().st_size:,} bytes, every file of the package is in it")
             binaries = install(wheel, folder / "environment")
             (folder / "run").mkdir()
             print(_run([str(binaries / "plumbline"), "--help"], folder / "run", {"PATH": os.defpath}), end="")
