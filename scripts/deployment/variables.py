@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -17,8 +18,8 @@ LOCAL_RPC = "http://127.0.0.1:8545"
 
 
 def exports(path: Path, rpc_url: str) -> list[str]:
-    """A line each, safe to evaluate: a name is letters, digits and underscores, an address is checked to be one."""
-    lines = [f"export RPC_URL='{rpc_url}'"]
+    """A line each, safe to evaluate: a name is letters, digits and underscores, an address is one."""
+    lines = [f"export RPC_URL={shlex.quote(rpc_url)}"]
     for key, known in record.read(path).contracts.items():
         if not re.fullmatch("0x[0-9a-fA-F]{40}", known.address):
             raise record.RecordError(f"{path.name}: {key}: expected an address, got {known.address!r}")
