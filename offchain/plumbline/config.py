@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from plumbline.config_feeds import FeedConfig, SelectionConfig, check_conversions
-from plumbline.config_keeper import LeaseConfig, RelayConfig
+from plumbline.config_keeper import DeskConfig, LeaseConfig, RelayConfig
 from plumbline.config_venues import FaultConfig, PoolConfig, TapeConfig, VenueConfig
 from plumbline.core.units import MAX_BPS
 from plumbline.errors import ConfigError
@@ -310,14 +310,16 @@ class KeeperConfig(Section, frozen=True):
     """While this file exists nothing is sent."""
     dry_run: bool = False
     """Log what would be sent, and send nothing."""
-    strategies: Annotated[tuple[Literal["parity", "bids", "oracle-watch", "chores"], ...], Meta(min_length=1)] = (
-        "parity",
-    )
+    strategies: Annotated[
+        tuple[Literal["parity", "bids", "oracle-watch", "chores", "desk"], ...], Meta(min_length=1)
+    ] = ("parity",)
     """What is done at each block, in this order."""
     bidder: Address | None = None
     """bids: a RebalanceBidder that this key deployed, for the auction house of the arbitrageur's index."""
     min_fees_usd: Decimal = "100"
     """chores: fees that have accrued are minted to their recipient from this worth on."""
+    desk: DeskConfig | None = None
+    """desk: where it makes its market, and how."""
     ws_url: str | None = None
     """Where new blocks are subscribed to; None: they are looked for."""
     poll_ms: Positive = 200
@@ -335,6 +337,10 @@ class KeeperConfig(Section, frozen=True):
         check_unique("strategies", self.strategies)
         if "bids" in self.strategies and self.bidder is None:
             raise ValueError("bidder: expected an address beside the strategy bids, got nothing")
+        if ("desk" in self.strategies) != (self.desk is not None):
+            raise ValueError("desk: expected this section beside the strategy of that name, and only then")
+        if {"desk", "parity"} <= set(self.strategies):
+            raise ValueError("strategies: expected a key of its own for desk: parity trades with all the key holds")
         if self.ws_url is not None:
             check_url("ws_url", self.ws_url, ("ws", "wss"))
 

@@ -7,7 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from plumbline.sections import Section, check_url
+from plumbline.core.desk import DeskRules
+from plumbline.core.units import parse_wad
+from plumbline.sections import Address, Decimal, PoolFee, Positive, Section, check_url
 
 
 class RelayConfig(Section, frozen=True):
@@ -34,3 +36,46 @@ class LeaseConfig(Section, frozen=True):
 
     def __post_init__(self) -> None:
         check_url("url", self.url, ("nats", "tls"))
+
+
+class DeskConfig(Section, frozen=True):
+    """A market maker in the share, with a key of its own: what the key holds is the desk's."""
+
+    position_manager: Address
+    """Uniswap's; the key has approved it, and the router, for shares and quote."""
+    router: Address
+    """An IndexRouter: what the desk mints and redeems through, against the quote."""
+    quoter: Address
+    """Its IndexQuoter."""
+    position_shares: Decimal
+    """In the range while the price is in its middle; as much value in quote beside it."""
+    band_shares: Decimal
+    """The net exposure may be so far from the target."""
+    hedge_from_shares: Decimal
+    """Exposure beyond this is hedged as soon as arbitrage would not take it back."""
+    target_shares: Decimal = "0"
+    """The exposure that is sold elsewhere, or wanted."""
+    fee_pips: PoolFee = 500
+    """Tier of the pool of share and quote that the range is in."""
+    component_fee_pips: Annotated[tuple[PoolFee, ...], Meta(min_length=1)] = (500,)
+    """Tier that components are swapped in: one, or one for each in the index's order."""
+    reach_bps: Annotated[int, Meta(ge=20, le=5_000)] = 1_000
+    """The range is NAV -+ so much."""
+    calm_bps: Positive = 50
+    """No range is placed while the pool is further than this from NAV."""
+    max_cost_bps: Annotated[int, Meta(ge=1, le=1_000)] = 100
+    """A hedge that costs more of its value at NAV is not made."""
+
+    def __post_init__(self) -> None:
+        if parse_wad(self.hedge_from_shares) > parse_wad(self.band_shares):
+            raise ValueError(f"hedge_from_shares: expected at most band_shares, got {self.hedge_from_shares}")
+
+    def rules(self) -> DeskRules:
+        return DeskRules(
+            target=parse_wad(self.target_shares),
+            band=parse_wad(self.band_shares),
+            hedge_from=parse_wad(self.hedge_from_shares),
+            position=parse_wad(self.position_shares),
+            reach_bps=self.reach_bps,
+            calm_bps=self.calm_bps,
+        )

@@ -124,6 +124,8 @@ class KeeperMetrics(Metrics):
         self.alarms = self.gauge("keeper_alarms", "What is wrong now and wants a person, by who says so", "strategy")
         self.acting = self.gauge("keeper_acting", "1 while it is for this replica to act")
         self.premium = self.gauge("premium_ratio", "Pool price over NAV, less one")
+        self.desk_exposure = self.gauge("desk_exposure_shares", "Net exposure of the desk to the index")
+        self.desk_earned = self.gauge("desk_earned_usd", "What the desk earned since it began, by source", "source")
         self.block = self.gauge("block", "The last block looked at")
         self.turn_time = self.histogram(
             "turn_seconds", "From seeing a new block to having decided", (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side
+from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token
 from plumbline.core.bids import Bid, BidMarket
 from plumbline.core.cycle import CycleMarket
+from plumbline.core.desk import DeskState, Hedge, Place
+from plumbline.core.desk_books import Flows
 from plumbline.core.models import BookSnapshot, SignedRow, Trade
 
 
@@ -166,8 +168,8 @@ class Payer(Protocol):
         ...
 
 
-class RowSigner(Protocol):
-    """Holds one reporter's key, here or elsewhere."""
+class Signer(Protocol):
+    """Holds one key, here or elsewhere: a reporter's, that signs rows, or one that pays for transactions."""
 
     address: str
 
@@ -259,6 +261,10 @@ class Due:
     pending_fees_usd_wad: int
     claims: tuple[tuple[str, int], ...]
     """(token, amount that would be paid now) of every claim of the keeper's."""
+    stranded: tuple[int, ...] = ()
+    """Generations of the basket that are over, with float of the keeper's arbitrageur that was not brought over."""
+    float_claims: tuple[tuple[str, int], ...] = ()
+    """(token, amount that would be paid now) of every claim of the arbitrageur's: float of what left the index."""
 
 
 class ChoresVenue(Protocol):
@@ -269,6 +275,58 @@ class ChoresVenue(Protocol):
     async def collect_fees(self) -> None: ...
 
     async def claim(self, token: str) -> None: ...
+
+    async def carry(self, generation: int) -> None:
+        """Bring the arbitrageur's float of an older generation over."""
+        ...
+
+    async def claim_float(self, token: str) -> None:
+        """Have a claim of the arbitrageur's paid to the keeper."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSnapshot:
+    """A desk at one block."""
+
+    block: int
+    at_s: int
+    gas_price_wei: int
+    state: DeskState
+    quote: Token
+    """With what the desk has of it in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskReceipt:
+    """A mined transaction of a desk's; one that reverted moved nothing, and cost its gas."""
+
+    tx_hash: str
+    block: int
+    flows: Flows
+    """Without its gas."""
+    gas_used: int
+    gas_price_wei: int
+    reverted: str = ""
+    """Why it did; empty for one that went through."""
+
+
+class DeskVenue(Protocol):
+    """Where a desk makes its market. Every method raises ChainError, with the contract's reason when it has one."""
+
+    async def snapshot(self) -> DeskSnapshot: ...
+
+    async def price_of(self, hedge: Hedge) -> int:
+        """{quote} that the shares cost now, or bring, components' swaps and fees included."""
+        ...
+
+    async def hedge(self, hedge: Hedge, limit: int) -> DeskReceipt:
+        """At `limit` {quote}, at most when minting, at least when redeeming; returns once it is mined."""
+        ...
+
+    async def place(self, state: DeskState, place: Place) -> DeskReceipt:
+        """The old range out and the new one in, in one transaction; returns once it is mined."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ holds the share. `python -m scripts.bench.market --from 2023-03-11 --hours 24` i
 Lock step in one process, on a real Anvil, with the components the nodes run on: five index engines over the recorded
 trades, rounds when the relayer's own rule calls for one, a trader who pushes the share's pool by 0.5 to 3 % every six
 minutes, a keeper with a finite inventory, and a market maker, with one too, who keeps the components' pools at what one
-venue trades at: earlier than the oracle knows, and only as near as the pools' fees let it pay. A block every twelve
-seconds, all thirteen days:
+venue trades at: earlier than the oracle knows, and only as near as the pools' fees let it pay. A delta-neutral desk has
+a range in the pushed pool. A block every twelve seconds, all thirteen days:
 
     the market maker's, once a minute (they move no price that is measured here, and are not counted)
-    a round or a push, then the keeper's answer, and another while it trades, then quiet ones until the next event
+    a round or a push, the keeper's answer, another if it traded, a turn of the desk's, then quiet ones until the next
 
 The keeper's turns in quiet blocks are skipped: nothing has changed since it did nothing. At every fiftieth of its
 trades somebody is quicker: the pool is pushed to NAV between simulation and trade, and the trade reverts.
@@ -25,10 +25,11 @@ import argparse
 import asyncio
 import logging
 import random
+import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -37,16 +38,16 @@ from typing import Any
 
 import structlog
 from web3 import HTTPProvider, Web3
-from web3.types import RPCEndpoint
 
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.parity import ChainParity
 from plumbline.chain.rpc import Rpc
 from plumbline.clock import SystemClock
 from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, band
+from plumbline.core.desk_books import Booking
 from plumbline.core.pushes import push_in
 from plumbline.core.units import MAX_BPS, WAD, parse_wad
-from plumbline.errors import ChainError
+from plumbline.keeper.desk import Desk, DeskOutcome
 from plumbline.keeper.parity import KeeperRules, Outcome, Parity
 from plumbline.ports import ParityReceipt
 from plumbline.replay.bars import MINUTE_S
@@ -55,6 +56,7 @@ from plumbline.supervisor.anvil import Anvil
 from plumbline.trader.maker import Maker
 from plumbline.trader.service import Trader
 from scripts.bench import players
+from scripts.bench.blocks import BLOCK_S, Blocks, Exposures, Outsider, Premiums
 from scripts.bench.prices import Outside, Reporters
 from scripts.bench.recorded import DAY_S, END_S, FIRST_DAY_S, recording
 from scripts.bench.report import Bench
@@ -63,119 +65,21 @@ from scripts.deployment.chain import Chain
 
 WARM_UP_S = 3_600
 """Of the first day's trades, before the market opens."""
-BLOCK_S = 12
 PUSH_EVERY_S = 360
 SLACK_BPS = 10
-BASE_FEE_WEI = 10**8
-"""0.1 gwei, a rollup's."""
 GAS_TOKEN_USD = "1500"
 PARAMETERS = cast.Parameters(period_s=MINUTE_S, deviation_bps=10, heartbeat_s=3_600)
 """The policy that `plumbline lab oracle` recommends for these days, at the recording's own minute."""
 MAX_AGE_S = 2 * PARAMETERS.heartbeat_s
 SEED = 1
 OUTPACED = 1 / 50
-QUOTE_FEED = cast.feed_index(cast.component(cast.QUOTE).feed)
-QUOTE_SCALE = 10 ** (cast.component(cast.QUOTE).decimals + cast.FEEDS[QUOTE_FEED].decimals)
 PUSH_BPS = {"min_bps": 50, "max_bps": 300}
-
-
-@dataclass
-class Premiums:
-    """Every block, and whether the premium was inside the band."""
-
-    low: Fraction
-    high: Fraction
-    answered: list[bool] = field(default_factory=list)
-    """The blocks that follow a turn of the keeper's on an event."""
-    blocks: int = 0
-    inside: int = 0
-    distances: float = 0
-    """{bps} sum of |premium| over the blocks that have one."""
-    unpriced: int = 0
-    """Blocks in which the oracle served no price: outside, whatever the pool did."""
-    last: Fraction | None = None
-
-    def note(self, premium: Fraction | None, *, answered: bool = False) -> None:
-        self._count(premium, 1, self._is_inside(premium))
-        if answered:
-            self.answered.append(self._is_inside(premium))
-        self.last = premium
-
-    def note_quiet(self, blocks: int, premium: Fraction | None) -> None:
-        """A stretch in which nothing happened, after the block noted last; `premium` is that of its last block."""
-        self._count(premium, blocks, self._is_inside(premium) and self._is_inside(self.last))
-        self.last = premium
-
-    def _count(self, premium: Fraction | None, blocks: int, inside: bool) -> None:
-        self.blocks += blocks
-        self.inside += blocks * inside
-        if premium is None:
-            self.unpriced += blocks
-        else:
-            self.distances += blocks * abs(float(premium)) * MAX_BPS
-
-    def _is_inside(self, premium: Fraction | None) -> bool:
-        return premium is not None and self.low <= premium <= self.high
-
-
-class Outsider:
-    """Reads the premium from the chain, as anybody could."""
-
-    def __init__(self, rpc: Rpc, chain: Chain) -> None:
-        self._rpc = rpc
-        vault, quote = chain.address("vault"), chain.address(f"token {cast.QUOTE}")
-        self._share_is_token0 = int(vault, 16) < int(quote, 16)
-        self._calls = (
-            rpc.contract("IUniswapV3Pool", chain.address("pool")).functions.slot0(),
-            rpc.contract("IndexVault", vault).functions.nav(MAX_AGE_S),
-            rpc.contract("MedianOracle", chain.address("oracle")).functions.price(QUOTE_FEED, MAX_AGE_S),
-        )
-
-    async def premium(self) -> Fraction | None:
-        """None when the oracle serves no price."""
-        try:
-            slot0, nav_wad, price = await asyncio.gather(*(self._rpc.ask(call.call()) for call in self._calls))
-        except ChainError as error:
-            if not error.reason:
-                raise
-            return None
-        per_share = Fraction(slot0[0] ** 2, 1 << 192)
-        quote_units = (per_share if self._share_is_token0 else 1 / per_share) * WAD
-        return quote_units * price * WAD / QUOTE_SCALE / nav_wad - 1
-
-
-class Blocks:
-    """The chain's clock: a block for every twelve seconds, at the bench's base fee."""
-
-    def __init__(self, web3: Web3, start_s: int) -> None:
-        self._web3, self.at_s = web3, start_s
-        """Time of the last block of the grid."""
-
-    def next(self) -> None:
-        """Whatever is mined next is the next block of the grid."""
-        self.at_s += BLOCK_S
-        self.set(self.at_s)
-
-    def set(self, at_s: int) -> None:
-        self._ask("evm_setNextBlockTimestamp", at_s)
-        self._ask("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE_WEI))
-
-    def quiet_before(self, at_s: int) -> int:
-        """Mines the quiet blocks of the grid before `at_s`; returns how many."""
-        count = max((at_s - self.at_s) // BLOCK_S - 1, 0)
-        if count:
-            self.next()
-            self._ask("anvil_mine", hex(count), hex(BLOCK_S))
-            self.at_s += (count - 1) * BLOCK_S
-        return count
-
-    def mine(self) -> None:
-        self._ask("evm_mine")
-
-    def _ask(self, method: str, *parameters: Any) -> None:
-        answer = self._web3.provider.make_request(RPCEndpoint(method), list(parameters))
-        if "error" in answer:
-            raise SystemExit(f"{method}: {answer['error']}")
+DESK_SHARES = 1_000
+"""What the desk has, and is to have; as much worth of quote beside them."""
+DESK = {"position_shares": "200", "band_shares": "80", "hedge_from_shares": "20", "max_cost_bps": 200}
+DESK_TARGET = {"target_shares": str(DESK_SHARES)}
+ANSWERS = 2
+"""Turns of the keeper's on an event, the second one only after a trade."""
 
 
 class Outpaced(ChainParity):
@@ -198,11 +102,14 @@ class Replay:
     keeper: Parity
     trader: Trader
     maker: Maker
+    desk: Desk
     reporters: Reporters
     blocks: Blocks
     outside: Outside = field(default_factory=Outside)
     luck: random.Random = field(default_factory=lambda: random.Random(SEED))
     outcomes: list[Outcome] = field(default_factory=list)
+    desk_outcomes: list[DeskOutcome] = field(default_factory=list)
+    exposures: Exposures = field(default_factory=Exposures)
 
     async def open(self, at_s: int) -> None:
         """The first round, and the pools at the prices it gives."""
@@ -213,14 +120,17 @@ class Replay:
         self.config = await self.oracle.config()
         await self.reporters.publish(self.oracle, self.config, self.reporters.due(self.config, at_s))
         steps.open_market(self.chain, PARAMETERS)
+        players.fund_desk(self.chain, DESK_SHARES, steps.quote_per_share(self.chain, MAX_AGE_S))
         self.blocks.at_s = at_s + MINUTE_S - 2 * BLOCK_S
         self.blocks.next()
         self.blocks.mine()
-        self.outsider = Outsider(self.rpc, self.chain)
+        self.outsider = Outsider(self.rpc, self.chain, MAX_AGE_S)
         await self.keeper.turn()
         self.opening = self.market()
         self.premiums = Premiums(*band(self.opening, SLACK_BPS))
-        self.premiums.note(await self.outsider.premium())
+        self.blocks.next()
+        await self.desk.turn()
+        await self._look()
 
     def market(self) -> ParityMarket:
         """As the keeper saw it last."""
@@ -237,37 +147,53 @@ class Replay:
         if rows := self.reporters.due(self.config, at_s):
             self.blocks.next()
             await self.reporters.publish(self.oracle, self.config, rows)
-            await self._answer(most=2)
+            await self._answer()
         if at_s % PUSH_EVERY_S == 0:
             self.blocks.next()
             push = push_in(at_s // PUSH_EVERY_S, seed=SEED, interval_ms=PUSH_EVERY_S * 1_000, **PUSH_BPS)
             await self.trader.push(push.bps)
-            await self._answer(most=MINUTE_S // BLOCK_S - 4)
+            await self._answer()
 
     async def race(self) -> None:
         """Before the keeper's trade: somebody takes what it was after, in the block that was to be the trade's."""
         if self.luck.random() < OUTPACED:
             premium = self.market().premium
             await self.trader.push(round(-premium * MAX_BPS / (1 + premium)))
-            self.premiums.note(await self.outsider.premium())
+            await self._look()
             self.blocks.next()
 
     async def _quiet_before(self, at_s: int) -> None:
         if count := self.blocks.quiet_before(at_s):
             self.premiums.note_quiet(count, await self.outsider.premium())
+            self._note_exposure(count)
 
-    async def _answer(self, most: int) -> None:
-        """Notes the block that was just mined, and the keeper's turns on it, each with the block that follows it."""
-        self.premiums.note(await self.outsider.premium())
-        for _ in range(most):
+    async def _answer(self) -> None:
+        """Notes the block that was just mined, and the turns on it, each with the block that follows it."""
+        await self._look()
+        for _ in range(ANSWERS):
             self.blocks.next()
             outcome = await self.keeper.turn()
             self.outcomes.append(outcome)
             if outcome not in (Outcome.TRADED, Outcome.REVERTED):
                 self.blocks.mine()
-            self.premiums.note(await self.outsider.premium(), answered=True)
+            await self._look(answered=True)
             if outcome is not Outcome.TRADED:
-                return
+                break
+        self.blocks.next()
+        self.desk_outcomes.append(await self.desk.turn())
+        if self.desk_outcomes[-1] not in (DeskOutcome.HEDGED, DeskOutcome.PLACED, DeskOutcome.REVERTED):
+            self.blocks.mine()
+        await self._look()
+
+    async def _look(self, *, answered: bool = False) -> None:
+        self.premiums.note(await self.outsider.premium(), answered=answered)
+        self._note_exposure()
+
+    def _note_exposure(self, blocks: int = 1) -> None:
+        """Of what the desk had when it looked last, at the pool's price now: only the desk itself changes the rest."""
+        if self.desk.last is not None:
+            shares, _ = self.desk.last.state.holdings(self.outsider.sqrt_price_x96)
+            self.exposures.note(shares - DESK_SHARES * WAD, int(DESK["band_shares"]) * WAD, blocks)
 
 
 async def run(url: str, start_s: int, end_s: int) -> Bench:
@@ -275,6 +201,7 @@ async def run(url: str, start_s: int, end_s: int) -> Bench:
     steps.deploy(chain, PARAMETERS)
     first = recording(start_s, start_s + WARM_UP_S)
     config = players.keeper_config(chain, url, gas_token_usd=GAS_TOKEN_USD, max_age_s=MAX_AGE_S)
+    desk_config = players.desk_config(chain, **DESK, **DESK_TARGET)
     with tempfile.TemporaryDirectory() as folder, TradeJournal(Path(folder) / "keeper.sqlite") as journal:
         async with Rpc([url], timeout_s=30) as rpc:
             venue = Outpaced(rpc, players.sender(rpc, "keeper"), config)
@@ -285,6 +212,7 @@ async def run(url: str, start_s: int, end_s: int) -> Bench:
                 Parity(venue, journal, KeeperRules(parse_wad(GAS_TOKEN_USD))),
                 Trader(players.swapper(rpc, chain, url), SystemClock(), seed=SEED, interval_s=PUSH_EVERY_S, **PUSH_BPS),
                 players.maker(rpc, chain),
+                players.desk(rpc, chain, journal, desk_config, gas_token_usd=GAS_TOKEN_USD, max_age_s=MAX_AGE_S),
                 reporters,
                 Blocks(chain.web3, start_s),
             )
@@ -301,8 +229,10 @@ async def run(url: str, start_s: int, end_s: int) -> Bench:
 
 
 async def _days(replay: Replay, journal: TradeJournal, start_s: int, end_s: int) -> None:
-    began = time.monotonic()
-    while start_s < end_s:
+    """Until the end, or a Ctrl-C: the figures are then of what was replayed so far."""
+    began, stop = time.monotonic(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    while start_s < end_s and not stop.is_set():
         stop_s = min(start_s // DAY_S * DAY_S + DAY_S, end_s)
         # Bars are known a minute after they open.
         recorded = recording(start_s - MINUTE_S, stop_s)
@@ -310,14 +240,22 @@ async def _days(replay: Replay, journal: TradeJournal, start_s: int, end_s: int)
             replay.reporters.learn(recorded, at_s)
             replay.outside.learn(recorded, at_s)
             await replay.minute(at_s)
-        so_far, day = replay.premiums, datetime.fromtimestamp(start_s, UTC)
-        print(
-            f"  {day:%Y-%m-%d}: {so_far.blocks:6,} blocks, inside {so_far.inside / so_far.blocks:.2%}, after a turn "
-            f"{mean(so_far.answered):.2%}, {replay.reporters.rounds:5,} rounds, {replay.trader.pushes:5,} pushes, "
-            f"{len(journal.trades()):5,} trades so far, {time.monotonic() - began:,.0f} s",
-            flush=True,
-        )
+            if stop.is_set():
+                break
+        _say(replay, journal, datetime.fromtimestamp(start_s, UTC), time.monotonic() - began)
         start_s = stop_s
+
+
+def _say(replay: Replay, journal: TradeJournal, day: datetime, took_s: float) -> None:
+    premiums, exposures = replay.premiums, replay.exposures
+    told = (
+        f"{day:%Y-%m-%d}: {premiums.blocks:6,} blocks",
+        f"inside {premiums.inside / premiums.blocks:.2%}, after a turn {mean(premiums.answered):.2%}",
+        f"desk inside {exposures.inside / exposures.blocks:.2%}",
+        f"{replay.reporters.rounds:,} rounds, {replay.trader.pushes:,} pushes, {len(journal.trades()):,} trades",
+        f"{took_s:,.0f} s",
+    )
+    print("  " + "; ".join(told), flush=True)
 
 
 def figures(replay: Replay, journal: TradeJournal) -> Bench:
@@ -339,6 +277,7 @@ def figures(replay: Replay, journal: TradeJournal) -> Bench:
         bench.add(f"gas of a {side} taken, four components", mean(gas), "gas")
     bench.add("turns that were refused", replay.outcomes.count(Outcome.REFUSED), "")
     bench.add("turns without inventory", replay.outcomes.count(Outcome.NO_INVENTORY), "")
+    _add_desk(bench, replay)
     start, end = replay.opening, replay.market()
     bench.add("inventory, against holding it", float(worth(end, end) - worth(start, end)), "USD")
     return bench
@@ -355,6 +294,18 @@ def _add_trades(bench: Bench, replay: Replay, journal: TradeJournal, trades: lis
     bench.add("trades that reverted on chain", len(sent) - len(trades), "")
     bench.add("gas of reverted ones, of the profit", 100 * lost / profit, "%", "<= 2")
     bench.add("largest miss of sizing", max(abs(t.profit - t.expected) for t in trades) * usd, "USD", "<= 0.01")
+
+
+def _add_desk(bench: Bench, replay: Replay) -> None:
+    exposures, usd = replay.exposures, float(replay.market().quote.usd)
+    inside = 100 * exposures.inside / exposures.blocks
+    bench.add("desk: blocks with its net exposure inside the band", inside, "%", ">= 99")
+    bench.add("  the band, either way", int(DESK["band_shares"]), "shares")
+    bench.add("  largest exposure", exposures.largest / WAD, "shares")
+    for outcome in (DeskOutcome.HEDGED, DeskOutcome.PLACED, DeskOutcome.TOO_DEAR, DeskOutcome.REFUSED):
+        bench.add(f"  turns that were {outcome}", replay.desk_outcomes.count(outcome), "")
+    for source in fields(Booking):
+        bench.add(f"  earned: {source.name}", getattr(replay.desk.earned, source.name) * usd, "USD")
 
 
 def worth(held: ParityMarket, priced: ParityMarket) -> Fraction:

@@ -24,6 +24,7 @@ def _function(name: str, inputs: str, output: str, mutability: str) -> dict[str,
 _ABI: Final = [
     _function("balanceOf", "address", "uint256", "view"),
     _function("decimals", "", "uint8", "view"),
+    _function("allowance", "address address", "uint256", "view"),
 ]
 
 
@@ -39,6 +40,10 @@ class ChainToken:
         at: Any = "latest" if block is None else block
         question = self._contract.functions.balanceOf(to_checksum_address(holder))
         return int(await self._rpc.ask(question.call(block_identifier=at)))
+
+    async def allowance(self, holder: str, spender: str) -> int:
+        question = self._contract.functions.allowance(to_checksum_address(holder), to_checksum_address(spender))
+        return int(await self._rpc.ask(question.call()))
 
     async def decimals(self) -> int:
         return int(await self._rpc.ask(self._contract.functions.decimals().call()))

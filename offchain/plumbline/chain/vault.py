@@ -57,9 +57,9 @@ class ChainVault:
         """{tok} of each component that `owner` could mint from or withdraw."""
         return tuple(await self._read("float_of", owner, block=block))
 
-    async def nav_wad(self, max_age_s: int) -> int:
+    async def nav_wad(self, max_age_s: int, block: int | None = None) -> int:
         """USD per share. Raises ChainError with the oracle's reason when a price is too old or not served."""
-        return int(await self._read("nav", max_age_s))
+        return int(await self._read("nav", max_age_s, block=block))
 
     async def _read(self, function: str, *arguments: Any, block: int | None = None) -> Any:
         at: Any = "latest" if block is None else block

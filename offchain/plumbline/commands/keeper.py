@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from plumbline.chain.signing import LocalKey
     from plumbline.chain.tx import Sender
     from plumbline.config import KeeperConfig
+    from plumbline.keeper.limits import Limits
     from plumbline.keeper.parity import KeeperRules
     from plumbline.keeper.replica import Replica
     from plumbline.keeper.strategy import Strategy
@@ -133,22 +134,38 @@ def _strategies(
         return OracleWatch(ChainOracle(rpc, config.chain.oracle), venue.time_s, metrics)
 
     def chores() -> Strategy:
-        due = ChainChores(rpc, sender, venue.vault, config.max_age_s)
+        owner = config.arbitrageur if "float" in config.funding else None
+        due = ChainChores(rpc, sender, venue.vault, config.max_age_s, owner)
         return Chores(due, parse_wad(config.min_fees_usd), dry_run=config.dry_run)
 
-    return {"parity": parity, "bids": bids, "oracle-watch": oracle_watch, "chores": chores}
+    def desk() -> Strategy:
+        return _desk(config, rpc, sender, journal, metrics)
+
+    return {"parity": parity, "bids": bids, "oracle-watch": oracle_watch, "chores": chores, "desk": desk}
+
+
+def _desk(config: KeeperConfig, rpc: Rpc, sender: Sender, journal: TradeJournal, metrics: KeeperMetrics) -> Strategy:
+    from plumbline.chain.desk import ChainDesk
+    from plumbline.core.units import parse_wad
+    from plumbline.keeper.desk import Desk, DeskTerms
+    from plumbline.store.desk import DeskJournal
+
+    assert config.desk is not None  # the config says so
+    venue = ChainDesk(rpc, sender, config.desk, config.arbitrageur, config.max_age_s, config.deadline_s)
+    terms = DeskTerms(
+        config.desk.rules(),
+        parse_wad(config.gas_token_usd),
+        config.desk.max_cost_bps,
+        dry_run=config.dry_run,
+        limits=_limits(config),
+    )
+    return Desk(venue, DeskJournal(journal.database), terms, metrics)
 
 
 def _rules(config: KeeperConfig) -> KeeperRules:
     from plumbline.core.units import parse_wad
-    from plumbline.keeper.limits import Limits
     from plumbline.keeper.parity import KeeperRules
 
-    limits = Limits(
-        kill_switch=config.kill_switch,
-        max_daily_loss_usd_wad=parse_wad(config.max_daily_loss_usd) if config.max_daily_loss_usd else None,
-        max_float_usd_wad=parse_wad(config.max_float_usd) if config.max_float_usd else None,
-    )
     return KeeperRules(
         parse_wad(config.gas_token_usd),
         parse_wad(config.min_edge_usd),
@@ -156,7 +173,18 @@ def _rules(config: KeeperConfig) -> KeeperRules:
         tip_percent=config.tip_percent,
         max_fee_percent=config.max_fee_percent,
         dry_run=config.dry_run,
-        limits=limits,
+        limits=_limits(config),
+    )
+
+
+def _limits(config: KeeperConfig) -> Limits:
+    from plumbline.core.units import parse_wad
+    from plumbline.keeper.limits import Limits
+
+    return Limits(
+        kill_switch=config.kill_switch,
+        max_daily_loss_usd_wad=parse_wad(config.max_daily_loss_usd) if config.max_daily_loss_usd else None,
+        max_float_usd_wad=parse_wad(config.max_float_usd) if config.max_float_usd else None,
     )
 
 

@@ -7,12 +7,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from plumbline.core.units import WAD
-from plumbline.store.trades import TradeRecord
 
 DAY_S: Final = 86_400
+
+
+class Earned(Protocol):
+    """Something that brought or cost money: a trade, an hour of a desk's books."""
+
+    @property
+    def at_s(self) -> int: ...
+
+    @property
+    def net(self) -> int:
+        """{quote} after gas."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +35,7 @@ class Limits:
     max_float_usd_wad: int | None = None
     """Float is not bought beyond this worth."""
 
-    def forbids(self, trades: Callable[[], Iterable[TradeRecord]], now_s: int, quote_usd: Fraction) -> str:
+    def forbids(self, trades: Callable[[], Iterable[Earned]], now_s: int, quote_usd: Fraction) -> str:
         """Why nothing may be sent now; empty when something may. `trades` is asked only with a limit on losses;
         `now_s` is the time of the latest block."""
         if self.kill_switch is not None and self.kill_switch.exists():

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from plumbline.core.arbitrage import Side
 from plumbline.store.database import Database
+from plumbline.store.desk import DESK_SCHEMA
 
 _SCHEMA = """
 CREATE TABLE trade (
@@ -22,7 +23,7 @@ CREATE TABLE trade (
     gas_used INTEGER NOT NULL,
     gas_price_wei INTEGER NOT NULL,
     gas_cost INTEGER NOT NULL
-) STRICT
+) STRICT;
 """
 
 
@@ -65,12 +66,13 @@ class TradeJournal:
     as events; but for reverted trades, which leave none."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, "keeper", 1, _SCHEMA, durable=False)
+        self.database = Database(path, "keeper", 2, _SCHEMA + DESK_SCHEMA, durable=False, upgrades={1: DESK_SCHEMA})
+        """For what else a keeper writes down: one file for all of it."""
 
     def append(self, trade: TradeRecord) -> bool:
         """Whether it was not there yet: a transaction is written down once."""
         # Shares have 18 decimals and outgrow SQLite's 64 bits; the rest cannot.
-        written = self._database.execute(
+        written = self.database.execute(
             "INSERT OR IGNORE INTO trade VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             trade.tx_hash,
             trade.block,
@@ -87,16 +89,16 @@ class TradeJournal:
 
     def last_block(self) -> int | None:
         """Of the last trade written down; None while there is none."""
-        found = self._database.execute("SELECT block FROM trade ORDER BY rowid DESC LIMIT 1").fetchone()
+        found = self.database.execute("SELECT block FROM trade ORDER BY rowid DESC LIMIT 1").fetchone()
         return int(found[0]) if found else None
 
     def trades(self) -> list[TradeRecord]:
         """In the order they were mined."""
-        rows = self._database.execute("SELECT * FROM trade ORDER BY block, rowid").fetchall()
+        rows = self.database.execute("SELECT * FROM trade ORDER BY block, rowid").fetchall()
         return [TradeRecord(row[0], row[1], row[2], _side(row[3]), int(row[4]), *row[5:]) for row in rows]
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self

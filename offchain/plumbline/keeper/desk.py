@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+"""The desk: makes a market in the share with one range around NAV, and keeps its exposure to the index in a band.
+
+    look -> book what happened since the last look -> what `plumbline.core.desk` says is next -> limits -> sent -> look
+
+One transaction a turn. Where the oracle serves no price nothing is done: the range stays where it is, and trades on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from fractions import Fraction
+from math import ceil
+from typing import Any, Final
+
+import structlog
+
+from plumbline.core.arbitrage import gas_cost
+from plumbline.core.desk import DeskRules, Hedge, Place, decide
+from plumbline.core.desk_books import Booking, Flows, Mark, book
+from plumbline.core.units import MAX_BPS, WAD
+from plumbline.errors import ChainError
+from plumbline.keeper.limits import DAY_S, Limits
+from plumbline.metrics import KeeperMetrics
+from plumbline.ports import DeskReceipt, DeskSnapshot, DeskVenue
+from plumbline.store.desk import DeskJournal
+
+log = structlog.get_logger(__name__)
+
+MOVED_BPS: Final = 10
+"""How much worse than foreseen a hedge may come out by the time it lands."""
+_NO_LIMITS: Final = Limits()
+
+
+class DeskOutcome(StrEnum):
+    """What became of a look at a block."""
+
+    NEUTRAL = "neutral"
+    HEDGED = "hedged"
+    PLACED = "placed"
+    """The range was put around NAV."""
+    TOO_DEAR = "too dear"
+    """A hedge is wanted, and costs more than the rules allow: the exposure stays."""
+    SHORT = "short of quote"
+    """There is not enough quote in hand to mint what is missing."""
+    NO_PRICE = "no price"
+    FORBIDDEN = "forbidden"
+    """A limit of the keeper's own is reached."""
+    REFUSED = "refused"
+    """The chain would not take it."""
+    REVERTED = "reverted"
+    """It failed on chain, and its gas is paid."""
+    DRY = "dry run"
+    """It would have acted."""
+
+
+_UNREADY: Final = (DeskOutcome.TOO_DEAR, DeskOutcome.SHORT, DeskOutcome.NO_PRICE, DeskOutcome.FORBIDDEN)
+
+
+@dataclass(frozen=True, slots=True)
+class DeskTerms:
+    rules: DeskRules
+    gas_token_usd_wad: int
+    max_cost_bps: int
+    """What a hedge may cost of its value at NAV, everything included."""
+    dry_run: bool = False
+    limits: Limits = _NO_LIMITS
+
+
+class Desk:
+    name = "desk"
+
+    def __init__(
+        self, venue: DeskVenue, journal: DeskJournal, terms: DeskTerms, metrics: KeeperMetrics | None = None
+    ) -> None:
+        self._venue, self._journal, self._terms = venue, journal, terms
+        self.metrics = metrics or KeeperMetrics()
+        self.last: DeskSnapshot | None = None
+        self.outcome: DeskOutcome | None = None
+        self._reason = ""
+        self.earned = journal.total()
+        """Since the journal began."""
+
+    async def turn(self) -> DeskOutcome:
+        """One look at the latest block, and one step. Raises ChainError when the chain does not answer."""
+        self._reason = ""
+        outcome = await self._turn()
+        if outcome is not self.outcome and outcome in _UNREADY:
+            log.warning("desk stands still", outcome=str(outcome), reason=self._reason)
+        self.outcome = outcome
+        return outcome
+
+    async def _turn(self) -> DeskOutcome:
+        try:
+            snapshot = await self._look(Flows())
+        except ChainError as error:
+            if not error.reason:
+                raise
+            self._reason = error.reason
+            return DeskOutcome.NO_PRICE
+        step = decide(snapshot.state, self._terms.rules)
+        if step is None:
+            return DeskOutcome.NEUTRAL
+        self._reason = self._terms.limits.forbids(
+            lambda: self._journal.hours(snapshot.at_s - DAY_S), snapshot.at_s, snapshot.quote.usd
+        )
+        if self._reason:
+            return DeskOutcome.FORBIDDEN
+        try:
+            return await (self._hedge(snapshot, step) if isinstance(step, Hedge) else self._place(snapshot, step))
+        except ChainError as error:
+            if not error.reason:
+                raise
+            self._reason = error.reason
+            log.info("desk refused", step=type(step).__name__, reason=error.reason)
+            return DeskOutcome.REFUSED
+
+    async def _hedge(self, snapshot: DeskSnapshot, hedge: Hedge) -> DeskOutcome:
+        minting, price = hedge.shares > 0, await self._venue.price_of(hedge)
+        at_nav = abs(hedge.shares) * snapshot.state.nav
+        worst = at_nav * (MAX_BPS + (1 if minting else -1) * self._terms.max_cost_bps) / MAX_BPS
+        if price > worst if minting else price < worst:
+            cost = float((price / at_nav - 1) * (1 if minting else -1)) * MAX_BPS
+            self._reason = f"{abs(hedge.shares) / WAD:,.4f} shares cost {cost:.1f} bps of their value"
+            return DeskOutcome.TOO_DEAR
+        if minting and price > snapshot.state.quote:
+            self._reason = f"minting takes {price} of the quote, {snapshot.state.quote} are in hand"
+            return DeskOutcome.SHORT
+        if self._terms.dry_run:
+            log.info("would hedge", shares=hedge.shares / WAD, quote=price)
+            return DeskOutcome.DRY
+        moved = Fraction(price * MOVED_BPS, MAX_BPS)
+        limit = int(min(price + moved, worst)) if minting else ceil(max(price - moved, worst))
+        receipt = await self._venue.hedge(hedge, min(limit, snapshot.state.quote) if minting else limit)
+        return await self._settle(snapshot, receipt, DeskOutcome.HEDGED)
+
+    async def _place(self, snapshot: DeskSnapshot, place: Place) -> DeskOutcome:
+        if self._terms.dry_run:
+            log.info("would place", low=place.low, high=place.high, liquidity=place.liquidity)
+            return DeskOutcome.DRY
+        receipt = await self._venue.place(snapshot.state, place)
+        return await self._settle(snapshot, receipt, DeskOutcome.PLACED)
+
+    async def _settle(self, snapshot: DeskSnapshot, receipt: DeskReceipt, outcome: DeskOutcome) -> DeskOutcome:
+        """Book a mined transaction at once: what it moved is known now, and nobody tells it again."""
+        gas = gas_cost(snapshot.quote, receipt.gas_used, receipt.gas_price_wei, self._terms.gas_token_usd_wad)
+        after = await self._look(replace(receipt.flows, gas=gas))
+        if receipt.reverted:
+            self._reason = receipt.reverted
+            log.warning("desk reverted", reason=receipt.reverted, tx=receipt.tx_hash)
+            return DeskOutcome.REVERTED
+        log.info(
+            str(outcome),
+            shares=receipt.flows.hedged[0] / WAD,
+            exposure=after.state.exposure(self._terms.rules) / WAD,
+            gas_usd=round(float(gas * snapshot.quote.usd), 4),
+            tx=receipt.tx_hash,
+        )
+        return outcome
+
+    async def _look(self, flows: Flows) -> DeskSnapshot:
+        """The latest block, with everything since the last look booked."""
+        snapshot = self.last = await self._venue.snapshot()
+        rules, before = self._terms.rules, self._journal.mark()
+        mark = Mark.of(snapshot.state, rules.target)
+        if mark != before:
+            booked = Booking() if before is None else book(before, mark, flows)
+            self._journal.book(snapshot.at_s, booked, mark)
+            self.earned += booked
+        self.metrics.block.set(snapshot.block)
+        self.metrics.desk_exposure.set(snapshot.state.exposure(rules) / WAD)
+        for source in fields(Booking):
+            earned = getattr(self.earned, source.name) * snapshot.quote.usd
+            self.metrics.desk_earned.labels(source.name).set(float(earned))
+        return snapshot
+
+    def lost_touch(self) -> None:
+        """Nothing to make up for: what was mined unseen is in the next look's balances."""
+
+    def unready(self) -> str:
+        if self.last is None:
+            return "no block seen yet"
+        if self.outcome not in _UNREADY:
+            return ""
+        return f"{self.outcome}: {self._reason}" if self._reason else str(self.outcome)
+
+    def status(self) -> Mapping[str, Any]:
+        """For the page: shares in wei, earnings in the quote's smallest units."""
+        if self.last is None:
+            return {"block": None}
+        rules, state = self._terms.rules, self.last.state
+        return {
+            "block": self.last.block,
+            "outcome": self.outcome,
+            "exposure": state.exposure(rules),
+            "exposure_at_nav": state.exposure_at_nav(rules),
+            "band": rules.band,
+            "earned": {each.name: getattr(self.earned, each.name) for each in fields(Booking)},
+        }
