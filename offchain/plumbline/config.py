@@ -102,7 +102,7 @@ class KeyConfig(Section, frozen=True):
 
 
 class SignerConfig(Section, frozen=True):
-    """A remote signer that holds the reporter's key: Web3Signer's eth1 API, or any that speaks it."""
+    """A remote signer that holds the node's key: Web3Signer's eth1 API, or any that speaks it."""
 
     url: str
     address: Address
@@ -187,6 +187,11 @@ class PeerConfig(Section, frozen=True):
         check_url("url", self.url, ("http", "https"))
 
 
+def _check_holder(key: KeyConfig | None, signer: SignerConfig | None) -> None:
+    if (key is None) == (signer is None):
+        raise ValueError("key: expected exactly one of key and signer")
+
+
 class ReporterConfig(Section, frozen=True):
     chain: ChainConfig
     http: HttpConfig
@@ -218,8 +223,7 @@ class ReporterConfig(Section, frozen=True):
     """While this file exists nothing is signed."""
 
     def __post_init__(self) -> None:
-        if (self.key is None) == (self.signer is None):
-            raise ValueError("key: expected exactly one of key and signer")
+        _check_holder(self.key, self.signer)
         check_unique("peers", [peer.name for peer in self.peers])
         known = [venue.name for venue in self.venues] + [pool.name for pool in self.pools]
         check_unique("venues", known)
@@ -243,10 +247,12 @@ class ReporterConfig(Section, frozen=True):
 
 class RelayerConfig(Section, frozen=True):
     chain: ChainConfig
-    key: KeyConfig
     http: HttpConfig
     journal: Path
     peers: Annotated[tuple[PeerConfig, ...], Meta(min_length=1, max_length=31)]
+    key: KeyConfig | None = None
+    signer: SignerConfig | None = None
+    """Exactly one of the two holds the key that pays."""
     witnesses: Annotated[tuple[PeerConfig, ...], Meta(max_length=31)] = ()
     """Other relayers: what reporters told them is compared with what they told us."""
     clock: ClockConfig = ClockConfig()
@@ -264,6 +270,7 @@ class RelayerConfig(Section, frozen=True):
     """While this file exists nothing is submitted."""
 
     def __post_init__(self) -> None:
+        _check_holder(self.key, self.signer)
         check_unique("peers", [peer.name for peer in self.peers])
 
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from web3 import HTTPProvider, Web3
 
@@ -41,8 +40,8 @@ class TimedKey(LocalKey):
 
     signed_at = 0.0
 
-    def sign_transaction(self, *arguments: Any) -> Any:
-        signed = super().sign_transaction(*arguments)
+    async def sign_message(self, message: bytes) -> tuple[int, int]:
+        signed = await super().sign_message(message)
         self.signed_at = time.perf_counter()
         return signed
 

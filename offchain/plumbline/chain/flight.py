@@ -18,11 +18,12 @@ import structlog
 from web3.types import TxReceipt
 
 from plumbline.chain.fees import GWEI, FeePolicy, Fees
+from plumbline.chain.raw import message_of, signed
 from plumbline.chain.receipts import receipt_of
 from plumbline.chain.rpc import Rpc, quantity
-from plumbline.chain.signing import LocalKey
 from plumbline.config import TxConfig
-from plumbline.errors import ChainError, ChainUnfunded, ChainUnreachable
+from plumbline.errors import ChainError, ChainUnfunded, ChainUnreachable, SignerError
+from plumbline.ports import Signer
 
 _NOTHING_GAS: Final = 21_000
 """What a transfer of nothing takes."""
@@ -54,7 +55,7 @@ class Flight:
         self,
         rpc: Rpc,
         relay: Relay | None,
-        key: LocalKey,
+        key: Signer,
         config: TxConfig,
         policy: FeePolicy,
         unsigned: Mapping[str, Any],
@@ -172,9 +173,12 @@ class Flight:
     async def _broadcast(self, fees: Fees) -> None:
         """Sign and send. A node that still holds an older transaction of this nonce is outbid, up to the cap."""
         while True:
-            raw, tx_hash = self._key.sign_transaction(
-                {**self._unsigned, "maxFeePerGas": fees.max_fee, "maxPriorityFeePerGas": fees.priority_fee}
-            )
+            transaction = {**self._unsigned, "maxFeePerGas": fees.max_fee, "maxPriorityFeePerGas": fees.priority_fee}
+            try:
+                r, vs = await self._key.sign_message(message_of(transaction))
+            except SignerError as error:
+                raise ChainError(f"not signed: {error}") from None
+            raw, tx_hash = signed(transaction, r, vs)
             if self._guard is not None:
                 await self._guard.permit(self._nonce, tx_hash)
             try:

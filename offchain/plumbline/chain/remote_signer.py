@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A reporter's key on another machine, behind Web3Signer's eth1 API (or any server that speaks it).
+"""A node's key on another machine, behind Web3Signer's eth1 API (or any server that speaks it).
 
     GET  {url}/api/v1/eth1/publicKeys         -> ["0x" and 128 hex digits: x and y of a key, ...]
     POST {url}/api/v1/eth1/sign/{identifier}  {"data": "0x..."} -> "0x" and 130 hex digits: r, s, v of keccak256(data)
 
-It is given the EIP-712 message itself, so that what it hashes is what we mean. What it answers is believed only when it
-is a signature of our address: a wrong key or a wrong hash never leaves this node. Which row may be signed is not its
-decision: the journal's claim comes first, here as with a key in a file.
+It is given the message itself, EIP-712 or a transaction's bytes, so that what it hashes is what we mean. What it
+answers is believed only when it is a signature of our address: a wrong key or a wrong hash never leaves this node.
+Which row may be signed is not its decision: the journal's claim comes first, here as with a key in a file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SIGNATURE_BYTES: Final = 65
 
 
 class RemoteSigner:
-    """A `RowSigner` over HTTP. The key's identifier is looked up once, when none is configured."""
+    """A `Signer` over HTTP. The key's identifier is looked up once, when none is configured."""
 
     def __init__(self, config: SignerConfig, client: httpx.AsyncClient) -> None:
         self.address = str(to_checksum_address(config.address))

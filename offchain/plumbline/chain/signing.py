@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from coincurve import PrivateKey, PublicKey
 from eth_utils.address import to_checksum_address
@@ -33,15 +32,8 @@ class LocalKey:
         return r, parity << 255 | s
 
     async def sign_message(self, message: bytes) -> tuple[int, int]:
-        """(r, vs) of the message's keccak256: the `RowSigner` of a key that is here."""
+        """(r, vs) of the message's keccak256: the `Signer` of a key that is here."""
         return self.sign(keccak(message))
-
-    def sign_transaction(self, transaction: Mapping[str, Any]) -> tuple[bytes, str]:
-        """(raw bytes, hash) of a complete EIP-1559 transaction."""
-        from eth_account import Account
-
-        signed = Account.sign_transaction(dict(transaction), self._key.secret)
-        return bytes(signed.raw_transaction), "0x" + bytes(signed.hash).hex()
 
 
 def recover(digest: bytes, r: int, vs: int) -> str:

@@ -20,9 +20,9 @@ from plumbline.chain.fees import GWEI, FeePolicy, Fees
 from plumbline.chain.flight import Flight, Guard, Relay
 from plumbline.chain.receipts import receipt_of
 from plumbline.chain.rpc import Header, Rpc, quantity
-from plumbline.chain.signing import LocalKey
 from plumbline.config import TxConfig
 from plumbline.errors import ChainError
+from plumbline.ports import Signer
 
 __all__ = ["GWEI", "Fees", "Guard", "MinedRevert", "Sender"]
 
@@ -53,7 +53,7 @@ class Sender:
     def __init__(
         self,
         rpc: Rpc,
-        key: LocalKey,
+        key: Signer,
         config: TxConfig,
         *,
         poll_s: float = 0.05,
@@ -112,7 +112,8 @@ class Sender:
 
         Raises:
             MinedRevert: it reverted on chain.
-            ChainError: would revert (`reason`), cancelled or not mined within the deadline, or dearer than the cap.
+            ChainError: would revert (`reason`), not signed by the key's holder, cancelled or not mined within the
+                deadline, or dearer than the cap.
             ChainUnreachable: no endpoint answers; the transaction may or may not be mined.
         """
         call = {"from": self._from, "to": to, "data": data, "value": hex(value_wei)}

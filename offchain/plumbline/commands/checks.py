@@ -16,7 +16,7 @@ from plumbline.config import ChainConfig
 from plumbline.core.units import format_wad
 from plumbline.errors import ChainError, PeerError, PlumblineError, RowError
 from plumbline.log import redacted
-from plumbline.ports import Clock, OracleConfig, RowPeer, RowSigner, TradeSource
+from plumbline.ports import Clock, OracleConfig, RowPeer, Signer, TradeSource
 
 _CONNECT_S: Final = 5.0
 _TRADE_S: Final = 15.0
@@ -66,7 +66,7 @@ async def endpoints(checks: Checks, chain: ChainConfig) -> None:
         await checks.ask(f"rpc {redacted(url)}", one(url))
 
 
-async def signer(key: RowSigner) -> str:
+async def signer(key: Signer) -> str:
     """That it signs, and as whom it should: a remote signer may be away, or hold another key."""
     await key.sign_message(b"plumbline: is this key there?")
     return key.address

@@ -48,12 +48,11 @@ def init(oracle: OracleAddress, rpc_url: RpcUrl = LOCAL_RPC, folder: Folder = Pa
 
 async def _run(config: RelayerConfig, path: Path, dry_run: bool) -> None:
     from plumbline import log
-    from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.tx import Sender
     from plumbline.clock import make_clock
-    from plumbline.commands.service import DAY_S, on_hangup
+    from plumbline.commands.service import DAY_S, on_hangup, signer_of
     from plumbline.metrics import RelayerMetrics
     from plumbline.relayer.collect import Collector
     from plumbline.relayer.pages import relayer_app
@@ -62,10 +61,11 @@ async def _run(config: RelayerConfig, path: Path, dry_run: bool) -> None:
     from plumbline.transport.peer import HttpRowPeer, HttpWitness, peer_client
     from plumbline.transport.server import HttpServer
 
-    key, clock, metrics = open_key(config.key), make_clock(config.clock), RelayerMetrics()
-    terms = _terms(config, path, key.address)
-    with RelayJournal(config.journal) as journal:
-        async with peer_client() as client, Rpc.of(config.chain) as rpc:
+    clock, metrics = make_clock(config.clock), RelayerMetrics()
+    async with peer_client() as client, Rpc.of(config.chain) as rpc:
+        key = signer_of(config.key, config.signer, client)
+        terms = _terms(config, path, key.address)
+        with RelayJournal(config.journal) as journal:
 
             def peers(of: RelayerConfig) -> list[HttpRowPeer]:
                 return [HttpRowPeer(each.name, each.url, client, timeout_s=of.request_timeout_s) for each in of.peers]
@@ -126,22 +126,23 @@ def _terms(config: RelayerConfig, path: Path, address: str) -> Terms:
 
 
 async def _check(config: RelayerConfig, checks: Checks) -> None:
-    from plumbline.chain.keystore import open_key
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.tx import Sender
     from plumbline.clock import make_clock
     from plumbline.commands import checks as try_
+    from plumbline.commands.service import signer_of
     from plumbline.core.units import parse_wad
     from plumbline.store.relays import RelayJournal
     from plumbline.transport.peer import HttpRowPeer, peer_client
 
-    clock, key = make_clock(config.clock), open_key(config.key)
-    checks.passed("key", key.address)
+    clock = make_clock(config.clock)
     with RelayJournal(config.journal) as journal:
         checks.passed("journal", str(journal.path))
     await try_.endpoints(checks, config.chain)
     async with peer_client() as client, Rpc.of(config.chain) as rpc:
+        key = signer_of(config.key, config.signer, client)
+        await checks.ask("key", try_.signer(key))
         oracle = ChainOracle(rpc, config.chain.oracle)
 
         async def peer(name: str, url: str) -> str:

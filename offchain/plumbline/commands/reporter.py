@@ -15,14 +15,12 @@ from plumbline.errors import ConfigError, SourceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import httpx
-
     from plumbline.commands.checks import Checks
     from plumbline.config import ReporterConfig
     from plumbline.config_venues import PoolConfig
     from plumbline.core.rules import FeedRule
     from plumbline.core.selection import Decision, Selector
-    from plumbline.ports import Clock, RowSigner
+    from plumbline.ports import Clock
     from plumbline.sources.ccxt import CcxtSource
     from plumbline.sources.codec import Books
     from plumbline.sources.uniswap import PoolSource
@@ -81,7 +79,7 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.clock import make_clock
-    from plumbline.commands.service import DAY_S, on_hangup
+    from plumbline.commands.service import DAY_S, on_hangup, signer_of
     from plumbline.reporter.pages import reporter_app
     from plumbline.reporter.service import Reporter, ReporterTiming
     from plumbline.store.rows import RowJournal
@@ -92,7 +90,7 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
     rules, sources = [feed.rule() for feed in config.feeds], make_sources(config, str(path), clock)
     timing = ReporterTiming(config.delay_ms, config.chain_poll_s)
     async with peer_client() as client, Rpc.of(config.chain) as rpc:
-        key = signer_of(config, client)
+        key = signer_of(config.key, config.signer, client)
         peers = [HttpRowPeer(each.name, each.url, client, timeout_s=1) for each in config.peers]
         with RowJournal(config.journal, key.address) as journal:
             oracle = ChainOracle(rpc, config.chain.oracle)
@@ -123,22 +121,12 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
                 await reporter.run()
 
 
-def signer_of(config: ReporterConfig, client: httpx.AsyncClient) -> RowSigner:
-    """The key in its file, or the remote signer that holds it."""
-    from plumbline.chain.keystore import open_key
-    from plumbline.chain.remote_signer import RemoteSigner
-
-    if config.signer is not None:
-        return RemoteSigner(config.signer, client)
-    assert config.key is not None  # checked when the config was read
-    return open_key(config.key)
-
-
 async def _check(config: ReporterConfig, checks: Checks, file: str) -> None:
     from plumbline.chain.oracle import ChainOracle
     from plumbline.chain.rpc import Rpc
     from plumbline.clock import make_clock
     from plumbline.commands import checks as try_
+    from plumbline.commands.service import signer_of
     from plumbline.errors import PlumblineError
     from plumbline.reporter.agreement import disagreement, reporter_index
     from plumbline.store.rows import RowJournal
@@ -147,7 +135,7 @@ async def _check(config: ReporterConfig, checks: Checks, file: str) -> None:
     clock = make_clock(config.clock)
     sources = make_sources(config, file, clock)
     async with peer_client() as client, Rpc.of(config.chain) as rpc:
-        key = signer_of(config, client)
+        key = signer_of(config.key, config.signer, client)
         await checks.ask("key", try_.signer(key))
         with RowJournal(config.journal, key.address) as journal:
             checks.passed("journal", str(journal.path))

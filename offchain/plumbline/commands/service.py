@@ -12,14 +12,19 @@ import signal
 import socket
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import structlog
 
 from plumbline.commands.checks import Checks
-from plumbline.config import LogConfig, Section, load
+from plumbline.config import KeyConfig, LogConfig, Section, SignerConfig, load
 from plumbline.errors import ConfigError
 from plumbline.log import setup as log_setup
+
+if TYPE_CHECKING:
+    import httpx
+
+    from plumbline.ports import Signer
 
 DAY_S: Final = 86_400
 T = TypeVar("T", bound=Section)
@@ -48,6 +53,17 @@ def check_node(path: Path, kind: type[C], check: Callable[[C, Checks], Coroutine
     checks.passed("config", str(path))
     asyncio.run(check(config, checks))
     checks.finish()
+
+
+def signer_of(key: KeyConfig | None, signer: SignerConfig | None, client: httpx.AsyncClient) -> Signer:
+    """The key in its file, or the remote signer that holds it; the config has one of the two."""
+    from plumbline.chain.keystore import open_key
+    from plumbline.chain.remote_signer import RemoteSigner
+
+    if signer is not None:
+        return RemoteSigner(signer, client)
+    assert key is not None  # checked when the config was read
+    return open_key(key)
 
 
 def process_name() -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
 from plumbline.clock import make_clock
-from plumbline.commands.reporter import make_selector, make_sources, signer_of
-from plumbline.commands.service import process_name
+from plumbline.commands.reporter import make_selector, make_sources
+from plumbline.commands.service import process_name, signer_of
 from plumbline.config import BusConfig, ReporterConfig
 from plumbline.core.rules import FeedRule
 from plumbline.errors import ChainError, ConfigError
@@ -84,7 +84,7 @@ async def _period_s(config: ReporterConfig) -> int:
 
 async def _sign(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedRule], bus: Bus) -> None:
     async with peer_client() as client, Rpc.of(config.chain) as rpc:
-        key = signer_of(config, client)
+        key = signer_of(config.key, config.signer, client)
         with RowJournal(config.journal, key.address) as journal:
             oracle = ChainOracle(rpc, config.chain.oracle)
             assembler = Assembler(

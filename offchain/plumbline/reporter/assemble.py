@@ -19,7 +19,7 @@ from plumbline.core.models import Row, SignedRow
 from plumbline.core.rules import FeedRule
 from plumbline.errors import BusError, JournalError, SignerError
 from plumbline.metrics import ReporterMetrics
-from plumbline.ports import Clock, OracleClient, OracleConfig, RowPeer, RowSigner
+from plumbline.ports import Clock, OracleClient, OracleConfig, RowPeer, Signer
 from plumbline.reporter.agreement import lanes
 from plumbline.reporter.chain_watch import ChainWatch
 from plumbline.reporter.peers import PeerWatch
@@ -45,7 +45,7 @@ class Assembler:
         bus: Bus,
         rules: Sequence[FeedRule],
         oracle: OracleClient,
-        key: RowSigner,
+        key: Signer,
         journal: RowJournal,
         clock: Clock,
         holder: str,

@@ -25,7 +25,7 @@ from plumbline.core.rules import FeedRule
 from plumbline.core.selection import Selector
 from plumbline.errors import JournalError, SignerError
 from plumbline.metrics import ReporterMetrics
-from plumbline.ports import BookSource, Clock, OracleClient, OracleConfig, RowPeer, RowSigner, TradeSource
+from plumbline.ports import BookSource, Clock, OracleClient, OracleConfig, RowPeer, Signer, TradeSource
 from plumbline.reporter.agreement import make_row
 from plumbline.reporter.chain_watch import ChainWatch
 from plumbline.reporter.observing import Observer
@@ -56,7 +56,7 @@ class Reporter:
         rules: Sequence[FeedRule],
         sources: Sequence[TradeSource],
         oracle: OracleClient,
-        key: RowSigner,
+        key: Signer,
         journal: RowJournal,
         clock: Clock,
         timing: ReporterTiming = ReporterTiming(),

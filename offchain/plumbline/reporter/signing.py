@@ -15,7 +15,7 @@ from plumbline.chain.typed_data import domain_separator, row_message
 from plumbline.core.models import Row, SignedRow
 from plumbline.core.rules import FeedRule
 from plumbline.errors import JournalError
-from plumbline.ports import Clock, OracleConfig, RowSigner
+from plumbline.ports import Clock, OracleConfig, Signer
 from plumbline.reporter.agreement import reporter_index
 from plumbline.store.rows import RowJournal
 
@@ -32,9 +32,7 @@ Fence = Callable[[int, str, Row], Awaitable[Row]]
 class SigningDesk:
     """One key and its journal."""
 
-    def __init__(
-        self, key: RowSigner, journal: RowJournal, clock: Clock, method: str, fence: Fence | None = None
-    ) -> None:
+    def __init__(self, key: Signer, journal: RowJournal, clock: Clock, method: str, fence: Fence | None = None) -> None:
         """`fence`: where processes with journals of their own share one key; None: this one is alone."""
         self._fence = fence
         self.address, self.method = key.address, method
