@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.contracts import deployer
@@ -29,6 +29,7 @@ def state(kind=MISSED, count=0, since=0, candidate=0, price=LAST, timestamp=T0, 
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)
+@example((3, 2**8 - 1, 2**40 - 1, 2**63 - 1, 2**63 - 1, 2**40 - 1, 2**40 - 1))
 @given(st.tuples(*(st.integers(0, 2**bits - 1) for bits in (2, 8, 40, 63, 63, 40, 40))))
 def test_unpack__of_a_packed_state__is_that_state(breaker, kept):
     assert tuple(breaker._unpack(breaker._pack(kept))) == kept

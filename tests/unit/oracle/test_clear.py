@@ -148,6 +148,14 @@ def test_execute_clear__twice__reverts(rounds, oracle):
         oracle.execute_clear(0, sender=OWNER)
 
 
+def test_execute_clear__again_when_the_guardian_holds_again_in_the_same_round__reverts(rounds, oracle):
+    oracle.trip(0, sender=GUARDIAN)
+    clear(rounds)
+    oracle.trip(0, sender=GUARDIAN)
+    with boa.reverts("clear: nothing proposed"):
+        oracle.execute_clear(0, sender=OWNER)
+
+
 def test_execute_clear__kept_for_a_later_trip__reverts(rounds, oracle):
     rounds.agree(20_000, 1)
     oracle.propose_clear(0, sender=OWNER)

@@ -65,6 +65,15 @@ def test_median__as_far_as_the_step_allows__is_served_at_once(served, oracle, pr
     assert oracle.latest(0) == (2, price, START_S + 10)
 
 
+@pytest.mark.parametrize("max_price", [50_000, 51_200, 2**40])
+def test_median__beyond_the_step__is_not_served_whatever_bytes_the_bounds_end_with(max_price):
+    rounds = Rounds([Feed("GUARDED/USD", guards=GUARDS._replace(max_price=max_price)), Feed("FREE/USD")])
+    rounds.agree(10_000, 1)
+    rounds.agree(15_000, 1)
+    with boa.reverts(TRIPPED):
+        rounds.oracle.latest(0)
+
+
 @pytest.mark.parametrize("price", [9_491, 10_509])
 def test_median__beyond_the_step__is_recorded_and_not_served(served, oracle, price):
     logs = served.agree(price, 1)
