@@ -55,7 +55,7 @@ MAX_AGE_S: Final = 80_000
 """No reporters play here: the opening round serves for the whole run."""
 _MOMENTS_S: Final = 2.0
 """After a push, in which something happens to the acting replica."""
-_PATIENCE_S: Final = 60.0
+_PATIENCE_S: Final = 180.0
 _LOOK_S: Final = 0.05
 _EVENTS: Final = {Side.PREMIUM: "PremiumTaken", Side.DISCOUNT: "DiscountTaken"}
 
@@ -87,6 +87,11 @@ class Replica:
         if number == signal.SIGKILL:
             self.process.wait()
             self.process = None
+
+    def last_words(self) -> str:
+        lines = (self.folder / f"{self.name}.log").read_text().splitlines()[-8:]
+        ended = None if self.process is None else self.process.poll()
+        return "\n".join([f"{self.name}, status {ended}:", *lines])
 
     def acting(self) -> bool | None:
         """None: it does not answer."""
@@ -183,7 +188,7 @@ class Stage:
     def _ready(self) -> Replica:
         """All that were started up, one of them acting."""
         running = [each for each in self.replicas if each.process is not None]
-        _until(lambda: all(each.acting() is not None for each in running), "all replicas up")
+        _until(lambda: all(each.acting() is not None for each in running), "all replicas up", running)
         _until(lambda: self._acting() is not None, "somebody acts")
         found = self._acting()
         assert found is not None
@@ -243,11 +248,13 @@ def _end(replica: Replica) -> None:
         replica.signal(signal.SIGKILL)
 
 
-def _until(condition: Callable[[], object], what: str) -> float:
-    """Seconds it took. Raises AssertionError after too many."""
+def _until(condition: Callable[[], object], what: str, replicas: Sequence[Replica] = ()) -> float:
+    """Seconds it took. Raises AssertionError after too many, with what the replicas said last."""
     began = time.monotonic()
     while not condition():
-        assert time.monotonic() - began < _PATIENCE_S, f"not within {_PATIENCE_S} s: {what}"
+        if time.monotonic() - began > _PATIENCE_S:
+            said = "\n".join(each.last_words() for each in replicas)
+            raise AssertionError(f"not within {_PATIENCE_S} s: {what}\n{said}")
         time.sleep(_LOOK_S)
     return time.monotonic() - began
 

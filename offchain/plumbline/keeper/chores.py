@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The chores: the fees that have accrued to the index's fee recipient are minted, and claims are paid.
+"""The chores: the fees that have accrued to the index's fee recipient are minted, claims paid, float brought home.
 
-Neither earns the keeper anything by itself, so both wait until they are worth some gas: fees until `min_fees_usd` of
-them are pending, a claim of the keeper's own as soon as the vault could pay any of it.
+Fees earn the keeper nothing by themselves, so they wait until `min_fees_usd` of them are pending. A claim of the
+keeper's own, or of its arbitrageur's, is paid as soon as the vault could pay any of it; float that was left in a
+generation of the basket that is over is brought over, once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from plumbline.core.units import WAD
 from plumbline.errors import ChainError
 from plumbline.ports import ChoresVenue
 
@@ -43,28 +44,46 @@ class Chores:
                 # The chain did not answer: the look is made up for.
                 self._blocks -= 1
                 raise
-            # A paused token or an index without prices: it may pass next time.
-            self.refusal = error.reason
-            log.warning("chore refused", reason=error.reason)
+            self._refused(error.reason)
             return "refused"
 
     async def _turn(self) -> str:
         due = await self._venue.due()
-        fees = due.pending_fees_usd_wad >= self._min_fees_usd_wad
+        jobs: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        if due.pending_fees_usd_wad >= self._min_fees_usd_wad:
+            jobs.append(("fees collected", self._venue.collect_fees))
+        jobs += [(f"float of generation {each} carried", partial(self._venue.carry, each)) for each in due.stranded]
+        jobs += [(f"{amount} of {token} claimed", partial(self._venue.claim, token)) for token, amount in due.claims]
+        jobs += [
+            (f"float claim of {amount} of {token} paid", partial(self._venue.claim_float, token))
+            for token, amount in due.float_claims
+        ]
         self.refusal = ""
-        if not fees and not due.claims:
+        if not jobs:
             return "nothing due"
         if self._dry_run:
-            log.info("would do chores", fees_usd=due.pending_fees_usd_wad / WAD, claims=len(due.claims))
+            log.info("would do chores", chores=[what for what, _ in jobs])
             return "dry run"
-        if fees:
-            await self._venue.collect_fees()
+        for what, do in jobs:
+            await self._do(what, do)
+        return "refused" if self.refusal else "done"
+
+    async def _do(self, what: str, do: Callable[[], Awaitable[None]]) -> None:
+        """One that is refused, as by a token that stands still, keeps nobody from the others."""
+        try:
+            await do()
+        except ChainError as error:
+            if not error.reason:
+                raise
+            self._refused(error.reason)
+        else:
             self.done += 1
-        for token, amount in due.claims:
-            await self._venue.claim(token)
-            self.done += 1
-            log.info("claim paid", token=token, amount=amount)
-        return "done"
+            log.info("chore done", what=what)
+
+    def _refused(self, reason: str) -> None:
+        # It may pass next time.
+        self.refusal = reason
+        log.warning("chore refused", reason=reason)
 
     def lost_touch(self) -> None:
         pass

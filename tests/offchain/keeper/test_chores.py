@@ -19,21 +19,32 @@ class FakeIndex:
     def __init__(self) -> None:
         self.fees_usd_wad = 0
         self.claims: tuple[tuple[str, int], ...] = ()
+        self.stranded: tuple[int, ...] = ()
+        self.float_claims: tuple[tuple[str, int], ...] = ()
+        self.frozen = ""
         self.trouble: ChainError | None = None
         self.done: list[str] = []
 
     async def due(self) -> Due:
         if self.trouble is not None:
             raise self.trouble
-        return Due(self.fees_usd_wad, self.claims)
+        return Due(self.fees_usd_wad, self.claims, self.stranded, self.float_claims)
 
     async def collect_fees(self) -> None:
         self.done.append("fees")
         self.fees_usd_wad = 0
 
     async def claim(self, token: str) -> None:
+        if token == self.frozen:
+            raise ChainError("reverted", "token: transfer failed")
         self.done.append(token)
         self.claims = ()
+
+    async def carry(self, generation: int) -> None:
+        self.done.append(f"carry {generation}")
+
+    async def claim_float(self, token: str) -> None:
+        self.done.append(f"float {token}")
 
 
 @pytest.fixture
@@ -63,6 +74,20 @@ def test_turn__claims_that_can_be_paid__are_paid(index):
     index.claims = (("0xa", 5), ("0xb", 7))
     assert turns(Chores(index, WORTH), 1) == ["done"]
     assert index.done == ["0xa", "0xb"]
+
+
+def test_turn__float_of_what_left__is_carried_and_claimed(index):
+    index.stranded, index.float_claims = (0, 1), (("0xa", 5),)
+    assert turns(Chores(index, WORTH), 1) == ["done"]
+    assert index.done == ["carry 0", "carry 1", "float 0xa"]
+
+
+def test_turn__one_token_stands_still__the_others_are_claimed_all_the_same(index):
+    index.claims, index.frozen = (("0xa", 5), ("0xb", 7)), "0xa"
+    chores = Chores(index, WORTH)
+    assert turns(chores, 1) == ["refused"]
+    assert index.done == ["0xb"]
+    assert chores.status() == {"done": 1, "refusal": "token: transfer failed"}
 
 
 def test_turn__between_looks__asks_nothing(index):
