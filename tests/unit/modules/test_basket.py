@@ -14,6 +14,7 @@ from tests.helpers.contracts import deployer
 
 WAD = 10**18
 TOKEN = "0x" + "a1" * 20
+ANY_REBASING, REBASING = 1 << 31, 1 << 160
 SETTINGS = settings(max_examples=60, derandomize=True, deadline=None)
 
 mantissas = st.integers(1, 2**80 - 1)
@@ -122,3 +123,39 @@ def test_value__is_price_times_unit_rounded_down(basket, mantissa, zeros, price,
     exact = Fraction(unit * price, 10**feed_decimals * 10**token_decimals)
     if exact < 2**240:
         assert basket._value(basket._pack_component(TOKEN, unit), lane, price) == exact.__floor__()
+
+
+@SETTINGS
+@given(st.integers(0, 2**176), st.integers(40, 77))
+def test_wide_mantissa__keeps_every_digit_that_fits_and_no_other(basket, mantissa, exponent):
+    word = basket._with_wide_mantissa(exponent << 168 | 0b11 << 160 | int(TOKEN, 16), mantissa)
+    lost = exponent - (word >> 168 & 255)
+    assert word >> 176 == mantissa // 10**lost < 2**80
+    assert lost == 0 or mantissa // 10 ** (lost - 1) >= 2**80
+    assert word & (2**168 - 1) == 0b11 << 160 | int(TOKEN, 16)
+
+
+@pytest.mark.parametrize("edge", [2**79, 2**80 - 1, 2**80, 2**80 * 10**8 - 1, 2**80 * 10**8, 2**80 * 10**16])
+def test_wide_mantissa__at_the_edges(basket, edge):
+    word = basket._with_wide_mantissa(60 << 168, edge)
+    lost = 60 - (word >> 168 & 255)
+    assert word >> 176 == edge // 10**lost < 2**80
+    assert lost == 0 or edge // 10 ** (lost - 1) >= 2**80
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 16, 17, 24, 25, 32])
+@pytest.mark.parametrize("rebasing", [None, 0, -1])
+def test_rebuilt__has_every_component_with_its_own_pricing(basket, count, rebasing):
+    old = [basket._pack_terms((WAD, 5, 2, 7, 8, 9, 3)), 1 << 176, 2 << 176, int(TOKEN, 16), 0]
+    words = [(i + 1) << 176 | i for i in range(count)]
+    if rebasing is not None:
+        words[rebasing] |= REBASING
+    lanes = [basket._pack_pricing(255 - i, i % 19, 27 - i % 28) for i in range(count)]
+    body = basket._rebuilt(old, (2 * WAD, 6, 0, 7, 8, 9, 4), words, lanes)
+    assert body[0] == basket._pack_terms((2 * WAD, 6, count, 7, 8, 9, 4)) | (
+        ANY_REBASING if rebasing is not None else 0
+    )
+    assert body[1 : count + 1] == words
+    assert int(basket._oracle(body, count), 16) == int(TOKEN, 16)
+    assert [basket._pricing(body, count, i) for i in range(count)] == lanes
+    assert len(body) == count + 2 + -(-count // 8)
