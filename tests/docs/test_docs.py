@@ -114,12 +114,8 @@ def _until_it_listens(url: str) -> None:
 
 @pytest.mark.anvil
 @pytest.mark.parametrize("page", PAGES)
-def test_page__every_block_goes_well_as_written(
-    page: str, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page__every_block_goes_well_as_written(page: str, desk: Desk, tmp_path: Path) -> None:
     snapshot = rpc(desk.url, "evm_snapshot")
-    for name, value in desk.environment.items():
-        monkeypatch.setenv(name, value)
     reader = Reader(desk.environment, tmp_path, desk.ape)
     todo = [block for block in blocks(DOCS / page) if block not in opening()]
     assert todo

@@ -19,7 +19,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -109,7 +110,8 @@ class Reader:
         elif block.kind == "sh":
             self._run(block, text)
         elif block.kind == "python":
-            exec(compile(text, str(block), "exec"), self._python)
+            with _environment(self.environment):
+                exec(compile(text, str(block), "exec"), self._python)
         else:
             assert block.kind in SHOWN, f"{block}: nothing says where {block.kind!r} goes"
 
@@ -133,7 +135,6 @@ class Reader:
                 # What the block exported is there for the blocks of Python, too, and for other terminals.
                 pairs = exported.read_text().split("\0")[:-1]
                 self.environment = dict(pair.split("=", 1) for pair in pairs)
-                os.environ.update(self.environment)
                 return
             if line.startswith("\001ape\037"):
                 status, output = self._ape(line[5:-1].split("\037"), self.environment)
@@ -147,6 +148,19 @@ class Reader:
         shell = _pipes(self._shell)[0]
         shell.write(text)
         shell.flush()
+
+
+@contextmanager
+def _environment(given: Mapping[str, str]) -> Iterator[None]:
+    """For an interpreter that is this process: as if it had been started from that shell."""
+    before = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(given)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _popen(command: list[str], environment: Mapping[str, str], output: int | IO[str]) -> subprocess.Popen[str]:
