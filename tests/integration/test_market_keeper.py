@@ -23,11 +23,13 @@ from scripts.deployment.chain import Chain
 from tests.helpers.anvil import Anvil, rpc
 from tests.helpers.market import connect
 
+from plumbline.chain import endpoints
 from plumbline.chain.keystore import write_keystore
 from plumbline.chain.parity import ChainParity
-from plumbline.chain.rpc import Rpc
+from plumbline.chain.rpc import Header, Rpc
 from plumbline.chain.swapper import ChainSwapper
 from plumbline.clock import SystemClock
+from plumbline.config import KeeperConfig
 from plumbline.core.arbitrage import Side, band, best_trade, evaluate
 from plumbline.errors import ChainError
 from plumbline.keeper.parity import KeeperRules, Outcome, Parity
@@ -79,6 +81,7 @@ class Cast:
     loop: Keeper
     trader: Trader
     journal: TradeJournal
+    config: KeeperConfig
 
     def wealth(self) -> list[int]:
         """The keeper's components, float included."""
@@ -102,16 +105,19 @@ class Cast:
 
 
 @asynccontextmanager
-async def playing(url: str, chain: Chain, folder: Path, *funding: str) -> AsyncIterator[Cast]:
+async def playing(
+    url: str, chain: Chain, folder: Path, *funding: str, fallback: str | None = None
+) -> AsyncIterator[Cast]:
     config = players.keeper_config(chain, url, gas_token_usd=GAS_TOKEN_USD, max_age_s=MAX_AGE_S)
     with TradeJournal(folder / "keeper.sqlite") as journal:
-        async with Rpc([url], timeout_s=20) as client:
-            venue, swapper = players.parity(client, config), players.swapper(client, chain, url)
+        urls = [url] if fallback is None else [url, fallback]
+        async with Rpc([url], timeout_s=20) as other, Rpc(urls, timeout_s=20) as client:
+            venue, swapper = players.parity(client, config), players.swapper(other, chain, url)
             rules = KeeperRules(int(GAS_TOKEN_USD) * 10**18, funding=funding or ("float",))
             keeper = Parity(venue, journal, rules)
             loop = Keeper(venue.head, [keeper], keeper.metrics)
             trader = Trader(swapper, SystemClock(), seed=1, interval_s=60, min_bps=50, max_bps=300)
-            yield Cast(chain, client, venue, swapper, keeper, loop, trader, journal)
+            yield Cast(chain, client, venue, swapper, keeper, loop, trader, journal, config)
 
 
 @pytest.mark.parametrize("funding", ["float", "flash"])
@@ -243,6 +249,94 @@ def test_keeper__journal_lost_its_last_trade__finds_it_in_the_contract_s_events(
             # The quote token's price and the gas are the same, so all of it is; but nobody knows what was expected.
             found = market.journal.trades()[1]
             assert found == replace(last, expected=None, at_s=found.at_s)
+
+    asyncio.run(main())
+
+
+def test_keeper__cannot_pay_for_gas__is_an_alarm_until_it_can(stage, tmp_path):
+    async def main() -> None:
+        async with playing(*stage, tmp_path) as market:
+            await market.trader.push(200)
+            keeper = cast.address("keeper")
+            rpc(stage[0], "anvil_setBalance", keeper, "0x1")
+            await market.loop.look()
+            assert market.keeper.outcome is Outcome.NO_GAS
+            assert market.loop.unready() == f"no gas: {keeper} cannot pay for its gas"
+            rpc(stage[0], "anvil_setBalance", keeper, hex(10**20))
+            rpc(stage[0], "evm_mine")
+            await market.loop.look()
+            assert market.keeper.outcome is Outcome.TRADED
+            assert market.loop.unready() == ""
+
+    asyncio.run(main())
+
+
+def test_keeper__its_trade_is_reorganised_away__sees_the_pools_as_they_are_and_trades_again(stage, tmp_path):
+    async def main() -> None:
+        async with playing(*stage, tmp_path) as market:
+            await market.loop.look()
+            await market.trader.push(200)
+            before = rpc(stage[0], "evm_snapshot")
+            await market.loop.look()
+            assert market.keeper.outcome is Outcome.TRADED
+            assert rpc(stage[0], "evm_revert", before)
+            # Another block in the place of that of the trade.
+            rpc(stage[0], "evm_mine")
+            await market.loop.look()
+            assert market.keeper.outcome is Outcome.TRADED
+            nonces = market.chain.web3.eth.get_transaction_count(cast.address("keeper"))
+            await market.loop.look()
+            assert market.keeper.outcome in (Outcome.INSIDE, Outcome.TOO_SMALL)
+            assert market.chain.web3.eth.get_transaction_count(cast.address("keeper")) == nonces
+
+    asyncio.run(main())
+
+
+def test_keeper__an_endpoint_shows_other_blocks__sends_nothing_until_they_agree(stage, tmp_path, monkeypatch):
+    url, chain = stage
+    monkeypatch.setattr(endpoints, "_LOOK_S", 0.0)
+
+    async def main(liar: Anvil) -> None:
+        async with playing(url, chain, tmp_path, fallback=liar.url) as market:
+            await market.trader.push(200)
+            sent = chain.web3.eth.get_transaction_count(cast.address("keeper"))
+            await market.loop.look()
+            height = chain.web3.eth.block_number - 3
+            assert market.loop.unready() == f"endpoints disagree: {liar.url} shows another block {height}"
+            assert chain.web3.eth.get_transaction_count(cast.address("keeper")) == sent
+            await asyncio.to_thread(liar.stop)
+            await market.loop.look()
+            assert market.keeper.outcome is Outcome.TRADED
+
+    with Anvil() as liar:
+        rpc(liar.url, "anvil_mine", hex(chain.web3.eth.block_number + 1))
+        asyncio.run(main(liar))
+
+
+@pytest.mark.parametrize("lie", ["hash", "parent", "time and fee"])
+def test_snapshot__told_of_a_block_that_is_none__is_of_the_one_that_is(stage, tmp_path, lie):
+    async def main() -> None:
+        async with playing(*stage, tmp_path) as market:
+            told: list[Header] = []
+            sender = players.sender(market.rpc, "keeper")
+            venue = ChainParity(market.rpc, sender, market.config, lambda: told.pop() if told else None)
+            await venue.head()
+            known = await venue.snapshot()
+            for bps in (100, -50):
+                await market.trader.push(bps)
+            head = await market.rpc.header()
+            lies = {
+                "hash": replace(head, hash=b"\1" * 32),
+                # As if no block had come between: one of the two swaps would never be seen.
+                "parent": replace(head, parent=(await market.rpc.header(known.block)).hash),
+                "time and fee": replace(head, timestamp=1, base_fee_wei=10**18),
+            }
+            told.append(lies[lie])
+            assert await venue.head() == lies[lie].hash
+            seen, honest = await venue.snapshot(), await market.venue.snapshot()
+            assert (seen.block, seen.at_s, seen.gas_price_wei) == (honest.block, honest.at_s, honest.gas_price_wei)
+            assert seen.market.share == honest.market.share != known.market.share
+            assert seen.cycle == honest.cycle
 
     asyncio.run(main())
 

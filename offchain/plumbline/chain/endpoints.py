@@ -188,6 +188,8 @@ class Endpoints:
         self._provider, self._urls, self._chain_id = provider, tuple(urls), chain_id
         self._looked_s = float("-inf")
         self.trouble = ""
+        self.forked = ""
+        """What of the trouble leaves it open which of them is right: another block at one height."""
 
     async def look(self) -> str:
         """Why they cannot all be right, in words; empty when they can, or when there is only one.
@@ -205,6 +207,7 @@ class Endpoints:
     async def _compare(self) -> str:
         states = await asyncio.gather(*(self._state(url) for url in self._urls))
         known = {url: state for url, state in zip(self._urls, states, strict=True) if state is not None}
+        self.forked = ""
         if not known:
             return ""
         right = self._chain_id if self._chain_id is not None else next(iter(known.values()))[0]
@@ -214,7 +217,8 @@ class Endpoints:
         self._provider.wrong, self._provider.behind = wrong, behind
         found = [f"{redacted(url)} is on chain {known[url][0]}, expected {right}" for url in sorted(wrong)]
         found += [f"{redacted(url)} is {max(heads.values()) - heads[url]} blocks behind" for url in sorted(behind)]
-        return "; ".join([*found, *await self._forks({url: heads[url] for url in heads if url not in behind})])
+        self.forked = "; ".join(await self._forks(heads))
+        return "; ".join([*found, self.forked] if self.forked else found)
 
     async def _forks(self, heads: dict[str, int]) -> list[str]:
         """Who shows another block than the first endpoint, at a height all of them have."""

@@ -87,19 +87,21 @@ class Flight:
             cap = self._policy.cap / GWEI
             raise ChainError(f"gas is too dear: a block's base fee and our priority fee exceed {cap} gwei")
         await self._broadcast(fees)
-        relay, blocks = self._relay, self._config.deadline_blocks
-        mined = await self._wait(blocks if relay is None else relay.blocks)
+        relay = self._relay
+        blocks = self._config.deadline_blocks if relay is None else relay.blocks
+        mined = await self._wait(blocks)
         # From here on in public, be it to be cancelled.
         self._relay = None
         if mined is None and relay is not None and relay.then_public:
             log.info("not mined by the relay: sent to everybody", nonce=self._nonce)
             await self._publish()
-            mined = await self._wait(blocks)
+            blocks += self._config.deadline_blocks
+            mined = await self._wait(self._config.deadline_blocks)
         if mined is None and self._config.cancel and await self._cancel():
-            mined = await self._wait(blocks)
+            mined = await self._wait(self._config.deadline_blocks)
         cancelled = mined is not None and mined["transactionHash"].to_0x_hex() in self._cancellations
         if mined is None or cancelled:
-            why = "not mined in time, and cancelled" if cancelled else "not mined in time"
+            why = f"not mined within {blocks} blocks" + (", and cancelled" if cancelled else "")
             raise ChainError(f"{why}: {', '.join(self._hashes)}", why)
         return mined
 

@@ -86,8 +86,9 @@ class ChainParity:
         """Everything that decides the next trade, as of one block; the sender's nonce is pinned to it.
 
         Raises:
-            ChainError: the chain did not answer, or the oracle serves no price (its reason).
+            ChainError: the chain did not answer, its endpoints disagree, or the oracle serves no price (its reason).
         """
+        await self._rpc.agree()
         try:
             guess, self._guess = self._guess or await self._rpc.header(), None
             if self._setting is None:

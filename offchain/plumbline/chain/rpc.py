@@ -122,6 +122,17 @@ class Rpc:
         """Why the endpoints cannot all be right; looked at now and then, see `Endpoints`."""
         return await self._endpoints.look()
 
+    async def agree(self) -> None:
+        """For who acts on what one endpoint shows, and pays for it. An endpoint that is behind, or on another chain, is
+        asked last or not at all, and stops nobody.
+
+        Raises:
+            ChainError: they show different blocks at one height, so nobody knows which of them is right.
+        """
+        await self._endpoints.look()
+        if self._endpoints.forked:
+            raise ChainError(f"endpoints disagree: {self._endpoints.forked}")
+
     async def header(self, block: int | Literal["latest"] = "latest") -> Header:
         """Raises ChainError when there is no such block."""
         named = hex(block) if isinstance(block, int) else block
