@@ -40,6 +40,7 @@ from plumbline.core.arbitrage import Side
 from plumbline.store.trades import TradeJournal
 from plumbline.supervisor import toml
 from plumbline.supervisor.anvil import Anvil
+from plumbline.supervisor.lifeline import tied
 from plumbline.trader.service import Trader
 from scripts.artifacts import compile_contract
 from scripts.bench import players
@@ -49,7 +50,7 @@ from scripts.deployment.chain import Chain
 
 KILLS: Final = 100
 PAUSE_EVERY: Final = 6
-REPLICAS: Final = 3
+REPLICAS: Final = 4
 TAKEOVER_S: Final = 5.0
 MAX_AGE_S: Final = 80_000
 """No reporters play here: the opening round serves for the whole run."""
@@ -79,7 +80,7 @@ class Replica:
         config.write_text(toml.dumps(self.document | {"journal": self.journal, "http": {"port": self.port}}))
         command = [sys.executable, "-m", "plumbline.cli", "keeper", "run", "--config", str(config)]
         with (self.folder / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stderr=log, env=os.environ | {"KEEPER_PASSWORD": "secret"})
+            self.process = subprocess.Popen(tied(command), stderr=log, env=os.environ | {"KEEPER_PASSWORD": "secret"})
 
     def signal(self, number: int) -> None:
         assert self.process is not None
@@ -88,10 +89,13 @@ class Replica:
             self.process.wait()
             self.process = None
 
+    def ended(self) -> int | None:
+        """Its status, when it was not killed by us."""
+        return None if self.process is None else self.process.poll()
+
     def last_words(self) -> str:
         lines = (self.folder / f"{self.name}.log").read_text().splitlines()[-8:]
-        ended = None if self.process is None else self.process.poll()
-        return "\n".join([f"{self.name}, status {ended}:", *lines])
+        return "\n".join([f"{self.name}, status {self.ended()}:", *lines])
 
     def acting(self) -> bool | None:
         """None: it does not answer."""
@@ -174,6 +178,7 @@ class Stage:
         """restarting: whether who was killed comes back."""
         while self.run.kills < kills:
             acting = self._ready()
+            assert all(each.ended() is None for each in self.replicas), "a replica ended by itself"
             asyncio.run(self._push((-1) ** self.run.pushes * rng.randint(100, 300)))
             time.sleep(rng.random() * _MOMENTS_S)
             pausing = self.run.pushes % PAUSE_EVERY == 0
@@ -186,16 +191,16 @@ class Stage:
         return self.run
 
     def _ready(self) -> Replica:
-        """All that were started up, one of them acting."""
-        running = [each for each in self.replicas if each.process is not None]
-        _until(lambda: all(each.acting() is not None for each in running), "all replicas up", running)
-        _until(lambda: self._acting() is not None, "somebody acts")
-        found = self._acting()
-        assert found is not None
-        return found
+        """Who acts, once somebody stands by."""
+        found: list[Replica] = []
 
-    def _acting(self) -> Replica | None:
-        return next((each for each in self.replicas if each.acting()), None)
+        def ready() -> bool:
+            said = {each.name: each.acting() for each in self.replicas}
+            found[:] = [each for each in self.replicas if said[each.name]]
+            return len(found) == 1 and False in said.values()
+
+        _until(ready, "one acts and another stands by", self.replicas)
+        return found[0]
 
     async def _push(self, bps: int) -> None:
         async with Rpc([self.anvil.url], timeout_s=30) as rpc:

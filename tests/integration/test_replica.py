@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from nats.js.errors import KeyNotFoundError
 from tests.helpers.nats import Nats
 
 from plumbline.keeper.replica import Fenced, Replica
@@ -165,3 +166,15 @@ def test_broker__bucket_made_with_shorter_leases__trusts_them_no_longer_than_tha
             assert lease.until_s - time.monotonic() < 0.6
 
     asyncio.run(main())
+
+
+def test_take__lease_runs_out_while_the_client_looks_who_holds_it__is_not_taken_and_no_error(server: Nats):
+    class RunningOut:
+        async def create(self, key: str, value: bytes) -> int:
+            raise KeyNotFoundError
+
+    async def test(replica: Replica) -> None:
+        replica._broker._leases = RunningOut()
+        assert await replica._broker.take("keeper.x", "r0") is None
+
+    with_replicas(server, test, 1)

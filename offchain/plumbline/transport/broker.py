@@ -118,7 +118,8 @@ class Broker:
         asked_s = time.monotonic()
         try:
             revision = int(await self._ask(self._leases.create(key, holder.encode())))
-        except KeyWrongLastSequenceError:
+        except (KeyWrongLastSequenceError, KeyNotFoundError):
+            # The latter: it was held, and ran out while the client looked at who holds it.
             return None
         return Lease(key, revision, revision, asked_s + self.lease_s * _MARGIN)
 
