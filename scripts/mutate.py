@@ -25,7 +25,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from functools import cache, cached_property
@@ -51,6 +51,7 @@ RULES = ["universal.rules", "vyper.rules", "python.rules", "solidity.rules"]
 TOOL = ROOT / ".cache" / "mutation"
 MODULE_TESTS = ROOT / "tests" / "unit" / "modules"
 INSTALL = "uv pip install --target .cache/mutation --no-deps --require-hashes -r requirements/mutation.txt"
+_REASON = r'"([a-z]+: [^"]+)"'
 SURVIVED, KILLED, INVALID, SAME, TIMEOUT = "survived", "killed", "does not compile", "same bytecode", "timeout"
 _CODES = {SURVIVED: 0, KILLED: 1, INVALID: 10, SAME: 11}
 SPDX = "# SPDX-License-Identifier: AGPL-3.0-only\n"
@@ -77,7 +78,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged, and which tests judge it."""
+    """What is judged, and which tests judge it: unit, vector and incident tests, and what is served."""
 
     contracts: tuple[str, ...]
     report: Path
@@ -85,9 +86,8 @@ class Subject:
     """Under tests/: where its killers are."""
     marks: tuple[str, ...] = ("",)
     """What a file of those folders has one of if it judges this."""
-    also: str | None = None
-    """A file of killers that every call of `also_for` concerns, and few others do."""
-    also_for: str = ""
+    also: tuple[str, str] = ("", "")
+    """A file of killers, and the function whose mutants concern it most."""
 
     @property
     def none(self) -> Mutant:
@@ -104,8 +104,7 @@ SUBJECTS = {
         report=ROOT / "build" / "mutation.json",
         folders=("unit/oracle", "vectors", "regression"),
         marks=("from tests.unit.oracle.conftest import", "from tests.helpers.oracles import", "rounds.json"),
-        also="stateful/test_served_prices.py",
-        also_for="submit",
+        also=("stateful/test_served_prices.py", "submit"),
     ),
     "vault": Subject(
         contracts=("IndexVault", "IndexVaultExtension", "AuctionHouse", "IndexFactory"),
@@ -193,8 +192,7 @@ def compiled(subject: Subject, path: Path, source: str) -> dict[str, Compiled]:
     alone = {path.stem} if (MODULE_TESTS / f"test_{path.stem}.py").exists() else set()
     for name in {*subject.contracts, *alone}:
         if path in made_of(name):
-            file = bundle.load_file(artifacts.sources()[name])
-            settings = Settings(evm_version=EVM_VERSION)
+            file, settings = bundle.load_file(artifacts.sources()[name]), Settings(evm_version=EVM_VERSION)
             found[name] = Compiled(file, bundle, settings=settings, no_bytecode_metadata=True)
     return found
 
@@ -226,22 +224,21 @@ def put_in_place(mutated: dict[str, Compiled]) -> None:
     artifacts.compile_contract.cache_clear()
 
 
-def killers(subject: Subject, marks: Sequence[str] = (), module: str = "*") -> list[str]:
-    """Unit, vector and incident tests, and what is served; those that name one of `marks` come first.
-
-    The long state machines are not among them: a mutant only they can kill is one that a unit test is missing for.
-    """
+def killers(subject: Subject, marks: Mapping[str, int], module: str = "*") -> list[str]:
+    """Those that name most of `marks` come first. The long state machines are not among them: a mutant only they can
+    kill is one that a unit test is missing for."""
     tests = ROOT / "tests"
     found = {path: path.read_text() for path in sorted(tests.rglob("test_*.py"))}
     texts = {path: text for path, text in found.items() if any(mark in text for mark in subject.marks)}
-    also = tests / subject.also if subject.also else None
+    also = tests / subject.also[0]
     own = [path for path in texts if path == also]
     own += [path for folder in subject.folders for path in texts if path.parent == tests / folder]
 
     def said(path: Path) -> int:
         if path == also:
-            return 1_000 * (subject.also_for in marks)
-        return sum(texts[path].count(f"test_{mark}__") + texts[path].count(f'"{mark}"') for mark in marks)
+            return 1_000 * (subject.also[1] in marks)
+        forms = [(form, marks[mark]) for mark in marks for form in (f"test_{mark}__", f'"{mark}"', f".{mark}(")]
+        return sum(much * texts[path].count(form) for form, much in forms)
 
     own.sort(key=said, reverse=True)
     # A module's own tests are quick; they tell of its mutants first.
@@ -259,15 +256,19 @@ def functions(path: Path) -> Iterator[tuple[range, str, str]]:
             yield range(first + 1, last + 1), found[1], "\n".join(lines[first:last])
 
 
-def marks_of(subject: Subject, mutant: Mutant) -> list[str]:
-    """What tests of the changed line would say, the likeliest first: reasons it gives, then who calls its function."""
+def marks_of(subject: Subject, mutant: Mutant) -> dict[str, int]:
+    """What tests of the changed line would say, and how much it tells: the reasons it gives itself, those of its
+    function, who calls that. A line outside functions is a constant's: then the functions that use it."""
     every = [each for path in subject.files() for each in functions(path)]
     own = [(name, text) for lines, name, text in functions(ROOT / mutant.path) if mutant.line in lines]
-    marks = [reason for _, text in own for reason in re.findall(r'"([a-z]+: [^"]+)"', text)]
+    if not own and (constant := re.match(r"\w+", mutant.before)):
+        own = [(name, text) for _, name, text in every if re.search(rf"\b{constant[0]}\b", text)]
+    marks = {reason: 1 for _, text in own for reason in re.findall(_REASON, text)}
+    marks |= dict.fromkeys(re.findall(_REASON, mutant.before), 100)
     names = [name for name, _ in own]
     for name in names:
         names += [caller for _, caller, text in every if caller not in names and re.search(rf"\b{name}\(", text)]
-    return marks + [name for name in names if not name.startswith("_")]
+    return marks | {name: 1 for name in names if not name.startswith("_")}
 
 
 def run_killers(files: Sequence[str]) -> bool:
@@ -348,7 +349,7 @@ def prepare(subject: Subject) -> None:
     """Import every test and compile what they deploy once, here. Nothing is deployed, or mutants would inherit it."""
     from tests.helpers.contracts import deployer
 
-    files = killers(subject)
+    files = killers(subject, {})
     pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", *files])
     users = {*map(Path, files), *(ROOT / "tests" / "helpers").glob("*.py"), *(ROOT / "tests").rglob("conftest.py")}
     for name in {name for path in users for name in re.findall(r'deployer\("(\w+)"\)', path.read_text())}:
