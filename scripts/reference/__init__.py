@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from scripts.reference import benchmarks, client, commands, contracts, settings
 
-AREAS = {
-    "oracle": ("oracle", "AggregatorAdapter", "ERC4626Feeds", "FeedNotices"),
-    "vault": ("vault", "HolderRegistry", "BasketTokenView"),
-    "execution": ("execution", "IndexRouter", "IndexQuoter", "IndexLens", "NavDesk"),
-}
-"""A page each: a folder of contracts/, and single contracts beside it."""
+AREAS = ("oracle", "vault", "execution", "periphery")
+"""Folders of contracts/, a page each."""
 
 
 def pages() -> dict[str, str]:
     """Markdown by the page's path in the site."""
-    made = {f"reference/{area}.md": contracts.page(area.capitalize(), parts) for area, parts in AREAS.items()}
+    made = {f"reference/{area}.md": contracts.page(area) for area in AREAS}
     made["reference/client.md"] = client.page()
     made["reference/commands.md"] = commands.page()
     made["reference/settings.md"] = settings.page()

@@ -8,7 +8,7 @@ compiler; tests/docs/test_reference.py holds what is found against the ABIs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -64,11 +64,10 @@ class Contract:
     events: tuple[tuple[str, str], ...] = field(default=())
 
 
-def page(title: str, parts: Sequence[str]) -> str:
-    """Every contract of a folder of contracts/, and single ones by their stem."""
-    paths = [path for part in parts for path in sorted((CONTRACTS / part).glob("*.vy"))]
-    paths += [sources()[part] for part in parts if part in sources()]
-    return "\n\n".join([f"# Contracts: {title.lower()}", _INTRO, *(_shown(read(path)) for path in paths)]) + "\n"
+def page(area: str) -> str:
+    """Every contract of a folder of contracts/."""
+    found = [read(path) for path in sorted((CONTRACTS / area).glob("*.vy"))]
+    return "\n\n".join([f"# Contracts: {area}", _INTRO, *map(_shown, found)]) + "\n"
 
 
 def read(path: Path) -> Contract:
