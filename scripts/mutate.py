@@ -225,8 +225,7 @@ def put_in_place(mutated: dict[str, Compiled]) -> None:
 
 
 def killers(subject: Subject, marks: Mapping[str, int], module: str = "*") -> list[str]:
-    """Those that name most of `marks` come first. The long state machines are not among them: a mutant only they can
-    kill is one that a unit test is missing for."""
+    """Who names most of `marks` comes first. No long state machine: what only they can kill wants a unit test."""
     tests = ROOT / "tests"
     found = {path: path.read_text() for path in sorted(tests.rglob("test_*.py"))}
     texts = {path: text for path, text in found.items() if any(mark in text for mark in subject.marks)}
