@@ -96,6 +96,8 @@ class Parameters:
     """... and of the one beside it, with a tenth of its liquidity."""
     pool_shares: int = 10_000
     """Whole shares on the main pool's share side; as much value in the quote token stands against them."""
+    v4_pool_shares: int = 0
+    """As much again in a pool of Uniswap v4's; 0: there is none."""
     pooled_components: int = 40_000
     """The pools of each component hold what so many shares hold of it; as much value in the quote against it."""
     inventory_shares: int = 5_000

@@ -15,7 +15,7 @@ from plumbline.chain.typed_data import domain_separator, pack, row_digest
 from plumbline.chain.uniswap import Uniswap, deploy_uniswap, pool_code_hash
 from plumbline.core.models import Row
 from scripts.artifacts import compile_contract, compile_many
-from scripts.deployment import cast, pools
+from scripts.deployment import cast, pools, pools_v4
 from scripts.deployment.cast import COMPONENTS, FEEDS, QUOTE, Parameters
 from scripts.deployment.chain import Chain, DeployError
 
@@ -160,7 +160,7 @@ def deploy_periphery(chain: Chain) -> None:
 
 def fill_pockets(chain: Chain, parameters: Parameters) -> None:
     """What keeper, trader and liquidity provider start with, and whom they allow to take it."""
-    inventory, pooled = parameters.inventory_shares, parameters.pool_shares * 11 // 10
+    inventory, pooled = parameters.inventory_shares, parameters.pool_shares * 11 // 10 + parameters.v4_pool_shares
     # As much again as it puts into the components' pools: what it moves them with.
     _give_components(chain, "liquidity-provider", 2 * parameters.pooled_components)
     _give(
@@ -215,6 +215,9 @@ def open_market(chain: Chain, parameters: Parameters) -> None:
     side = pools.Tier(parameters.side_pool_fee_pips, 10, None)
     pools.open_pool(chain, uniswap, f"pool share {side.fee_pips}", worth, side)
     pools.open_component_pools(chain, parameters, uniswap, max_age_s)
+    if more := parameters.v4_pool_shares:
+        worth = {chain.address("vault"): more * WAD, chain.address(f"token {QUOTE}"): more * per_share}
+        pools_v4.open_v4_pool(chain, worth)
 
 
 def quote_per_share(chain: Chain, max_age_s: int) -> int:

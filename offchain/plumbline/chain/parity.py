@@ -8,7 +8,7 @@ block, known by its hash.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from eth_utils.address import to_checksum_address
@@ -166,7 +166,7 @@ class ChainParity:
 
     async def _markets(self, setting: Setting, header: Header) -> tuple[ParityMarket, CycleMarket | None]:
         at, asked = header.hash, self._rpc.call
-        states, basket, priced, floated, held, _ = await asyncio.gather(
+        states, basket, priced, floated, held, _ = await _all(
             setting.book.states(Place(header.number, at, header.parent)),
             asked(setting.vault, _COMPONENTS.encode(), at),
             asked(self._config.chain.oracle, _PRICES.encode(setting.feeds, self._config.max_age_s), at),
@@ -187,6 +187,15 @@ class ChainParity:
             redeem_fee_bps=setting.terms.redeem_fee_bps,
         )
         return market, _cycle(setting, market, states, units)
+
+
+async def _all(*questions: Awaitable[Any]) -> Sequence[Any]:
+    """Their answers, once all have ended: none goes on after another one has failed, and tells of a block given up."""
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
 
 
 def _cycle(setting: Setting, market: ParityMarket, states: dict[str, Any], units: Sequence[int]) -> CycleMarket | None:
