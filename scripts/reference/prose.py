@@ -22,7 +22,7 @@ def cell(text: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    if any(line.startswith("  ") for line in text.splitlines()[1:]) or re.search(r"^[|`]--", text, re.MULTILINE):
-        return f"```text\n{text}\n```"
+    if any(line.startswith("  ") for line in text.splitlines()) or re.search(r"^[|`]--", text, re.MULTILINE):
+        return f"```text\n{textwrap.dedent(text)}\n```"
     parts = _CODE.split(text)
     return "".join(part if _CODE.fullmatch(part) else _SPECIAL.sub(r"\\\1", part) for part in parts)

@@ -111,6 +111,7 @@ def test_benchmarks__every_bench_there_is__has_its_place() -> None:
         ("a * b < c, see [x]", r"a \* b \< c, see \[x\]"),
         ("`a * b` and _c", r"`a * b` and \_c"),
         ("one\n\ntwo", "one\n\ntwo"),
+        ("so\n\n    a = b * c\n\nholds", "so\n\n```text\na = b * c\n```\n\nholds"),
         ("as:\n  a | b\n  c", "```text\nas:\n  a | b\n  c\n```"),
     ],
 )
