@@ -6,6 +6,7 @@ The smallest ring is played once, round by round; scripts/bench/oracle.py fills 
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 import pytest
@@ -79,3 +80,16 @@ def test_twap__anywhere_in_a_full_ring__stays_inside_its_bounds(start):
     assert ring.read("twap", 0, since, ring.at + 3) <= READ_BOUNDS["twap_now"]
     for end in (since + 1, since + 40, ring.at - 2):
         assert ring.read("twap", 0, since, end) <= READ_BOUNDS["twap_window"]
+
+
+def test_round_at__costs_a_look_for_each_doubling_of_the_history_and_nothing_more():
+    ring = Ring(twap=False)
+    costs = []
+    for doublings in range(7):
+        while ring.rounds < 2**doublings:
+            ring.submit()
+        costs.append(ring.read("round_at", 0, START_S + ring.terms.period))
+    looks = [after - before for before, after in itertools.pairwise(costs)]
+    assert costs[0] <= ring.read("round_data", 0, 1) + 1_000
+    assert min(looks) > 0
+    assert max(looks) <= 2_600  # a cold slot, and what is done with it
