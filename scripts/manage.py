@@ -19,7 +19,7 @@ from ethpm_types import ContractType
 from plumbline.chain.abi import load_abi
 from plumbline.client.errors import Reverted
 from scripts.deployment import cast, record
-from scripts.management import actions
+from scripts.management import actions, oracle, rebalance, vault
 from scripts.management.actions import KINDS, Action, ActionError, Target
 from scripts.management.verify import verify
 
@@ -86,40 +86,110 @@ def _argument(name: str, kind: Any = str) -> click.Argument:
     return click.Argument([name], type=kind)
 
 
-_action("pause", actions.pause, _argument("contract", CONTRACT), help="Guardian or owner: pause oracle or vault.")
-_action("unpause", actions.unpause, _argument("contract", CONTRACT), help="Owner: go on.")
-_action("trip", actions.trip, _argument("feed"), help="Guardian or owner: hold one feed.")
-_action("propose-clear", actions.propose_clear, _argument("feed"), help="Owner: announce that a feed is served again.")
-_action("execute-clear", actions.execute_clear, _argument("feed"), help="Owner: serve it, after the delay.")
-_action("remove-reporter", actions.remove_reporter, _argument("reporter"), help="Guardian or owner: at once.")
+def _option(*names: str, kind: Any = int, **more: Any) -> click.Option:
+    return click.Option(list(names), type=kind, show_default="default" in more, **more)
+
+
+_FAULTY = _option("--faulty", default=1, help="How many bad reporters are survived.")
+_SETTINGS = _option("--set", "settings", kind=str, multiple=True, help=f"NAME=NUMBER of {', '.join(oracle.SETTINGS)}.")
+_STEP = _option(
+    "--step", kind=click.Choice(vault.STEPS), default="do", help="Announce it first, do it 3 to 17 days later."
+)
+
+# -- oracle
+_action("trip", oracle.trip, _argument("feed"), help="Guardian or owner: hold one feed.")
+_action("propose-clear", oracle.propose_clear, _argument("feed"), help="Owner: announce that a feed is served again.")
+_action("execute-clear", oracle.execute_clear, _argument("feed"), help="Owner: serve it, after the delay.")
+_action("remove-reporter", oracle.remove_reporter, _argument("reporter"), help="Guardian or owner: at once.")
 _action(
-    "add-reporter",
-    actions.add_reporter,
-    _argument("reporter"),
-    click.Option(["--faulty"], type=int, default=1, show_default=True, help="How many bad reporters are survived."),
+    *("add-reporter", oracle.add_reporter, _argument("reporter"), _FAULTY),
     help="Owner: announce the next epoch with one reporter more.",
 )
-_action("execute-epoch", actions.execute_epoch, help="Owner: start the announced epoch, after the delay.")
-_action("cancel-epoch", actions.cancel_epoch, help="Owner: take the announcement back.")
 _action(
-    "set-guardian",
-    actions.set_guardian,
-    _argument("contract", CONTRACT),
-    _argument("guardian"),
+    *("change-feed", oracle.change_feed, _argument("feed"), _SETTINGS, _FAULTY),
+    help="Owner: announce the next epoch with other settings of a feed.",
+)
+_action(
+    *("add-feed", oracle.add_feed, _argument("name")),
+    _option("--like", kind=str, required=True, help="A feed whose settings it gets, but for those given."),
+    _option("--decimals", help="Of its price; else as those of --like."),
+    *(_SETTINGS, _FAULTY),
+    help="Owner: announce the next epoch with one feed more.",
+)
+_action("execute-epoch", oracle.execute_epoch, help="Owner: start the announced epoch, after the delay.")
+_action("cancel-epoch", oracle.cancel_epoch, help="Owner: take the announcement back.")
+_action(
+    *("announce-end", oracle.announce_end, _argument("feed")),
+    _option("--days", required=True, help="Until the end; 14 or more."),
+    _option("--reason", kind=str, default="", help="In words, for people."),
+    _option("--successor", kind=str, help="Address of the oracle to read instead."),
+    _option("--successor-feed", default=0, help="Index of the feed there."),
+    help="Owner: tell readers that a feed will end.",
+)
+_action("withdraw-end", oracle.withdraw_end, _argument("feed"), help="Owner: it goes on after all.")
+
+# -- either contract
+_action("pause", vault.pause, _argument("contract", CONTRACT), help="Guardian or owner: pause oracle or vault.")
+_action("unpause", vault.unpause, _argument("contract", CONTRACT), help="Owner: go on.")
+_action(
+    *("set-guardian", vault.set_guardian, _argument("contract", CONTRACT), _argument("guardian")),
     help="Owner: another guardian.",
 )
 _action(
-    "transfer-ownership",
-    actions.transfer_ownership,
-    _argument("contract", CONTRACT),
-    _argument("owner"),
+    *("transfer-ownership", vault.transfer_ownership, _argument("contract", CONTRACT), _argument("owner")),
     help="Owner: offer the ownership.",
 )
 _action(
-    "set-supply-cap", actions.set_supply_cap, _argument("whole_shares", int), help="Owner: most shares there may be."
+    *("accept-ownership", vault.accept_ownership, _argument("contract", CONTRACT)),
+    help="The new owner: take what was offered.",
 )
-_action("set-fee-recipient", actions.set_fee_recipient, _argument("recipient"), help="Owner: who gets the fees.")
-_action("collect-fees", actions.collect_fees, help="Anybody: pay the pending fees out.")
+
+# -- vault
+_action("set-supply-cap", vault.set_supply_cap, _argument("whole_shares", int), help="Owner: most shares there may be.")
+_action("set-fee-recipient", vault.set_fee_recipient, _argument("recipient"), help="Owner: who gets the fees.")
+_action("collect-fees", vault.collect_fees, help="Anybody: pay the pending fees out.")
+_action(
+    *("set-rebasing", vault.set_rebasing, _argument("component"), _argument("rebasing", bool)),
+    help="Owner: check this component's balance in each mint and redeem, or not.",
+)
+_action(
+    *("set-fees", vault.set_fees, _argument("mint_bps", int), _argument("redeem_bps", int)),
+    *(_argument("streaming_bps", int), _STEP),
+    help="Owner: the fees, once announced.",
+)
+_action(
+    *("set-registry", vault.set_registry, _argument("registry"), _STEP),
+    help="Owner: who is asked before shares move, once announced.",
+)
+_action(
+    *("set-flash-terms", vault.set_flash_terms, _argument("fee_bps", int), _argument("cap_shares", int), _STEP),
+    help="Owner: flash mints of the share, once announced.",
+)
+_action("wind-down", vault.wind_down, _STEP, help="Owner: the end of the index, once announced.")
+
+# -- rebalance
+_action(
+    *("propose-rebalance", rebalance.propose),
+    _option("--unit", "units", kind=str, multiple=True, help="TOKEN=BASE_UNITS a share is to hold; 0: it leaves."),
+    _option("--add", "additions", kind=str, multiple=True, help="ADDRESS=BASE_UNITS of an approved token that comes."),
+    _option("--start-bps", default=10_100, help="Of the oracle's price, where bids start."),
+    _option("--floor-bps", default=9_950, help="Where they end."),
+    _option("--duration-s", default=3_600, help="From start to floor."),
+    _option("--max-age-s", default=600, help="Oldest price a bid may use."),
+    help="Owner or rebalancer: say what the index is to become.",
+)
+_action("open-rebalance", rebalance.open_rebalance, help="Owner or rebalancer: begin, 1 to 8 days after the proposal.")
+_action("cancel-rebalance", rebalance.cancel, help="Owner, rebalancer or guardian: take a proposal back.")
+_action("contest-rebalance", rebalance.contest, help="Anybody: take back one that writes off what has a price.")
+_action("close-rebalance", rebalance.close, help="Anybody once bids are over; owner, rebalancer, guardian before.")
+_action("pause-auctions", rebalance.pause, help="Guardian or owner: no bids.")
+_action("unpause-auctions", rebalance.unpause, help="Owner: go on.")
+_action("set-rebalancer", rebalance.set_rebalancer, _argument("rebalancer"), help="Owner: who proposes beside it.")
+_action(
+    *("approve-component", rebalance.approve_component, _argument("token"), _argument("feed")),
+    help="Owner: this token may be added, 3 days from now.",
+)
+_action("revoke-component", rebalance.revoke_component, _argument("token"), help="Owner: it may not.")
 
 
 @cli.command("verify", cls=ConnectedProviderCommand)

@@ -6,13 +6,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from scripts.artifacts import compile_contract, deployable
-from scripts.management.actions import Target
+from scripts.management.actions import NOBODY, Target
+from scripts.management.oracle import settings_of
+from scripts.management.rebalance import HOUSE
 
 CLONE = ("363d3d373d3d3d363d73", "5af43d82803e903d91602b57fd5bf3")
 """EIP-1167: what stands before and after the implementation's address."""
-NOBODY = "0x" + "00" * 20
 
 
 @dataclass(frozen=True)
@@ -69,29 +71,49 @@ def _roles(target: Target) -> Iterator[Finding]:
             yield Finding(False, f"{key} pending owner", f"{pending} may take the ownership at any time")
         paused = target.read(key, "paused")
         yield Finding(not paused, f"{key} paused", "yes" if paused else "no")
+    index = target.record.address("vault")
+    rebalancer = target.read(HOUSE, "rebalancer", index)
+    yield Finding(True, "rebalancer", rebalancer if rebalancer != NOBODY else "none: only the owner proposes")
+    paused = target.read(HOUSE, "paused", index)
+    yield Finding(not paused, "auctions paused", "yes" if paused else "no")
 
 
 def _parameters(target: Target) -> Iterator[Finding]:
     """Read again from the chain and compared with what the deployment gave; later epochs may differ."""
     feeds, reporters, faulty, terms, *_ = target.record.contracts["oracle"].arguments
-    count = target.read("oracle", "feed_count")
-    for index in range(count):
-        name, decimals, quorum, heartbeat_s, deviation_bps, *_ = target.read("oracle", "feed", index)
-        given = feeds[index] if index < len(feeds) else {}
-        same = (given.get("name"), given.get("quorum"), given.get("heartbeat")) == (name, quorum, heartbeat_s)
-        told = f"{decimals} decimals, quorum {quorum}, heartbeat {heartbeat_s} s, deviation {deviation_bps} bps"
-        yield Finding(same, f"feed {name}", told if same else f"{told}; deployed with {given}")
-        enough = quorum >= 2 * faulty + 1
-        if not enough:
-            yield Finding(False, f"feed {name}", f"a quorum of {quorum} does not survive {faulty} faulty reporters")
-    on_chain = list(target.read("oracle", "reporters"))
-    same = on_chain == list(reporters)
-    yield Finding(same, "reporters", f"{len(on_chain)}" if same else f"{on_chain}, deployed with {reporters}")
+    for index, feed in enumerate(target.feeds()):
+        on_chain = settings_of(feed)
+        given = _deployed_feed(feeds[index]) if index < len(feeds) else {}
+        told = "{decimals} decimals, quorum {quorum}, heartbeat {heartbeat} s, deviation {deviation_bps} bps".format(
+            **on_chain
+        )
+        other = [
+            f"{name} {value}, deployed with {given.get(name)}"
+            for name, value in on_chain.items()
+            if value != given.get(name)
+        ]
+        yield Finding(not other, f"feed {feed[0]}", "; ".join([told, *other]))
+        if on_chain["quorum"] < 2 * faulty + 1:
+            said = f"a quorum of {on_chain['quorum']} does not survive {faulty} faulty reporters"
+            yield Finding(False, f"feed {feed[0]}", said)
+    signing = list(target.read("oracle", "reporters"))
+    same = signing == list(reporters)
+    yield Finding(same, "reporters", f"{len(signing)}" if same else f"{signing}, deployed with {reporters}")
+    pending = target.read("oracle", "pending_at")
+    yield Finding(not pending, "next epoch", f"announced, may start at {pending}" if pending else "none announced")
     now = target.read("oracle", "terms")
-    yield Finding(now[0] == terms["period"], "terms", f"period {now[0]} s, history {now[1]}, delay {now[3]} s")
+    told = f"period {now[0]} s, history {now[1]}, lateness {now[2]} s, delay {now[3]} s"
+    yield Finding(list(now) == list(terms.values()), "terms", told)
     oracle, _ = target.read("vault", "price_feeds")
     expected = target.record.address("oracle")
     yield Finding(oracle == expected, "vault's oracle", oracle if oracle == expected else f"{oracle}, not {expected}")
     mint_bps, redeem_bps, streaming_bps = target.read("vault", "fees")
     told = f"{mint_bps} bps to mint, {redeem_bps} to redeem, {streaming_bps} a year"
     yield Finding(True, "vault's fees", told)
+    house, expected = target.read("vault", "auction_house"), target.record.address("auction house")
+    yield Finding(house == expected, "vault's auctions", house if house == expected else f"{house}, not {expected}")
+
+
+def _deployed_feed(given: dict[str, Any]) -> dict[str, Any]:
+    """As the record has it, guards among the rest."""
+    return {name: value for name, value in given.items() if name != "guards"} | given["guards"]

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NETWORK = ("--network", "ethereum:local:foundry")
 SESSION = """
 print("price", oracle.price(oracle.feed_index("BTC/USD"), 3600), feeds["BTC/USD"].latestRoundData()[1])
+print("names", *feeds, auction())
 print("nav", round(vault.nav(3600) / 10**18, 4), "pool", pool.fee())
 amounts = vault.preview_mint(10**18)
 for token, amount in zip(tokens.values(), amounts): token.mint(owner, amount, sender=owner)
@@ -86,9 +87,11 @@ def test_run_deploy__writes_what_stands_on_the_running_chain(chain: Anvil, deplo
 def test_console__names_are_there__a_price_is_read_and_a_share_minted_and_redeemed(deployed: Ape) -> None:
     done = deployed("console", *NETWORK, "--code", SESSION.strip().replace("\n", "\\n"))
     assert done.returncode == 0, done.stdout + done.stderr
-    said = [line for line in done.stdout.splitlines() if line.startswith(("price", "nav", "minted", "redeemed"))]
+    wanted = ("price", "names", "nav", "minted", "redeemed")
+    said = [line for line in done.stdout.splitlines() if line.startswith(wanted)]
     assert said == [
         "price 6000000000000 6000000000000",
+        "names BTC/USD USDC/USD USDT/USD EUR/USD None",
         "nav 131.6 pool 500",
         "minted 1000000000000000000 True",
         "redeemed 0 True",
