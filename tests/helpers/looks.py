@@ -171,6 +171,7 @@ def _vault() -> dict[str, Any]:
                 "per_share": "0.000999998372640000",
                 "held": "15.07889019",
                 "usd_per_share": "64.938213795887573064",
+                "rate": None,
                 "weight_bps": 4753,
                 "claims": "0.00000000",
             }

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from scripts.artifacts import compile_contract
 from scripts.deployment import cast, steps
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain
-from tests.helpers.anvil import rpc
+from tests.helpers.market import deploy
+from tests.helpers.rebalance import WAD, bid_a_quarter, functions, open_usdc_into_eurc
 from tests.helpers.stage import deployed, undone
 
 from plumbline.overview.look import Overview
@@ -28,7 +28,6 @@ from plumbline.overview.text import text
 
 pytestmark = pytest.mark.anvil
 PARAMETERS = Parameters(heartbeat_s=600)
-WAD = 10**18
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +38,6 @@ def chain() -> Iterator[Chain]:
 
 def settings(chain: Chain, *names: str) -> dict[str, Any]:
     return {"rpc_url": chain.web3.provider.endpoint_uri} | {name: chain.address(name) for name in names}
-
-
-def functions(chain: Chain, key: str) -> Any:
-    return chain.at(key, compile_contract(chain.deployed[key].contract).abi).functions
 
 
 def look(given: dict[str, Any]) -> dict[str, Any]:
@@ -71,30 +66,12 @@ def test_look__everything_named__is_told_exactly(chain: Chain) -> None:
 
 
 def test_look__a_rebalance_and_a_feed_that_ends__as_the_chain_has_them(chain: Chain) -> None:
-    url, owner, keep = str(chain.web3.provider.endpoint_uri), cast.address("owner"), 2**256 - 1
-    with undone(url):
-        notices, house, vault = (
-            functions(chain, "feed notices"),
-            functions(chain, "auction house"),
-            chain.address("vault"),
-        )
+    with undone(str(chain.web3.provider.endpoint_uri)):
+        notices, oracle = functions(chain, "feed notices"), chain.address("oracle")
         ends_at = chain.web3.eth.get_block("latest")["timestamp"] + 20 * 86_400
-        chain.send(notices.announce(chain.address("oracle"), 3, ends_at, steps.NOBODY, 0, "few trade it"), owner)
-        # Four of the 25 USDC of a share into EURC.
-        units = [keep, 21_000_000 * WAD, keep, 30_000_000 * WAD]
-        chain.send(house.propose(vault, (units, [], 0, 10_050, 9_950, 3_600, 3_600)), owner)
-        rpc(url, "evm_increaseTime", 86_401)
-        rpc(url, "evm_mine")
-        chain.send(house.open(vault), owner)
-        steps.opening_round(chain, PARAMETERS)
-        usdc, eurc = chain.address("token USDC"), chain.address("token EURC")
-        surplus = house.lots(vault).call()[0][1]
-        for step in (
-            functions(chain, "token EURC").mint(owner, 10**15),
-            functions(chain, "token EURC").approve(vault, keep),
-        ):
-            chain.send(step, owner)
-        chain.send(house.bid(vault, usdc, eurc, surplus // 4, 0, keep, b""), owner)
+        chain.send(notices.announce(oracle, 3, ends_at, steps.NOBODY, 0, "few trade it"), cast.address("owner"))
+        open_usdc_into_eurc(chain, PARAMETERS)
+        bid_a_quarter(chain)
         found = look(settings(chain, "oracle", "vault") | {"notices": chain.address("feed notices")})
         assert [feed["notice"] is not None for feed in found["oracle"]["feeds"]] == [False, False, False, True]
         auction = found["vault"]["auction"]
@@ -112,6 +89,34 @@ def test_look__a_rebalance_and_a_feed_that_ends__as_the_chain_has_them(chain: Ch
         assert "USDC leaves: " in shown
         assert "EUR/USD ends on 20" in shown
         assert "few trade it" in shown
+
+
+def test_look__a_component_that_earns__has_the_rate_its_token_tells(chain: Chain) -> None:
+    url, owner = str(chain.web3.provider.endpoint_uri), cast.address("owner")
+    with undone(url):
+        usdc = functions(chain, "token USDC")
+        earning = deploy(chain.web3, "MockERC4626", "Earning", "eUSD", usdc.address, 0, False, sender=owner)
+        index = chain.deployed["vault"].arguments[0] | {
+            "tokens": [earning.address, chain.address("weth")],
+            "units": [WAD * 10**6, WAD * 10**18],
+            "feeds": [1, 0],
+        }
+        factory = functions(chain, "index factory")
+        chain.send(factory.create(index), owner)
+        vault = factory.index_at(factory.index_count().call() - 1).call()
+        for step in (
+            usdc.mint(owner, 2 * 10**6),
+            usdc.approve(earning.address, 10**6),
+            earning.functions.deposit(10**6),
+        ):
+            chain.send(step, owner)
+        given = settings(chain, "oracle") | {"vault": vault}
+        told = [component["rate"] for component in look(given)["vault"]["components"]]
+        # A token that is none of this kind, even one that answers any call, has no rate.
+        assert told == ["1.000000000000000000", None]
+        chain.send(usdc.transfer(earning.address, 10**5), owner)
+        [rate, _] = [component["rate"] for component in look(given)["vault"]["components"]]
+        assert Fraction(rate) == pytest.approx(Fraction(11, 10), abs=Fraction(1, 10**6))
 
 
 def test_look__only_the_oracle__leaves_the_rest_unsaid(chain: Chain) -> None:

@@ -15,7 +15,7 @@ from plumbline.client.codec import abi, erc20
 from plumbline.client.events import Cursor
 from plumbline.client.plans import Block, Call, Plan, head, read, read_all
 from plumbline.core.units import MAX_BPS, WAD, WAD_DECIMALS
-from plumbline.overview import auctions
+from plumbline.overview import auctions, rates
 from plumbline.overview.auctions import AuctionLook
 from plumbline.overview.settings import OverviewConfig
 
@@ -40,6 +40,8 @@ class ChainLook:
         self._oracle, self._vault, self._pool = abi("MedianOracle"), abi("IndexVault"), abi("IUniswapV3Pool")
         self._feeds: tuple[int, list[Table]] = (0, [])
         self._tokens: dict[str, Table] = {}
+        self._assets: dict[str, int | None] = {}
+        """Decimals of the asset behind a token that is an ERC-4626 share."""
         self._house: str | None = None
         self._auctions = AuctionLook(config.vault or "")
         self.rounds: deque[Table] = deque(maxlen=KEPT_ROUNDS)
@@ -163,6 +165,7 @@ class ChainLook:
             priced = oracle["feeds"][feed] if feed < len(oracle["feeds"]) else {"name": f"feed {feed}", "price": None}
             per_share = Fraction(unit, WAD * 10 ** token["decimals"])
             value = per_share * Fraction(priced["price"]) if priced["price"] is not None else None
+            rate = yield from self._rate(token, block)
             components.append(
                 token
                 | {
@@ -170,6 +173,7 @@ class ChainLook:
                     "per_share": format_units(unit, token["decimals"] + WAD_DECIMALS),
                     "held": format_units(has, token["decimals"]),
                     "usd_per_share": _text(value),
+                    "rate": _text(rate),
                     "weight_bps": round(value * MAX_BPS * WAD / nav) if nav and value is not None else None,
                 }
             )
@@ -202,7 +206,14 @@ class ChainLook:
                 [Call(address, erc20()["symbol"]), Call(address, erc20()["decimals"])], "latest"
             )
             self._tokens[address] = {"address": address, "symbol": symbol, "decimals": decimals}
+            self._assets[address] = yield from rates.asset_decimals(address)
         return self._tokens[address]
+
+    def _rate(self, token: Table, block: Block) -> Plan[Fraction | None]:
+        decimals = self._assets[token["address"]]
+        if decimals is None:
+            return None
+        return (yield from rates.rate(token["address"], token["decimals"], decimals, block))
 
     # -- pool
 

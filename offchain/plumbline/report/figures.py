@@ -57,6 +57,15 @@ class Distance:
     samples: int
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Of a rate, not compounded."""
+
+    grown_bps: float
+    annual_bps: float
+    seconds: int
+
+
 def at(series: Series, second: int) -> float | None:
     """The last value at or before a time, if it is no older than MAX_GAP_S."""
     place = bisect_right(series, (second, math.inf)) - 1
@@ -140,6 +149,15 @@ def distance(series: Series, reference: Series) -> Distance | None:
     """Of each sample from the reference's value at its time."""
     found = [abs(value / base - 1) * BPS for second, value in series if (base := at(reference, second))]
     return Distance(math.fsum(found) / len(found), max(found), len(found)) if found else None
+
+
+def growth(series: Series) -> Growth | None:
+    """From the first sample to the last; None without two."""
+    if len(series) < 2 or not series[0][1]:
+        return None
+    (first_s, first), (last_s, last) = series[0], series[-1]
+    grown = (last / first - 1) * BPS
+    return Growth(grown, grown * YEAR_S / (last_s - first_s), last_s - first_s)
 
 
 def fragmentation(venues: Mapping[str, Series]) -> list[tuple[int, float]]:

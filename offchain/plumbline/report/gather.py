@@ -63,6 +63,8 @@ def gather(
         exclusions_section(names, read),
         keeper_section(trades),
         fees_section(chain),
+        rebalancing_section(chain),
+        yield_section(names, read, chain),
         gas_section(chain),
     ]
     return Report(from_s, to_s, tuple(sections))
@@ -177,6 +179,52 @@ def fees_section(chain: ChainReport | None) -> Section:
     for recipient, shares in sorted(chain.collected.items()):
         rows.append(Figure(f"collected by {recipient}", _shares(shares), "shares", "with the streaming fee"))
     return Section("Shares and fees", tuple(rows))
+
+
+def rebalancing_section(chain: ChainReport | None) -> Section:
+    title = "Cost of rebalancing"
+    if chain is None:
+        return Section(title, (), missing="no vault, or the chain was not asked (--no-chain)")
+    known = chain.rebalancing
+    if not known.bids and not chain.step_gas.transactions:
+        return Section(title, (), missing="nothing was proposed, opened, bid for or closed in the period")
+    rows = [Figure("bids", f"{known.bids}", "", "parts of the index exchanged")]
+    if known.unpriced:
+        meaning = "the oracle's history reaches no further back: in none of the sums below"
+        rows.append(Figure("bids without a price", f"{known.unpriced}", "", meaning))
+    if known.gained_bps is not None:
+        meaning = "what bidders paid beyond the oracle's price of that second; below zero: slippage of the index"
+        rows += [
+            Figure("turnover", f"{float(known.turnover):,.2f}", "USD", "sold, at the oracle's prices"),
+            Figure("paid against the oracle", f"{float(known.gained):+,.4f}", "USD", meaning),
+            _bps("paid against the oracle, of turnover", float(known.gained_bps), "the auction house takes no fee"),
+        ]
+    for name, gas, meaning in (
+        ("gas of proposing, opening, closing", chain.step_gas, "paid by owner or rebalancer"),
+        ("gas of bids", chain.bid_gas, "paid by the bidders"),
+    ):
+        told = f"{meaning}: {gas.transactions} transactions, {gas.used:,} gas"
+        rows.append(Figure(name, format_units(gas.wei, _ETH_DECIMALS), "of the chain's coin", told))
+    return Section(title, tuple(rows))
+
+
+def yield_section(names: list[str], read: Read, chain: ChainReport | None) -> Section:
+    """Of components that are ERC-4626 shares by their rate; of any other by what was swept into the backing."""
+    rows = []
+    for name in names:
+        grown = figures.growth(read(name)) if name.startswith("rate:") else None
+        if grown is not None:
+            symbol, hours = name.partition(":")[2], grown.seconds / _HOUR_S
+            rows.append(_bps(f"{symbol}, rate", grown.grown_bps, f"assets a share, over {hours:.2f} h seen"))
+            rows.append(_bps(f"{symbol}, a year", grown.annual_bps, f"the same times {figures.YEAR_S:,} s / time seen"))
+    for each in chain.swept if chain is not None else ():
+        part = (
+            f"{each.amount * figures.BPS / each.held:.3f} bps of what the index holds" if each.held else "all is gone"
+        )
+        amount = format_units(each.amount, each.decimals)
+        rows.append(Figure(f"{each.symbol}, swept into the backing", amount, each.symbol, part))
+    missing = "no component with a rate was seen, and no surplus became backing"
+    return Section("Collateral yield", tuple(rows), missing="" if rows else missing)
 
 
 def gas_section(chain: ChainReport | None) -> Section:

@@ -4,6 +4,7 @@
 index:<feed>, chain:<feed>, venue:<feed>:<venue>   quote units
 nav, pool                                          USD a share
 premium_bps, band_low_bps, band_high_bps           basis points
+rate:<symbol>                                      assets for a share of a component that is an ERC-4626 share
 profit                                             quote units, summed up
 off:<feed>:<reporter>                              basis points of a reporter's row off the median of its round
 out:<feed>:<reason>                                how many of the feed's markets are out for this reason
@@ -31,6 +32,7 @@ def samples(look: Mapping[str, Any]) -> dict[str, float]:
         found |= {f"chain:{feed['name']}": feed["price"] for feed in look["oracle"]["feeds"]}
     if look["vault"] is not None:
         found["nav"] = look["vault"]["nav"]
+        found |= {f"rate:{each['symbol']}": each["rate"] for each in look["vault"]["components"]}
     if look["trades"] is not None:
         found["profit"] = look["trades"]["profit"]
     values = {name: float(text) for name, text in found.items() if text is not None}

@@ -9,6 +9,7 @@ import random
 import re
 import statistics
 import struct
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from plumbline.core.arbitrage import Side
 from plumbline.errors import PlumblineError
 from plumbline.overview.settings import OverviewConfig
 from plumbline.report import figures
-from plumbline.report.chain import ChainReport, Gas, read_chain
+from plumbline.report.chain import ChainReport, Gas, Swept, read_chain
 from plumbline.report.chart import Chart, Line, svg, write_png
 from plumbline.report.gather import gather
+from plumbline.report.rebalancing import Rebalancing
 from plumbline.report.write import write_report
 from plumbline.store.trades import TradeRecord
 
@@ -94,6 +96,13 @@ def test_held__a_look_without_a_count_saw_none() -> None:
     assert figures.held([(20, 3.0)], looks) == 3.0
 
 
+def test_growth__is_from_first_to_last__of_one_sample_none() -> None:
+    found = figures.growth([(0, 1.0), (50, 9.0), (100, 1.01)])
+    assert found == figures.Growth(pytest.approx(100.0), pytest.approx(100.0 * 365 * 86_400 / 100), 100)
+    assert figures.growth([(0, 1.0)]) is None
+    assert figures.growth([(0, 0.0), (1, 1.0)]) is None
+
+
 def series() -> dict[str, list[tuple[int, float]]]:
     premium = [(second, (value - 100) * 100) for second, value in walk(1_200, 5)]
     return {
@@ -106,6 +115,7 @@ def series() -> dict[str, list[tuple[int, float]]]:
         "chain:BTC/USD": walk(1_200, 7, 60_000),
         "venue:BTC/USD:kraken": walk(1_200, 8, 60_000),
         "venue:BTC/USD:<b>evil</b>": walk(1_200, 9, 60_000),
+        "rate:yUSD": [(START_S, 1.05), (START_S + 1_199, 1.05 * (1 + 1e-6))],
         "out:BTC/USD:stale": [(START_S, 2.0), (START_S + 1, 2.0)],
     }
 
@@ -114,7 +124,18 @@ TRADES = [
     TradeRecord("0x1", 1, START_S, Side.PREMIUM, 10**18, 5, 5_000_000, 1, 1, 1_000_000),
     TradeRecord("0x2", 2, START_S, Side.PREMIUM, 0, 5, 0, 1, 1, 500_000),
 ]
-CHAIN = ChainReport(7, {"0xRelayer": Gas(7, 700_000, 7 * 10**15)}, 10**18, 5 * 10**17, 10**15, {"0xTreasury": 10**16})
+CHAIN = ChainReport(
+    rounds=7,
+    gas={"0xRelayer": Gas(7, 700_000, 7 * 10**15)},
+    minted=10**18,
+    redeemed=5 * 10**17,
+    fee_shares=10**15,
+    collected={"0xTreasury": 10**16},
+    rebalancing=Rebalancing(3, 1, Fraction(2_000), Fraction(-3)),
+    step_gas=Gas(2, 700_000, 10**15),
+    bid_gas=Gas(3, 400_000, 10**15),
+    swept=(Swept("EURC", 6, 5_000, 10_000_000),),
+)
 
 
 def test_report__has_every_part__in_one_page_that_asks_nobody(tmp_path: Path) -> None:
@@ -129,7 +150,8 @@ def test_report__has_every_part__in_one_page_that_asks_nobody(tmp_path: Path) ->
         assert f"<h2>{title}</h2>" in page
     assert page.count("Nothing to tell") == 0
 
-    rows = {(row["section"], row["figure"]): row for row in csv.DictReader((tmp_path / "figures.csv").open())}
+    with (tmp_path / "figures.csv").open() as file:
+        rows = {(row["section"], row["figure"]): row for row in csv.DictReader(file)}
     assert rows["Keeper", "profit and loss"]["value"] == "3500000"
     assert rows["Keeper", "reverted"]["value"] == "1"
     assert rows["Gas by caller", "0xRelayer"]["value"] == "0.007000000000000000"
@@ -137,6 +159,16 @@ def test_report__has_every_part__in_one_page_that_asks_nobody(tmp_path: Path) ->
     assert rows["Exclusions by reason", "BTC/USD: stale"]["value"] == "0.001"
     assert float(rows["Premium", "time outside the band"]["value"]) > 0
     assert ("Tracking", "annualised, sample") in rows
+    assert rows["Cost of rebalancing", "turnover"]["value"] == "2000.00"
+    assert rows["Cost of rebalancing", "paid against the oracle, of turnover"]["value"] == "-15.000"
+    assert rows["Cost of rebalancing", "bids without a price"]["value"] == "1"
+    assert rows["Cost of rebalancing", "gas of proposing, opening, closing"]["value"] == "0.001000000000000000"
+    assert rows["Collateral yield", "EURC, swept into the backing"]["value"] == "0.005000"
+    assert "5.000 bps" in rows["Collateral yield", "EURC, swept into the backing"]["meaning"]
+    assert rows["Collateral yield", "yUSD, rate"]["value"] == "0.010"
+    assert float(rows["Collateral yield", "yUSD, a year"]["value"]) == pytest.approx(
+        0.01 * 365 * 86_400 / 1_199, rel=1e-3
+    )
 
     pictures = [path for path in written if path.suffix == ".png"]
     assert [path.name for path in pictures] == [
@@ -155,7 +187,7 @@ def test_report__of_nothing__says_of_each_part_why(tmp_path: Path) -> None:
     made = gather([], lambda name: [], None, None, START_S, START_S + 1)
     write_report(made, tmp_path, png=True)
     page = (tmp_path / "report.html").read_text()
-    assert page.count("Nothing to tell") == len(made.sections) == 6
+    assert page.count("Nothing to tell") == len(made.sections) == 8
     assert "no keeper&#x27;s journal was given (--keeper-journal)" in page
 
 
