@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -367,6 +369,14 @@ def test_provider__a_web3_and_an_async_web3__give_the_same_price(chain: Chain, u
             await provider.disconnect()
 
     assert from_web3.amount == asyncio.run(ask()).amount
+
+
+def test_oracle__that_nobody_closes__leaves_no_socket_open(chain: Chain, url: str) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert Oracle(url, chain.address("oracle")).latest("BTC/USD").value == 60_000
+        gc.collect()
+    assert [str(each.message) for each in told if issubclass(each.category, ResourceWarning)] == []
 
 
 def test_keys_and_signatures__are_in_no_log_and_no_repr(
