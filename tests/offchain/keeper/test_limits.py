@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from tests.helpers.parity import WIDE, FakeVenue, market_at
 
-from plumbline.core.arbitrage import best_trade
+from plumbline.core.arbitrage import best_trade, gas_cost
 from plumbline.core.units import WAD
+from plumbline.errors import ChainUnfunded
 from plumbline.keeper.limits import Limits
 from plumbline.keeper.parity import KeeperRules, Outcome, Parity
 from plumbline.store.trades import TradeJournal
 
 HELD = 10**13
+GAS_TOKEN_USD_WAD = 1_600 * WAD
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def journal(tmp_path: Path) -> Iterator[TradeJournal]:
 
 
 def parity_of(venue: FakeVenue, journal: TradeJournal, **rules: Any) -> Parity:
-    return Parity(venue, journal, KeeperRules(1_600 * WAD, **rules))
+    return Parity(venue, journal, KeeperRules(GAS_TOKEN_USD_WAD, **rules))
 
 
 def venue_at(premium_bps: int) -> FakeVenue:
@@ -106,3 +108,28 @@ def test_turn__share_of_the_profit_for_the_block_maker__never_offers_more_than_t
     net_usd = trade.net * venue.market.quote.usd
     assert offered_usd <= net_usd * percent / 100
     assert offered_usd >= net_usd * percent / 100 * Fraction(99, 100)
+
+
+@pytest.mark.parametrize(("percent", "dear"), [(50, 1), (5, 1), (50, 400), (1, 400)])
+def test_turn__whatever_a_trade_may_offer_for_gas__its_least_profit_pays_for(journal, percent, dear):
+    venue = venue_at(150)
+    venue.gas_price_wei *= dear
+    parity = parity_of(venue, journal, max_fee_percent=percent)
+    assert asyncio.run(parity.turn()) is Outcome.TRADED
+    ((least, max_fee),) = venue.offers
+    quote, profit = parity.last.market.quote, venue.executed[0].profit
+    assert gas_cost(quote, venue.gas, max_fee, GAS_TOKEN_USD_WAD) <= least <= profit
+    # No more than its share of the profit, nor than four times today's price; but never less than that.
+    share = int(Fraction(profit * percent, 100) * quote.usd * WAD * WAD / GAS_TOKEN_USD_WAD / venue.gas)
+    assert max_fee == max(min(share, 4 * venue.gas_price_wei), venue.gas_price_wei)
+
+
+def test_turn__key_cannot_pay__is_an_alarm(journal):
+    venue = venue_at(150)
+    # Head and snapshot, the journal's look back, the simulation; then it is sent.
+    venue.failures = [None, None, None, ChainUnfunded("0xkeeper cannot pay for its gas")]
+    parity = parity_of(venue, journal)
+    assert asyncio.run(parity.turn()) is Outcome.NO_GAS
+    assert parity.unready() == "no gas: 0xkeeper cannot pay for its gas"
+    assert asyncio.run(parity.turn()) is Outcome.TRADED
+    assert parity.unready() == ""
