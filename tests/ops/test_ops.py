@@ -109,12 +109,14 @@ FIRING = [
     ("PlumblineNoRounds", 'plumbline_last_round_timestamp_seconds{instance="r"}', "0x9", "6m"),
     ("PlumblinePremiumOutsideTheBand", 'plumbline_premium_ratio{instance="k"}', "-0.02x15", "12m"),
     ("PlumblineEndpointsDisagree", 'plumbline_endpoints_agree{instance="r"}', "0x5", "2m"),
+    ("PlumblineNoKeeperActs", 'plumbline_keeper_acting{instance="k"}', "1 0 0 0", "3m"),
 ]
 QUIET = [
     ("PlumblineEquivocation", 'plumbline_equivocations_total{reporter="3", instance="r"}', "0x9", "6m"),
     ("PlumblineNodeDown", 'up{job="reporter", instance="r"}', "1x9", "6m"),
     ("PlumblineNoRounds", 'plumbline_last_round_timestamp_seconds{instance="r"}', "0 60 120 180 240 300", "5m"),
     ("PlumblinePremiumOutsideTheBand", 'plumbline_premium_ratio{instance="k"}', "0.001x15", "12m"),
+    ("PlumblineNoKeeperActs", 'plumbline_keeper_acting{instance="k"}', "1x9", "6m"),
 ]
 
 
