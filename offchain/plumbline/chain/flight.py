@@ -94,7 +94,8 @@ class Flight:
         self._relay = None
         if mined is None and relay is not None and relay.then_public:
             log.info("not mined by the relay: sent to everybody", nonce=self._nonce)
-            await self._publish()
+            # The very transaction that the relay has: it is one, wherever it is mined.
+            await self._broadcast(self._fees)
             blocks += self._config.deadline_blocks
             mined = await self._wait(self._config.deadline_blocks)
         if mined is None and self._config.cancel and await self._cancel():
@@ -154,11 +155,6 @@ class Flight:
         log.warning("not mined in time", nonce=self._nonce, hashes=sent, cancelled_by=self._cancellations)
         return bool(self._cancellations)
 
-    async def _publish(self) -> None:
-        """The very transaction that the relay has: it is one, wherever it is mined."""
-        fees, self._hashes = self._fees, self._hashes[:-1]
-        await self._broadcast(fees)
-
     async def _replace(self, fees: Fees | None) -> None:
         """Unless there are no fees to be had; not when the node refuses, as when the first one was mined just now."""
         if fees is None or fees.max_fee > self._policy.cap:
@@ -198,5 +194,6 @@ class Flight:
                     fees = fees.raised()
                     continue
             self._fees = fees
-            self._hashes.append(tx_hash)
+            if tx_hash not in self._hashes:
+                self._hashes.append(tx_hash)
             return
