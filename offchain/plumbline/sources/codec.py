@@ -256,23 +256,27 @@ class Codec(ABC, Generic[Id]):
         symbol = self.market(native).symbol
         self.refused[f"{symbol} book" if book else symbol] = why[:200]
 
-    def taken(self, prints: Iterable[Print[Id]], now_ms: int, *, snapshot: bool = False) -> list[Trade]:
+    def taken(self, prints: Sequence[Print[Id]], now_ms: int, *, snapshot: bool = False) -> list[Trade]:
         """The new ones of what was told, oldest first.
 
         All of them are parsed before any is taken: a frame with one bad trade leaves no trace.
         `snapshot`: the venue tells the past again, so what we know of it is no fault of the venue's.
         """
+        if len(prints) == 1:
+            return self.taken_one(*prints[0], now_ms, snapshot)
         parsed = []
         for native, trade_id, price, size, at_ms in prints:
             market = self.markets.get(native) or self.market(native)
             parsed.append((market, trade_id, self._parsed(market, price, size, at_ms)))
         return [trade for market, trade_id, trade in parsed if self._is_new(market, trade_id, trade, now_ms, snapshot)]
 
-    def taken_one(self, native: str, trade_id: Id, price: str, size: str, at_ms: int, now_ms: int) -> list[Trade]:
-        """The same of a frame that tells one trade; most do."""
+    def taken_one(
+        self, native: str, trade_id: Id, price: str, size: str, at_ms: int, now_ms: int, snapshot: bool = False
+    ) -> list[Trade]:
+        """The same of one trade, without the lists: most frames tell one."""
         market = self.markets.get(native) or self.market(native)
         trade = self._parsed(market, price, size, at_ms)
-        return [trade] if self._is_new(market, trade_id, trade, now_ms, False) else []
+        return [trade] if self._is_new(market, trade_id, trade, now_ms, snapshot) else []
 
     def _parsed(self, market: Market, price: str, size: str, at_ms: int) -> Trade:
         if at_ms <= 0:
