@@ -72,6 +72,10 @@ def test_submit__in_a_ring_that_went_round__costs_what_the_bench_finds_by_its_sh
     assert first_lap - steady > 17_000
 
 
+def test_submit__that_keeps_sums__costs_a_slot_for_two_feeds_and_little_more():
+    assert 0 < played(True).submit() - played(False).submit() <= 3_500
+
+
 @pytest.mark.parametrize("start", [1, 7, 2_048, 4_000])
 def test_twap__anywhere_in_a_full_ring__stays_inside_its_bounds(start):
     ring = played(True)

@@ -106,6 +106,9 @@ def test_twap__over_rounds_while_the_feed_was_held__reverts_even_after_the_clear
     for start in (START_S + 10, START_S + 12, at - 11):
         with boa.reverts("oracle: gap in window"):
             rounds.oracle.twap(0, start, at)
+    # The seconds up to the first round that was played while it was held: nobody can tell which of them had an answer.
+    with boa.reverts("oracle: gap in window"):
+        rounds.oracle.twap(0, START_S + 10, START_S + 15)
 
 
 @pytest.mark.parametrize("missed", [False, True])
