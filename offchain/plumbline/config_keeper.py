@@ -31,7 +31,7 @@ class LeaseConfig(Section, frozen=True):
     url: str = "nats://127.0.0.1:4222"
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "plumbline-keeper"
     """Begins the names of the buckets: the same in all replicas; another one on another chain."""
-    lease_s: Annotated[float, Meta(ge=0.5, le=4)] = 3.0
+    lease_s: Annotated[float, Meta(ge=0.5, le=4)] = 2.0
     """A replica that is silent for so long does not act any more: the next one takes over in less than 5 s."""
 
     def __post_init__(self) -> None:

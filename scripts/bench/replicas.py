@@ -131,7 +131,7 @@ class Run:
 class Stage:
     """`with Stage(folder, replicas) as stage: stage.play(kills, rng)`."""
 
-    def __init__(self, folder: Path, replicas: int = REPLICAS, lease_s: float = 3.0) -> None:
+    def __init__(self, folder: Path, replicas: int = REPLICAS, lease_s: float = 2.0) -> None:
         self._folder, self._count, self._lease_s = folder, replicas, lease_s
         self._stack = ExitStack()
         self.run = Run()
@@ -173,7 +173,13 @@ class Stage:
         }
 
     def play(
-        self, kills: int, rng: random.Random, *, restarting: bool = True, said: Callable[[str], None] = print
+        self,
+        kills: int,
+        rng: random.Random,
+        *,
+        pause_every: int = PAUSE_EVERY,
+        restarting: bool = True,
+        said: Callable[[str], None] = print,
     ) -> Run:
         """restarting: whether who was killed comes back."""
         while self.run.kills < kills:
@@ -181,12 +187,13 @@ class Stage:
             assert all(each.ended() is None for each in self.replicas), "a replica ended by itself"
             asyncio.run(self._push((-1) ** self.run.pushes * rng.randint(100, 300)))
             time.sleep(rng.random() * _MOMENTS_S)
-            pausing = self.run.pushes % PAUSE_EVERY == 0
+            pausing = self.run.pushes % pause_every == 0
             self._strike(acting, pausing=pausing)
             if not pausing and restarting:
                 acting.start()
             said(f"{self.run.kills}/{kills}: took over in {self.run.takeovers_s[-1]:.2f} s")
-        self._ready()
+        # Time for one transaction too many.
+        time.sleep(2)
         self._count_up()
         return self.run
 
