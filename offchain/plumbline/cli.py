@@ -16,7 +16,7 @@ from plumbline.commands import (
     index,
     journal,
     keeper,
-    lab,
+    lab_market,
     relayer,
     replay,
     report,
@@ -39,7 +39,7 @@ app.add_typer(reporter.app, name="reporter")
 app.add_typer(relayer.app, name="relayer")
 app.add_typer(journal.app, name="journal")
 app.add_typer(index.app, name="index")
-app.add_typer(lab.app, name="lab")
+app.add_typer(lab_market.app, name="lab")
 app.add_typer(replay.app, name="replay")
 app.add_typer(keeper.app, name="keeper")
 app.add_typer(trader.app, name="trader")

@@ -112,6 +112,8 @@ class Blocks:
     def __init__(self, web3: Web3, start_s: int) -> None:
         self._web3, self.at_s = web3, start_s
         """Time of the last block of the grid."""
+        # What is mined between two times of the grid follows by a second, however long it took.
+        self._ask("anvil_setBlockTimestampInterval", 1)
 
     def next(self) -> None:
         """Whatever is mined next is the next block of the grid."""

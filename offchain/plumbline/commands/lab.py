@@ -27,11 +27,6 @@ START_MS = 1_700_000_000_000
 """Of a simulated market: any time will do."""
 
 
-@app.callback()
-def group() -> None:
-    """Keeps `oracle` a subcommand while it is the only one."""
-
-
 @app.command()
 def oracle(
     data: Data = None,
@@ -71,20 +66,20 @@ def oracle(
         held_out = Market.parse(reference)
     except ValueError as error:
         raise ConfigError(f"--reference: {error}") from None
-    rules = _rules(config, recorded=data is not None)
+    rules = studied_feeds(config, recorded=data is not None)
     sweep = Sweep(
-        MarketSpec(*_span(data, start, hours), held_out, data, seed),
+        MarketSpec(*span(data, start, hours), held_out, data, seed),
         tuple(rules),
         feed,
         chosen,
-        _numbers("--periods", periods),
-        _numbers("--deviations", deviations),
-        _numbers("--heartbeats", heartbeats),
+        numbers("--periods", periods),
+        numbers("--deviations", deviations),
+        numbers("--heartbeats", heartbeats),
         CostRule(len(rules), rows, int(l1_base_fee_gwei * 10**9), int(l1_blob_fee_gwei * 10**9)),
         landing,
         swap_fee_bps,
     )
-    results = run(sweep, out, jobs, _say)
+    results = run(sweep, out, jobs, say)
     recommended = recommend(results)
     text = show.table(results, recommended)
     (out / "table.txt").write_text(text + "\n", encoding="utf-8")
@@ -94,11 +89,11 @@ def oracle(
     typer.echo(f"\nwritten to {out}: sweep.png, sweep.csv, table.txt")
 
 
-def _say(done: int, tasks: int, what: str) -> None:
+def say(done: int, tasks: int, what: str) -> None:
     typer.echo(f"{done}/{tasks} {what}".rstrip(), err=True)
 
 
-def _rules(config: Path | None, *, recorded: bool) -> list[FeedRule]:
+def studied_feeds(config: Path | None, *, recorded: bool) -> list[FeedRule]:
     """The config's feeds, or those of the demo's market of that kind."""
     import msgspec
 
@@ -112,7 +107,7 @@ def _rules(config: Path | None, *, recorded: bool) -> list[FeedRule]:
     return [feed.rule() for feed in msgspec.convert(told, tuple[FeedConfig, ...])]
 
 
-def _span(data: Path | None, start: datetime | None, hours: int) -> tuple[int, int]:
+def span(data: Path | None, start: datetime | None, hours: int) -> tuple[int, int]:
     """Seconds UTC. Raises ConfigError for a recording without a start."""
     if data is None:
         if start is not None:
@@ -125,8 +120,8 @@ def _span(data: Path | None, start: datetime | None, hours: int) -> tuple[int, i
     return start_s, start_s + hours * 3_600
 
 
-def _numbers(option: str, text: str) -> tuple[int, ...]:
+def numbers(option: str, text: str, least: int = 1) -> tuple[int, ...]:
     parts = text.split(",")
-    if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
-        raise ConfigError(f"{option}: expected whole numbers above 0, comma-separated, got {text!r}")
+    if not all(part.isascii() and part.isdigit() and int(part) >= least for part in parts):
+        raise ConfigError(f"{option}: expected whole numbers above {least - 1}, comma-separated, got {text!r}")
     return tuple(int(part) for part in parts)

@@ -18,6 +18,7 @@ from plumbline.lab.sweep import Result, Sweep, days_of, studied_rules
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 HEADS: Final = (
     "method",
@@ -46,13 +47,18 @@ def table(results: Sequence[Result], recommended: Recommendation) -> str:
     if recommended.result not in shown:
         shown = sorted([*shown, recommended.result], key=lambda result: result.gas_a_day)
     rows = [("", *HEADS), *(("*" if each == recommended.result else "", *_cells(each)) for each in shown)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(text.ljust(width) if i < 2 else text.rjust(width) for i, (text, width) in enumerate(pairs)).rstrip()
-        for pairs in (list(zip(row, widths, strict=True)) for row in rows)
-    ]
     more = f"{len(results)} settings; shown are those no other beats in p99, gas and bend at once"
-    return "\n".join([*lines, "", more, "", "recommended (*)", *(f"  {each}" for each in recommended.reasons)])
+    return "\n".join([*aligned(rows), "", more, "", "recommended (*)", *(f"  {each}" for each in recommended.reasons)])
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 2) -> list[str]:
+    """Lines of columns; the first `left` begin at the left."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+
+    def cell(place: int, text: str) -> str:
+        return text.ljust(widths[place]) if place < left else text.rjust(widths[place])
+
+    return ["  ".join(cell(place, text) for place, text in enumerate(row)).rstrip() for row in rows]
 
 
 def _cells(result: Result) -> tuple[str, ...]:
@@ -91,11 +97,7 @@ def write_png(path: Path, sweep: Sweep, results: Sequence[Result], recommended: 
     Raises:
         ConfigError: no matplotlib is installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigError(f"{path}: expected matplotlib to draw it (pip install 'plumbline[lab]'): {error}") from error
-    figure = Figure(figsize=(13, 9), layout="constrained")
+    figure = new_figure(path)
     figure.suptitle(f"{sweep.feed} against {sweep.spec.reference.venue}:{sweep.spec.reference.symbol}")
     panels = figure.subplots(2, 2).flatten()
     _cost_panel(panels[0], results, recommended.result)
@@ -109,6 +111,15 @@ def write_png(path: Path, sweep: Sweep, results: Sequence[Result], recommended: 
     ]
     _lines(panels[3], same, "method", lambda each: each.outcome.profit_a_day, "profit on updates, bps a day")
     figure.savefig(path, dpi=110)
+
+
+def new_figure(path: Path) -> Figure:
+    """Raises ConfigError when no matplotlib is installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError(f"{path}: expected matplotlib to draw it (pip install 'plumbline[lab]'): {error}") from error
+    return Figure(figsize=(13, 9), layout="constrained")
 
 
 def _family(result: Result) -> tuple[str, int]:

@@ -7,15 +7,10 @@ folder at once, under a key of everything it depends on: a sweep that was stoppe
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from plumbline.core.rules import FeedRule
 from plumbline.core.units import WAD
@@ -24,8 +19,8 @@ from plumbline.lab.costs import CostRule
 from plumbline.lab.market import MarketDays, MarketSpec, without_venue
 from plumbline.lab.publish import Outcome, Policy, judge, publish
 from plumbline.lab.series import observe, with_method
+from plumbline.lab.tasks import Progress, key_of, run_tasks, stamp
 
-RESULTS: Final = "results.jsonl"
 _FORM: Final = 1
 """Of what is written; another one is computed anew."""
 
@@ -73,19 +68,12 @@ class Task:
         """Of everything the results depend on."""
         parts = (_FORM, self.sweep.spec, self.sweep.rules, self.sweep.feed, self.method, self.period_s)
         rest = (self.sweep.deviations_bps, self.sweep.heartbeats_s, self.sweep.costs)
-        policy = (self.sweep.landing_s, self.sweep.swap_fee_bps, _stamp(self.sweep.spec.file))
-        return hashlib.sha256(msgspec.json.encode((parts, rest, policy), enc_hook=str)).hexdigest()[:16]
+        policy = (self.sweep.landing_s, self.sweep.swap_fee_bps, stamp(self.sweep.spec.file))
+        return key_of(parts, rest, policy)
 
-
-class _Line(msgspec.Struct):
-    """What a task found, in the results' file."""
-
-    task: str
-    results: list[Result]
-
-
-Progress = Callable[[int, int, str], None]
-"""(tasks done, tasks in all, what was done last)."""
+    @property
+    def name(self) -> str:
+        return f"{self.method}, period {self.period_s} s"
 
 
 def run(sweep: Sweep, folder: Path, jobs: int, progress: Progress) -> list[Result]:
@@ -97,33 +85,7 @@ def run(sweep: Sweep, folder: Path, jobs: int, progress: Progress) -> list[Resul
     tasks = [Task(sweep, method, period_s) for method in sweep.methods for period_s in sweep.periods_s]
     for method in sweep.methods:
         studied_rules(sweep, method)  # what cannot be studied is said before anything runs
-    folder.mkdir(parents=True, exist_ok=True)
-    known = dict(_kept(folder / RESULTS))
-    found = {task.key: known[task.key] for task in tasks if task.key in known}
-    left = [task for task in tasks if task.key not in found]
-    progress(len(found), len(tasks), "kept from before" if found else "")
-    if left:
-        days_of(sweep.spec)  # once, and what cannot be read is said before anything runs; forked workers have it
-    with (folder / RESULTS).open("ab") as file, ProcessPoolExecutor(max_workers=min(jobs, len(left) or 1)) as pool:
-        waiting = {pool.submit(study, task): task for task in left}
-        for done in as_completed(waiting):
-            task = waiting[done]
-            found[task.key] = done.result()
-            # A line that a kill tore ends here: what follows begins a new one.
-            file.write(b"\n" + msgspec.json.encode(_Line(task.key, found[task.key])) + b"\n")
-            file.flush()
-            progress(len(found), len(tasks), f"{task.method}, period {task.period_s} s")
-    return [result for task in tasks for result in found[task.key]]
-
-
-def _kept(path: Path) -> Iterator[tuple[str, list[Result]]]:
-    if path.is_file():
-        for line in path.read_bytes().splitlines():
-            try:
-                told = msgspec.json.decode(line, type=_Line)
-            except msgspec.MsgspecError:
-                continue  # empty, or torn by a kill: that task runs again
-            yield told.task, told.results
+    return run_tasks(tasks, study, Result, folder, jobs, progress, lambda: days_of(sweep.spec))
 
 
 def studied_rules(sweep: Sweep, method: str) -> list[FeedRule]:
@@ -157,11 +119,3 @@ def study(task: Task) -> list[Result]:
 def days_of(spec: MarketSpec) -> MarketDays:
     """Loaded once a process: every task is about the same days."""
     return spec.load()
-
-
-def _stamp(file: Path | None) -> Sequence[int]:
-    """Tells a recording from another of the same name."""
-    if file is None or not file.is_file():
-        return ()
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns

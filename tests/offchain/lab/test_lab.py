@@ -21,7 +21,8 @@ from plumbline.lab.market import MarketDays, MarketSpec, without_venue
 from plumbline.lab.publish import Answers, Outcome, Policy, crash_lag, judge, publish
 from plumbline.lab.recommend import frontier, recommend
 from plumbline.lab.series import STUDIED, Series, bend_bps, observe, with_method
-from plumbline.lab.sweep import RESULTS, Result, Sweep, run
+from plumbline.lab.sweep import Result, Sweep, run
+from plumbline.lab.tasks import RESULTS
 
 START_S = 1_700_000_000
 REFERENCE = Market("coinbase", "BTC/USD")
