@@ -305,8 +305,13 @@ def settle(
         written = basket._load(books._data_of(head))
     sell_word: uint256 = books._word(head, written, sell)
     buy_word: uint256 = books._word(head, written, buy)
-    # Claims and float are owed in what is sold, too: a loss is theirs and the backing's alike before any of it leaves.
-    assert reserves._left(basket._token(sell_word), sell_word, books._base_in()) == c.WAD, "vault: sync first"
+    # Claims and float are owed in these tokens, too: a loss is theirs and the backing's alike before any backing leaves
+    # it to them, or comes in and shares it.
+    base_in: int256 = books._base_in()
+    assert (
+        reserves._left(basket._token(sell_word), sell_word, base_in) == c.WAD
+        and reserves._left(basket._token(buy_word), buy_word, base_in) == c.WAD
+    ), "vault: sync first"
     token._push(basket._token(sell_word), bidder, sold)
     if len(data) != 0:
         extcall IBidder(bidder).on_bid(basket._token(sell_word), sold, basket._token(buy_word), bought, data)

@@ -321,8 +321,8 @@ class VaultMachine:
         if not sold:
             self._refused("auction: nothing to trade", "bid", *arguments, sender=actor)
             return
-        leaving = self.model.tokens[i]
-        if not leaving.rebasing and leaving.left(self.model.base_in) != WAD:
+        leaving, coming = self.model.tokens[i], self.model.tokens[j]
+        if any(not each.rebasing and each.left(self.model.base_in) != WAD for each in (leaving, coming)):
             self._refused("vault: sync first", "bid", *arguments, sender=actor)
             return
         if sold > leaving.balance or bought > self._balance(j, actor):

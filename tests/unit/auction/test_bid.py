@@ -256,3 +256,27 @@ def test_bid__on_a_component_with_a_loss__waits_until_it_is_shared(
     bid(house, index, lossy, tokens[USDC], 10**40, depositor)
     assert index.sync(lossy.address, sender=stranger) == WAD
     assert index.claim(lossy.address, depositor, sender=depositor) == claim * left // WAD
+
+
+def test_bid__paid_in_a_component_with_a_loss__waits_until_it_is_shared(
+    create, params, tokens, house, oracle, owner, depositor, stranger
+):
+    """Who has a claim on it must not bring backing in to share a loss that was there before."""
+    lossy = deployer("MockSlashableERC20").deploy("Lossy", "LOSS", 6)
+    components = [*tokens[:EURC], lossy]
+    index = create(params.but(tokens=tuple(token.address for token in components)))
+    fund(components, index, depositor)
+    index.mint(100 * WAD, depositor, [MAX_UINT] * 4, MAX_UINT, sender=depositor)
+    index.redeem_skipping(50 * WAD, depositor, [0] * 4, 1 << EURC, MAX_UINT, sender=depositor)
+    claim = index.claim_of(depositor, lossy.address)
+    house.propose(index.address, rebalance((KEEP, 5_000_000 * WAD, KEEP, 10**9 * WAD)), sender=owner)
+    pass_time(DELAY_S)
+    set_prices(oracle)
+    house.open(index.address, sender=owner)
+    lossy.slash(index.address, lossy.balanceOf(index.address) * 2 // 5)
+    with boa.reverts("vault: sync first"):
+        bid(house, index, tokens[USDC], lossy, 10**6, depositor)
+    left = index.sync(lossy.address, sender=stranger)
+    bid(house, index, tokens[USDC], lossy, 10**40, depositor)
+    assert index.sync(lossy.address, sender=stranger) == WAD
+    assert index.claim(lossy.address, depositor, sender=depositor) == claim * left // WAD
