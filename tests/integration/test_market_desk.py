@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -99,7 +98,6 @@ def test_desk__pushed_both_ways__comes_back_into_its_band_and_books_every_unit(o
             await settle(desk)
             # A second desk over the same journal knows all of it.
             earned = DeskJournal(stage.journal.database).total()
-            print(earned)
             assert earned == desk.earned
             assert earned.fees > 0 > earned.hedging
             assert earned.gas < 0
