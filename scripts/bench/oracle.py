@@ -4,7 +4,8 @@
 `submit/feeds=K/reporters=N` is the gasUsed of one transaction that brings a round of K feeds with N signed rows, 60-bit
 random prices, all guards on, when the ring has gone round once (the slots it writes are not fresh); for K > 1 a feed's
 share of it. `submit_first_lap/...` is the same while the ring is still being filled. A read is what one cold STATICCALL
-from another contract costs, call included, for the worst feed of ten.
+from another contract costs, call included, for the worst feed of ten that were served in the last round; `/absent`: for
+one that was not.
 """
 
 from __future__ import annotations
@@ -264,6 +265,11 @@ def measure_rest(bench: Bench, stage: Stage) -> None:
         gas = max(ten.read(contract, function, *arguments) for arguments in every)
         bench.add(f"read/{name}", gas, "gas", f"<= {limit}" if limit else None, READ_PEERS.get(name, ""))
     bench.add("submit_again/feeds=10/reporters=5", ten.again(), "gas", f"<= {AGAIN_GAS}")
+    # Feed 9 is absent from this round: its last answer is read from its own slot.
+    ten.submit(worst=True)
+    for name in ("price", "fresh_price", "latestRoundData"):
+        contract, function, (arguments,) = reads[name]
+        bench.add(f"read/{name}/absent", ten.read(contract, function, *arguments), "gas")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,9 @@ def test_held__cleared_after_rounds__keeps_its_step_limit(rounds, oracle):
     rounds.agree(20_000, 1)
     with boa.reverts(TRIPPED):
         oracle.price(0, 60)
+    # The last answer is still that of round 1: the clear of the hold is not one of this trip.
+    with boa.reverts("clear: nothing proposed"):
+        oracle.execute_clear(0, sender=OWNER)
 
 
 def test_held__of_two_feeds_one_cleared__holds_the_other(rounds, oracle):
