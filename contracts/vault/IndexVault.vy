@@ -312,6 +312,8 @@ def settle(
         reserves._left(basket._token(sell_word), sell_word, base_in) == c.WAD
         and reserves._left(basket._token(buy_word), buy_word, base_in) == c.WAD
     ), "vault: sync first"
+    # Claims and float of a token that was once lost altogether are worth nothing for good: it must not be owed again.
+    assert buy_word & basket.CUT == 0 or reserves._index(basket._token(buy_word)) != 0, "reserves: token is worthless"
     token._push(basket._token(sell_word), bidder, sold)
     if len(data) != 0:
         extcall IBidder(bidder).on_bid(basket._token(sell_word), sold, basket._token(buy_word), bought, data)

@@ -228,6 +228,8 @@ def sweep_surplus(component: address) -> uint256:
     body: DynArray[uint256, MAX_BODY] = books._checked_body(0)
     at: uint256 = basket._find(body, basket._unpack_terms(body[0]).count, component)
     checks._that(at != 0, "vault: not a component")
+    # What comes back of a token that was lost altogether is nobody's: no claim on it could be kept.
+    checks._that(reserves._index(component) != 0, "reserves: token is worthless")
     amount: uint256 = reserves._drip(component, body[at], books._base_in())
     if amount != 0:
         body[at] = books._moved(body[at], base, amount, True)

@@ -205,6 +205,9 @@ class VaultMachine:
             # A refused call shares no loss either: shared before, there is none.
             for place in self.model.places:
                 self._sync(place)
+            if not self.model.tokens[i].index:
+                self._fails("reserves: token is worthless", "sweep_surplus", component)
+                return
             if not self.model.tokens[i].swept_at:
                 assert self.vault.call("sweep_surplus", component) == self.model.sweep(i) == 0
                 self._wait(self.random.randint(1, 1_000))
@@ -324,6 +327,9 @@ class VaultMachine:
         leaving, coming = self.model.tokens[i], self.model.tokens[j]
         if any(not each.rebasing and each.left(self.model.base_in) != WAD for each in (leaving, coming)):
             self._refused("vault: sync first", "bid", *arguments, sender=actor)
+            return
+        if coming.index * (coming.left(self.model.base_in) if coming.rebasing else WAD) < WAD:
+            self._refused("reserves: token is worthless", "bid", *arguments, sender=actor)
             return
         if sold > leaving.balance or bought > self._balance(j, actor):
             self._refused(None, "bid", *arguments, sender=actor)

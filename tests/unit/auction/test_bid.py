@@ -280,3 +280,23 @@ def test_bid__paid_in_a_component_with_a_loss__waits_until_it_is_shared(
     bid(house, index, tokens[USDC], lossy, 10**40, depositor)
     assert index.sync(lossy.address, sender=stranger) == WAD
     assert index.claim(lossy.address, depositor, sender=depositor) == claim * left // WAD
+
+
+def test_bid__paid_in_a_component_that_was_lost_altogether__is_refused(
+    create, params, tokens, house, oracle, owner, depositor, stranger
+):
+    """With a unit again, it would be owed again, and whoever skips it would get no claim."""
+    lossy = deployer("MockSlashableERC20").deploy("Lossy", "LOSS", 6)
+    components = [*tokens[:EURC], lossy]
+    index = create(params.but(tokens=tuple(token.address for token in components)))
+    fund(components, index, depositor)
+    index.mint(100 * WAD, depositor, [MAX_UINT] * 4, MAX_UINT, sender=depositor)
+    house.propose(index.address, rebalance((KEEP, 5_000_000 * WAD, KEEP, 10**9 * WAD)), sender=owner)
+    pass_time(DELAY_S)
+    set_prices(oracle)
+    house.open(index.address, sender=owner)
+    lossy.slash(index.address, lossy.balanceOf(index.address))
+    assert index.sync(lossy.address, sender=stranger) == 0
+    with boa.reverts("reserves: token is worthless"):
+        bid(house, index, tokens[USDC], lossy, 10**6, depositor)
+    assert index.components()[1][EURC] == 0

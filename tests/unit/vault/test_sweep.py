@@ -132,3 +132,24 @@ def test_positive_rebase__drips_to_the_holders(create, params, tokens, depositor
         pass_time(STEP_S)
         index.sweep_surplus(rebasing.address)
     assert index.components()[1][3] > unit
+
+
+def test_sweep_surplus__of_what_comes_back_of_a_component_lost_altogether__is_refused(
+    create, params, tokens, depositor, stranger
+):
+    """With a unit again it would be owed again: whoever skips it would get no claim, and no float could be counted."""
+    lossy = deployer("MockSlashableERC20").deploy("Lossy", "LOSS", 6)
+    components = [*tokens[:3], lossy]
+    index = create(params.but(tokens=tuple(token.address for token in components)))
+    fund(components, index, depositor)
+    mint(index, 100 * WAD, depositor)
+    lossy.slash(index.address, lossy.balanceOf(index.address))
+    assert index.sync(lossy.address, sender=stranger) == 0
+    lossy.mint(index.address, GIFT)
+    new_transaction()
+    pass_time(STEP_S)
+    with boa.reverts("reserves: token is worthless"):
+        index.sweep_surplus(lossy.address)
+    assert index.components()[1][3] == 0
+    # All else goes on: minting costs and redeeming pays nothing of it.
+    assert mint(index, WAD, depositor)[3] == redeem(index, WAD, depositor)[3] == 0
