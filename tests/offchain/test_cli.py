@@ -156,8 +156,8 @@ def test_check__chain_and_venue_not_there__says_what_failed_and_no_token_of_an_a
     assert done.stderr == "plumbline: 5 of the checks failed\n"
     *passed, rpc, oracle, agreement, clock, venue = done.stdout.splitlines()
     assert [line.partition(":")[0] for line in passed] == ["ok    config", "ok    key", "ok    journal"]
-    assert rpc == "FAIL  rpc http://127.0.0.1:1: eth_chainId: http://127.0.0.1:1: ConnectError"
-    assert all(line.endswith("http://127.0.0.1:1: ConnectError") for line in (oracle, agreement, clock))
+    assert rpc == "FAIL  rpc http://127.0.0.1:1: eth_chainId: http://127.0.0.1:1: ClientConnectorError"
+    assert all(line.endswith("http://127.0.0.1:1: ClientConnectorError") for line in (oracle, agreement, clock))
     assert venue.startswith("FAIL  venue kraken: ")
     assert "secret-token" not in done.stderr + done.stdout
 
@@ -173,7 +173,7 @@ def test_run__nothing_it_needs_is_there__lives_says_why_and_stops_on_sigterm_wit
         while True:
             try:
                 ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=1)
-                if "ConnectError" in httpx.get(f"http://127.0.0.1:{port}/status", timeout=1).json()["chain_trouble"]:
+                if "ClientConnectorError" in httpx.get(f"http://127.0.0.1:{port}/status", timeout=1).json()["chain_trouble"]:
                     break
             except httpx.HTTPError:
                 pass
