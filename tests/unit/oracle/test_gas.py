@@ -47,7 +47,8 @@ class Ring:
         return self.chain.gas_used - calldata_gas(bundle.calldata)
 
     def read(self, name: str, *arguments: int) -> int:
-        """Gas of one cold call from a contract."""
+        """Gas of one call from a contract. This engine keeps slots warm that a round wrote; `make bench-oracle` has them
+        cold, on Anvil."""
         self.oracle.call(name, *arguments)
         data = self.oracle.calldata(name, *arguments)
         return self.chain.gas_used - TRANSACTION_GAS - calldata_gas(data) + COLD_ACCOUNT_GAS
@@ -96,4 +97,4 @@ def test_round_at__costs_a_look_for_each_doubling_of_the_history_and_nothing_mor
     looks = [after - before for before, after in itertools.pairwise(costs)]
     assert costs[0] <= ring.read("round_data", 0, 1) + 1_000
     assert min(looks) > 0
-    assert max(looks) <= 2_600  # a cold slot, and what is done with it
+    assert max(looks) <= 600  # a warm slot, and what is done with it: 2,000 less than a cold one
