@@ -47,8 +47,7 @@ class Ring:
         return self.chain.gas_used - calldata_gas(bundle.calldata)
 
     def read(self, name: str, *arguments: int) -> int:
-        """Gas of one call from a contract. This engine keeps slots warm that a round wrote; `make bench-oracle` has them
-        cold, on Anvil."""
+        """Gas of one call from a contract. This engine keeps slots warm that a round wrote; the bench has them cold."""
         self.oracle.call(name, *arguments)
         data = self.oracle.calldata(name, *arguments)
         return self.chain.gas_used - TRANSACTION_GAS - calldata_gas(data) + COLD_ACCOUNT_GAS
