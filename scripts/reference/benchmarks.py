@@ -23,6 +23,7 @@ AREAS = {
     "node": "a network of reporters: latency, quorum, memory",
     "keeper": "gas and sizing of trades, time from block to trade",
     "reaction": "how long a keeper takes from a block to a trade",
+    "rivals": "keepers of different owners after the same trade: what the slower one pays",
     "replicas": "keepers with one key: how long a pause at a takeover is",
     "web": "the page in a real browser, the terminal's start",
     "fresh": "a fresh clone with empty package caches, to the first round of the demo",
