@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,15 @@ import pytest
 from tests.helpers.anvil import Anvil
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def fresh_traces() -> None:
+    """titanoboa remembers by address which slots were written, beyond an anchor, and gives addresses again: the text of
+    an error would read one contract's slots by another's types, and fail at it."""
+    if (boa := sys.modules.get("boa")) is not None and hasattr(boa, "env"):
+        boa.env.sstore_trace.clear()
+        boa.env.sha3_trace.clear()
 
 
 @pytest.fixture

@@ -173,7 +173,10 @@ def test_run__nothing_it_needs_is_there__lives_says_why_and_stops_on_sigterm_wit
         while True:
             try:
                 ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=1)
-                if "ClientConnectorError" in httpx.get(f"http://127.0.0.1:{port}/status", timeout=1).json()["chain_trouble"]:
+                if (
+                    "ClientConnectorError"
+                    in httpx.get(f"http://127.0.0.1:{port}/status", timeout=1).json()["chain_trouble"]
+                ):
                     break
             except httpx.HTTPError:
                 pass

@@ -38,11 +38,11 @@ def test_make_selector__goes_on_where_the_journal_says_it_stood(tmp_path):
     made = config(tmp_path, "")
     with RowJournal(tmp_path / "reporter.sqlite") as journal:
         rules = [feed.rule() for feed in made.feeds]
-        assert make_selector(made, rules, journal) is None
+        assert make_selector(made, rules, []) is None
         path = tmp_path / "reporter.toml"
         path.write_text(path.read_text() + "\n[selection]\nreview_s = 600\n")
         journal.execute("INSERT INTO decisions VALUES (1, 0, 0, 5, 'BTC/USD', 'kraken', 'excluded', 100, 'score 1.0%')")
-        selector = make_selector(load(path, ReporterConfig), rules, journal)
+        selector = make_selector(load(path, ReporterConfig), rules, journal.standing())
     first = {(each.feed, each.venue): each for each in selector.review(1_000)}
     assert first["BTC/USD", "kraken"] == Decision(1_000, "BTC/USD", "kraken", Verdict.EXCLUDED, 100, "score 1.0%")
     assert first["BTC/USD", "coinbase"].verdict is Verdict.INCLUDED

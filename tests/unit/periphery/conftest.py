@@ -21,14 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore:casted bytecode does not match"))
 
 
-@pytest.fixture(autouse=True)
-def fresh_traces() -> None:
-    """titanoboa remembers by address which slots were written, beyond an anchor, and gives addresses again: the text of
-    an error would read one contract's slots by another's types, and fail at it."""
-    boa.env.sstore_trace.clear()
-    boa.env.sha3_trace.clear()
-
-
 @pytest.fixture(scope="module")
 def market() -> Iterator[Trade]:
     with boa.env.anchor():
