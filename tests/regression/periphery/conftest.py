@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.periphery.conftest import attacker, desk, desk_stage, fresh_traces, held, market, trade
+from tests.unit.periphery.conftest import attacker, desk, desk_stage, held, market, trade
 
-__all__ = ["attacker", "desk", "desk_stage", "fresh_traces", "held", "market", "trade"]
+__all__ = ["attacker", "desk", "desk_stage", "held", "market", "trade"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
