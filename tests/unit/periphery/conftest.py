@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.periphery.desk import Desk, make_desk
 from tests.unit.periphery.market import FOREVER, START_S, WAD, Trade, make_market
+from tests.unit.periphery.yields import Yields, make_yields
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,3 +58,16 @@ def desk(desk_stage: Desk) -> Iterator[Desk]:
     with boa.env.anchor():
         desk_stage.rounds.timestamp = desk_stage.rounds.oracle.latest_round()[1]
         yield desk_stage
+
+
+@pytest.fixture(scope="module")
+def yield_stage() -> Iterator[Yields]:
+    with boa.env.anchor():
+        boa.env.evm.patch.timestamp = START_S
+        yield make_yields()
+
+
+@pytest.fixture
+def yields(yield_stage: Yields) -> Iterator[Yields]:
+    with boa.env.anchor():
+        yield yield_stage

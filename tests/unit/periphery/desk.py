@@ -18,6 +18,10 @@ DELAY_S, LIFE_S, MAX_AGE_S = 30, 3_600, 120
 SPREAD_BPS = 25
 PRICES = tuple(price for *_, price in BASKET)
 INVENTORY = 1_000
+"""Shares, and as many times 120 of the asset."""
+ASSETS, SHARES = INVENTORY * 120 * 10**6, INVENTORY * WAD
+UP = (PRICES[0] * 103 // 100, *PRICES[1:])
+DOWN = (PRICES[0] * 97 // 100, *PRICES[1:])
 
 
 def room(assets: int) -> int:
