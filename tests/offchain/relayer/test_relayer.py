@@ -1,91 +1,27 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The relayer against fakes: whom it believes, when it pays for a round, what it survives."""
+"""The relayer against fakes: when it pays for a round, and what it survives."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from tests.offchain.fakes import (
-    KEYS,
     PERIOD_S,
-    START_S,
-    FakeClock,
     FakeOracle,
     FakePayer,
     FakePeer,
     oracle_config,
     signed_row,
 )
-from typer.testing import CliRunner
+from tests.offchain.relayer.rounds import USDC, T, metric, peers_of, relay
 
-from plumbline.cli import app
 from plumbline.core.models import SignedRow
-from plumbline.errors import ChainError, ChainUnreachable, PeerError, RowError
-from plumbline.metrics import RelayerMetrics
+from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.ports import Answer, NoAnswer, OracleConfig
-from plumbline.relayer.collect import Collector
-from plumbline.relayer.service import Outcome, Relayer, Terms
+from plumbline.relayer.service import Terms
 from plumbline.store.relays import RelayJournal
-
-T = START_S + PERIOD_S
-USDC = 99_000_000
-
-
-def relay(
-    folder: Path,
-    peers: Sequence[FakePeer],
-    oracle: FakeOracle,
-    timestamps: Sequence[int] = (T,),
-    *,
-    dry_run: bool = False,
-    late_s: float = 0.02,
-    over: bool = True,
-    terms: Terms | None = None,
-    payer: FakePayer | None = None,
-    address: str = "",
-) -> tuple[list[Outcome], Relayer]:
-    """Run these rounds one after the other; with `over` a round that is still gathering is over a little later."""
-
-    async def main() -> tuple[list[Outcome], Relayer]:
-        clock, metrics = FakeClock(), RelayerMetrics()
-        with RelayJournal(folder / "relayer.sqlite") as journal:
-            collector = Collector(peers, journal, clock, metrics, poll_s=0.001, late_s=late_s)
-            relayer = Relayer(
-                oracle,
-                collector,
-                journal,
-                clock,
-                metrics,
-                payer or FakePayer(),
-                terms or Terms(),
-                address=address,
-                dry_run=dry_run,
-            )
-            outcomes = []
-            for timestamp in timestamps:
-                task = asyncio.create_task(relayer.round(timestamp))
-                if over:
-                    await asyncio.wait([task], timeout=0.2)
-                    await clock.advance_to((timestamp + PERIOD_S) * 1000)
-                outcomes.append(await asyncio.wait_for(task, 5))
-            return outcomes, relayer
-
-    return asyncio.run(main())
-
-
-def peers_of(*rows: SignedRow | Exception | None, timestamp: int = T) -> list[FakePeer]:
-    return [FakePeer(f"p{i}", {timestamp: row} if row else {}) for i, row in enumerate(rows, 1)]
-
-
-def metric(relayer: Relayer, line: str) -> bool:
-    return line.encode() in relayer.metrics.render()
 
 
 def test_round__first_of_a_feed__a_quorum_of_rows_is_submitted_in_order(tmp_path):
@@ -123,88 +59,6 @@ def test_round__deviation_or_heartbeat__exactly_at_the_threshold(tmp_path, price
     (outcome,), _ = relay(tmp_path, peers_of(*later, timestamp=T + age_s), oracle, [T + age_s])
     assert (outcome.word == "submitted") is due
     assert len(oracle.rounds) == 1 + due
-
-
-def bad_rows() -> dict[str, SignedRow | Exception]:
-    good = signed_row(4, T)
-    return {
-        "timestamp": signed_row(4, T - PERIOD_S),
-        "epoch": signed_row(4, T, epoch=2),
-        "shape": signed_row(4, T, (1,)),
-        "reporter": replace(good, reporter=6),
-        "signature": replace(good, reporter=5),
-        "malformed": RowError("row: JSON is malformed"),
-        "oversized": PeerError("oversized", "more than 4096 bytes"),
-        "unreachable": PeerError("unreachable", "ConnectError"),
-    }
-
-
-@pytest.mark.parametrize("kind", bad_rows())
-def test_round__one_peer_serves_rubbish__it_is_counted_by_reason_and_the_round_goes_on(tmp_path, kind):
-    oracle = FakeOracle()
-    good = [signed_row(i, T) for i in (1, 2, 3)]
-    (outcome,), relayer = relay(tmp_path, peers_of(bad_rows()[kind], *good), oracle)
-    assert outcome.word == "submitted"
-    assert outcome.reporters == (1, 2, 3)
-    assert relayer.collector.states["p1"].kind == kind
-    assert metric(relayer, f'plumbline_rows_refused_total{{peer="p1",reason="{kind}"}}')
-
-
-def test_round__signed_for_another_chain_or_contract__is_refused(tmp_path):
-    oracle = FakeOracle()
-    foreign = [signed_row(1, T, chain_id=1), signed_row(2, T, address=KEYS[0].address), signed_row(3, T)]
-    (outcome,), relayer = relay(tmp_path, peers_of(*foreign), oracle)
-    assert outcome == Outcome(T, "no quorum", reporters=(3,))
-    assert oracle.rounds == []
-    assert relayer.collector.states["p1"].kind == relayer.collector.states["p2"].kind == "signature"
-
-
-def test_round__reporter_signs_two_rows__both_are_kept_and_it_is_out_of_the_round(tmp_path):
-    oracle = FakeOracle()
-    honest = [signed_row(i, T) for i in (1, 2, 3)]
-    twofaced = signed_row(4, T, (2_100_000_000_000, USDC)), signed_row(4, T, (1_900_000_000_000, USDC))
-    (outcome,), relayer = relay(tmp_path, peers_of(*honest, *twofaced), oracle)
-    assert outcome.word == "submitted"
-    assert outcome.reporters == (1, 2, 3)
-    assert metric(relayer, 'plumbline_equivocations_total{reporter="4"} 1.0')
-    with RelayJournal(tmp_path / "relayer.sqlite") as journal:
-        kept = journal.execute("SELECT prices, r FROM rows WHERE reporter = 4 ORDER BY prices").fetchall()
-    assert [json.loads(prices)[0] for prices, _ in kept] == [1_900_000_000_000, 2_100_000_000_000]
-    assert {int(r, 16) for _, r in kept} == {signed.r for signed in twofaced}
-
-
-def test_round__same_row_from_two_peers__is_no_equivocation(tmp_path):
-    rows = [signed_row(1, T), signed_row(1, T), signed_row(2, T), signed_row(3, T)]
-    (outcome,), relayer = relay(tmp_path, peers_of(*rows), FakeOracle())
-    assert outcome.reporters == (1, 2, 3)
-    assert not metric(relayer, "plumbline_equivocations_total{")
-
-
-def test_round__quorum_there_and_one_peer_hangs__is_waited_for_no_longer_than_the_bound(tmp_path):
-    peers = peers_of(*(signed_row(i, T) for i in (1, 2, 3)))
-    late = FakePeer("late")
-    late.hangs = True
-    # Without the end of the round: only the bound can end the waiting.
-    (outcome,), relayer = relay(tmp_path, [*peers, late], FakeOracle(), over=False)
-    assert outcome.word == "submitted"
-    assert relayer.collector.states["late"].kind == "late"
-    assert metric(relayer, 'plumbline_rows_refused_total{peer="late",reason="late"} 1.0')
-
-
-def test_round__quorum_there_and_one_peer_dead__goes_on_at_once(tmp_path):
-    dead = FakePeer("dead", {T: PeerError("unreachable", "ConnectError")})
-    peers = peers_of(*(signed_row(i, T) for i in (1, 2, 3)))
-    started = time.monotonic()
-    (outcome,), _ = relay(tmp_path, [dead, *peers], FakeOracle(), late_s=60, over=False)
-    assert outcome.word == "submitted"
-    assert time.monotonic() - started < 30
-
-
-def test_round__no_quorum__waits_to_the_end_of_the_round_and_submits_nothing(tmp_path):
-    oracle = FakeOracle()
-    (outcome,), _ = relay(tmp_path, peers_of(signed_row(1, T), signed_row(2, T), None), oracle)
-    assert outcome == Outcome(T, "no quorum", reporters=(1, 2))
-    assert oracle.rounds == []
 
 
 def test_round__one_feed_short_of_its_quorum__the_others_are_submitted(tmp_path):
@@ -411,24 +265,3 @@ def test_unready__balance_is_low__says_how_much_is_there(tmp_path):
     terms = Terms(low_balance_wei=8)
     _, relayer = relay(tmp_path, peers, FakeOracle(), terms=terms, payer=FakePayer(balance=7))
     assert relayer.unready() == "balance is 7 wei, expected at least 8"
-
-
-def test_evidence__two_rows_of_one_round__anybody_can_check_it(tmp_path):
-    twofaced = signed_row(4, T, (2_100_000_000_000, USDC)), signed_row(4, T, (1_900_000_000_000, USDC))
-    relay(tmp_path, peers_of(*(signed_row(i, T) for i in (1, 2, 3)), *twofaced), FakeOracle())
-    runner, path = CliRunner(), tmp_path / "relayer.sqlite"
-    told = runner.invoke(app, ["journal", "evidence", str(path)])
-    assert told.exit_code == 1
-    (line,) = told.stdout.splitlines()
-    found = json.loads(line)
-    assert found["signed_by"] == [KEYS[3].address]
-    assert [row["prices"][0] for row in found["rows"]] == ["1900000000000", "2100000000000"]
-    assert found["served_by"] == ["p5", "p4"]
-    with RelayJournal(path) as journal:
-        # However old: evidence is never pruned.
-        assert journal.prune(T + 10**6) is False
-        assert journal.execute("SELECT DISTINCT reporter FROM rows").fetchall() == [(4,)]
-        assert len(journal.evidence()) == 1
-    with RelayJournal(tmp_path / "clean.sqlite"):
-        pass
-    assert runner.invoke(app, ["journal", "evidence", str(tmp_path / "clean.sqlite")]).exit_code == 0
