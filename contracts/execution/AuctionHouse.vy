@@ -22,7 +22,8 @@
          [1 ..]    units to reach, two a word: (mantissa 80 | exponent 8) twice; all ones: none
          then the tokens that are to be added
 @custom:security A rebalancer can move an index only into components its owner has approved (after APPROVAL_DELAY), only
-        DELAY after it said so, and at worst at the floor; the owner may hold it to more (`set_limits`). A wrong price makes a wrong floor: the oracle is trusted here.
+        DELAY after it said so, and at worst at the floor; the owner may hold it to more (`set_limits`). A wrong price makes
+        a wrong floor: the oracle is trusted here.
         A call from an index that is none harms nobody but itself: all state is the caller's own.
 @custom:kill The index's guardian or owner calls `pause`: no bids. Exits never come through here.
 """
@@ -285,8 +286,11 @@ def set_rebalancer(index: address, rebalancer: address):
 @external
 def set_limits(index: address, floor_bps: uint256, delay: uint256):
     """
-    @notice Owner of the index only. What its rebalancer, not the owner, is held to from the next proposal on: with a key
-            that is lost, an index loses at most 1 - floor of what is turned over, and that once in `delay`.
+    @notice Owner of the index only. What its rebalancer, not the owner, is held to from the next proposal on; one that is
+            made already stands.
+    @dev With a key that is lost, one auction gives away at most 1 - floor of what is turned over, at the prices the oracle
+         tells, up to max_age old; and one can begin at most once in `delay`. Not bounded by it: what the market says by
+         then, and a component without a price that is abandoned; against these there are `cancel`, `contest` and `pause`.
     @param floor_bps {bps} the lowest floor it may propose
     @param delay {s} from its proposals to their opening, at least
     """
@@ -332,7 +336,9 @@ def revoke_component(index: address, token: address):
 @view
 def quote(index: address, sell: address, buy: address, max_sold: uint256) -> (uint256, uint256):
     """
-    @notice ({tok} sold, {tok} bought) that a bid would do in this block, to the wei.
+    @notice ({tok} sold, {tok} bought): what a bid exchanges that goes through in this block, to the wei.
+    @dev The index and the tokens have their say after it: a bid for nothing, in a component with a loss that nobody has
+         shared yet or that was lost altogether, or that cannot be paid, reverts where this answers.
     """
     sold: uint256 = 0
     bought: uint256 = 0

@@ -12,14 +12,19 @@ from ethereum.ercs import IERC20
 
 from contracts.interfaces import IAuctionHouse
 from contracts.interfaces import IBidder
+from contracts.mocks.modules import knocker
 
 implements: IBidder
 
-target: address
-data: Bytes[1024]
+initializes: knocker
+
+exports: (
+    knocker.calls,
+    knocker.successes,
+    knocker.heard,
+)
+
 pays: public(bool)
-calls: public(uint256)
-successes: public(uint256)
 sell: public(address)
 sold: public(uint256)
 sold_there: public(uint256)    # what was here of it when the call came
@@ -32,11 +37,8 @@ def arm(target: address, data: Bytes[1024], pays: bool):
     """
     @notice From now on each bid calls `target` with `data` (the zero address: nobody) and pays or does not.
     """
-    self.target = target
-    self.data = data
+    knocker._arm(target, data)
     self.pays = pays
-    self.calls = 0
-    self.successes = 0
 
 
 @external
@@ -52,9 +54,6 @@ def on_bid(sell: address, sold: uint256, buy: address, owed: uint256, data: Byte
     self.sold_there = staticcall IERC20(sell).balanceOf(self)
     self.buy = buy
     self.owed = owed
-    if self.target != empty(address):
-        success: bool = raw_call(self.target, self.data, revert_on_failure=False)
-        self.calls += 1
-        self.successes += convert(success, uint256)
+    knocker._knock()
     if self.pays:
         extcall IERC20(buy).approve(msg.sender, owed, default_return_value=True)

@@ -10,12 +10,18 @@
 
 from ethereum.ercs import IERC20
 
-target: address
-data: Bytes[1024]
+from contracts.mocks.modules import knocker
+
+initializes: knocker
+
+exports: (
+    knocker.calls,
+    knocker.successes,
+    knocker.heard,
+)
+
 pays: public(bool)
 answer: public(bytes32)
-calls: public(uint256)
-successes: public(uint256)
 held: public(uint256)
 initiator: public(address)
 fee: public(uint256)
@@ -32,10 +38,7 @@ def arm(target: address, data: Bytes[1024]):
     """
     @notice From now on each loan calls `target` with `data`; the zero address: nobody.
     """
-    self.target = target
-    self.data = data
-    self.calls = 0
-    self.successes = 0
+    knocker._arm(target, data)
 
 
 @external
@@ -49,10 +52,7 @@ def onFlashLoan(initiator: address, token: address, amount: uint256, fee: uint25
     self.initiator = initiator
     self.fee = fee
     self.held = staticcall IERC20(token).balanceOf(self)
-    if self.target != empty(address):
-        success: bool = raw_call(self.target, self.data, revert_on_failure=False)
-        self.calls += 1
-        self.successes += convert(success, uint256)
+    knocker._knock()
     if self.pays:
         extcall IERC20(token).approve(token, amount + fee)
     return self.answer

@@ -11,11 +11,13 @@
 from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 
+from contracts.mocks.modules import knocker
 from contracts.mocks.modules import mock_token
 
 implements: IERC20
 implements: IERC20Detailed
 
+initializes: knocker
 initializes: mock_token
 
 exports: (
@@ -27,12 +29,11 @@ exports: (
     mock_token.allowance,
     mock_token.mint,
     mock_token.approve,
+    knocker.target,
+    knocker.calls,
+    knocker.successes,
+    knocker.heard,
 )
-
-target: public(address)
-data: Bytes[1024]
-calls: public(uint256)
-successes: public(uint256)
 
 
 @deploy
@@ -45,10 +46,7 @@ def arm(target: address, data: Bytes[1024]):
     """
     @notice From now on each transfer calls `target` with `data`; the zero address disarms.
     """
-    self.target = target
-    self.data = data
-    self.calls = 0
-    self.successes = 0
+    knocker._arm(target, data)
 
 
 @external
@@ -67,7 +65,4 @@ def transferFrom(owner: address, to: address, amount: uint256) -> bool:
 @internal
 def _transfer(owner: address, to: address, amount: uint256):
     mock_token._move(owner, to, amount)
-    if self.target != empty(address):
-        success: bool = raw_call(self.target, self.data, revert_on_failure=False)
-        self.calls += 1
-        self.successes += convert(success, uint256)
+    knocker._knock()
