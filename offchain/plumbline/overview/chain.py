@@ -26,7 +26,7 @@ KEPT_TRADES: Final = 50
 _PAGES: Final = 20
 """Of events read in one look: a first look at a long history takes several, and shows what it has."""
 _PIPS_PER_BPS: Final = 100
-_EDGE_PPM: Final = 100
+EDGE_PPM: Final = 100
 """A keeper leaves the price on the band's edge, where the next share brings nothing: so near to it is inside."""
 
 Table = dict[str, Any]
@@ -248,7 +248,7 @@ class ChainLook:
         if price is not None and vault["nav"] is not None:
             premium = round((price / Fraction(vault["nav"]) - 1) * PPM)
             found["premium_ppm"] = premium
-            found["in_band"] = found["band_low_ppm"] - _EDGE_PPM <= premium <= found["band_high_ppm"] + _EDGE_PPM
+            found["in_band"] = found["band_low_ppm"] - EDGE_PPM <= premium <= found["band_high_ppm"] + EDGE_PPM
         return found
 
     # -- events

@@ -63,6 +63,8 @@ class ChainReport:
     bid_gas: Gas = field(default_factory=Gas)
     """Of bids, which their bidders paid."""
     swept: tuple[Swept, ...] = ()
+    quote: tuple[str, int] | None = None
+    """Symbol and decimals of what the keeper counts its profit in."""
 
 
 class _Period:
@@ -94,6 +96,11 @@ def read_chain(config: OverviewConfig, from_s: int, to_s: int) -> Plan[ChainRepo
         names = ["PremiumTaken", "DiscountTaken"]
         trades = yield from period.events(config.arbitrageur, abi("ParityArbitrageur"), names)
         paying += [event.tx_hash for _, event in trades]
+        quote = yield from read(config.arbitrageur, abi("ParityArbitrageur")["QUOTE"])
+        symbol, decimals = yield from read_all(
+            [Call(quote, erc20()["symbol"]), Call(quote, erc20()["decimals"])], "latest"
+        )
+        report.quote = symbol, decimals
     steps: list[str] = []
     bids: list[str] = []
     if config.vault is not None:

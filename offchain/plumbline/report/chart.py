@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A line chart as SVG, inside the page, and as PNG, for elsewhere. Both draw the same polylines."""
+"""A line chart as SVG, inside the page, and as PNG, for elsewhere. Both draw the same steps: a sample stands until the
+next one."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from itertools import pairwise
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +20,13 @@ WIDTH: Final = 900
 HEIGHT: Final = 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 12, 12, 28
 _POINTS: Final = 1_200
-_COLORS: Final = ("#2f6db5", "#b06f16", "#72a55a", "#b279a2", "#7a9aa1", "#b08968", "#16202a", "#c07c7c")
+_COLORS: Final = ("#2f6db5", "#b06f16", "#72a55a", "#b279a2", "#7a9aa1", "#b08968", "#6f7bbf", "#c07c7c")
+_SOFT: Final = "#8a97a3"
+_LEVELS: Final = 6
+_TIMES: Final = 8
+"""At most so many marks on each axis."""
+_CLOCK_S: Final = (1, 2, 5, 10, 15, 30, *(60 * n for n in (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720)))
+_DAY_S: Final = 86_400
 _SCALE: Final = 2
 """PNG pixels a unit: sharp on any screen."""
 
@@ -26,6 +35,8 @@ _SCALE: Final = 2
 class Line:
     label: str
     series: Series
+    soft: bool = False
+    """A bound, not a thing that moves: drawn thin and grey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +61,22 @@ def svg(chart: Chart) -> str:
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(words)}</text>')
     for x, words in frame.times():
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(words)}</text>')
-    for index, line in enumerate(chart.lines):
-        for run in frame.runs(line.series):
-            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in run)
-            parts.append(f'<polyline points="{points}" stroke="{_COLORS[index % len(_COLORS)]}"/>')
+    for color, line in _colored(chart):
+        for (x, y), *rest in frame.runs(line.series):
+            steps = "".join(f"H{x:.1f}V{y:.1f}" for x, y in rest)
+            parts.append(
+                f'<path d="M{x:.1f} {y:.1f}{steps}" class="{"soft" if line.soft else "line"}" stroke="{color}"/>'
+            )
     return "".join([*parts, "</svg>"])
 
 
 def legend(chart: Chart) -> list[tuple[str, str]]:
-    """(colour, label)"""
-    return [(_COLORS[index % len(_COLORS)], line.label) for index, line in enumerate(chart.lines)]
+    """(colour, label); what two lines share is told once."""
+    return list(dict.fromkeys((color, line.label) for color, line in _colored(chart)))
+
+
+def _colored(chart: Chart) -> list[tuple[str, Line]]:
+    return [(_SOFT if line.soft else _COLORS[index % len(_COLORS)], line) for index, line in enumerate(chart.lines)]
 
 
 def write_png(chart: Chart, path: Path) -> None:
@@ -81,12 +98,14 @@ def write_png(chart: Chart, path: Path) -> None:
     for x, words in frame.times():
         text(x, HEIGHT - 12, words, "mm")
     place = float(_LEFT)
-    for index, line in enumerate(chart.lines):
-        color = _COLORS[index % len(_COLORS)]
+    for color, line in _colored(chart):
         for run in frame.runs(line.series):
-            draw.line([(x * _SCALE, y * _SCALE) for x, y in run], fill=color, width=_SCALE + 1, joint="curve")
-        text(place, HEIGHT + 22, line.label, "lm", color)
-        place += font.getlength(line.label) / _SCALE + 18
+            corners = [run[0], *(corner for before, now in pairwise(run) for corner in ((now[0], before[1]), now))]
+            width = _SCALE if line.soft else _SCALE + 1
+            draw.line([(x * _SCALE, y * _SCALE) for x, y in corners], fill=color, width=width)
+    for color, label in legend(chart):
+        text(place, HEIGHT + 22, label, "lm", color)
+        place += font.getlength(label) / _SCALE + 18
     text(WIDTH - _RIGHT, HEIGHT + 22, f"{chart.title}, {chart.unit}, UTC", "rm")
     image.save(path)
 
@@ -108,13 +127,19 @@ class _Frame:
         return _TOP + (HEIGHT - _TOP - _BOTTOM) * (self._high - value) / (self._high - self._low)
 
     def levels(self) -> list[tuple[float, str]]:
-        span = self._high - self._low
-        digits = max(0, 2 - len(str(int(span)))) if span >= 1 else 5
-        return [(self.y(value), f"{value:,.{digits}f}") for value in (self._low + span * k / 5 for k in range(1, 5))]
+        """Round numbers, with the digits that tell them apart."""
+        step = round_step(self._high - self._low, _LEVELS)
+        digits = max(0, -floor(log10(step)))
+        marks = range(ceil(self._low / step), floor(self._high / step) + 1)
+        return [(self.y(mark * step), f"{mark * step:,.{digits}f}") for mark in marks]
 
     def times(self) -> list[tuple[float, str]]:
-        form = "%m-%d %H:%M" if self._last - self._first > 86_400 else "%H:%M:%S"
-        seconds = [self._first + (self._last - self._first) * k // 6 for k in range(1, 6)]
+        span = self._last - self._first
+        step = (
+            next((each for each in _CLOCK_S if span <= each * _TIMES), None) or -(-span // (_TIMES * _DAY_S)) * _DAY_S
+        )
+        form = "%m-%d %H:%M" if span > _DAY_S else "%H:%M" if step >= 60 else "%H:%M:%S"
+        seconds = range(-(-self._first // step) * step, self._last + 1, step)
         return [(self.x(second), datetime.fromtimestamp(second, UTC).strftime(form)) for second in seconds]
 
     def runs(self, series: Series) -> list[list[tuple[float, float]]]:
@@ -129,6 +154,12 @@ class _Frame:
             runs[-1].append((self.x(second), self.y(value)))
             before = second
         return runs
+
+
+def round_step(span: float, most: int) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that divides `span` into at most `most` parts."""
+    power = 10.0 ** floor(log10(span / most))
+    return next(factor * power for factor in (1, 2, 5, 10) if span <= factor * power * most)
 
 
 def _extremes(series: Series, step: int) -> list[tuple[int, float]]:

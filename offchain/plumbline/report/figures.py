@@ -125,15 +125,15 @@ def spread(series: Series) -> Spread | None:
     return Spread(found, math.fsum(value * seconds for value, seconds in weighed) / total, total)
 
 
-def outside_share(series: Series, low: Series, high: Series) -> float | None:
-    """The part of the time seen in which `series` was below `low` or above `high`; 0 .. 1."""
+def outside_share(series: Series, low: Series, high: Series, edge: float = 0.0) -> float | None:
+    """The part of the time seen in which `series` was further than `edge` below `low` or above `high`; 0 .. 1."""
     seen = outside = 0
     for (second, value), (_, seconds) in zip(series, weights(series), strict=True):
         bottom, top = at(low, second), at(high, second)
         if bottom is None or top is None:
             continue
         seen += seconds
-        outside += seconds * (not bottom <= value <= top)
+        outside += seconds * (not bottom - edge <= value <= top + edge)
     return outside / seen if seen else None
 
 

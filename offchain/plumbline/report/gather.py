@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
 from plumbline.client import format_units
+from plumbline.overview.chain import EDGE_PPM
 from plumbline.report import figures
 from plumbline.report.chain import ChainReport
 from plumbline.report.chart import Chart, Line
@@ -18,7 +20,17 @@ from plumbline.store.trades import TradeRecord
 INTERVAL_S: Final = 60
 SHARE_DECIMALS: Final = 18
 _HOUR_S: Final = 3_600
+_PPM_PER_BPS: Final = 100
+_HEADLINES: Final = (
+    ("Tracking", "tracking difference"),
+    ("Premium", "premium, median"),
+    ("Premium", "time outside the band"),
+    ("Keeper", "profit and loss"),
+    ("Gas by caller", "rounds"),
+)
 _ETH_DECIMALS: Final = 18
+
+_PERCENTILES: Final = {0: "lowest", 50: "median", 100: "highest"}
 
 Read = Callable[[str], Series]
 
@@ -50,6 +62,12 @@ class Report:
     def period(self) -> str:
         return f"{utc(self.from_s)} to {utc(self.to_s)}"
 
+    @property
+    def headlines(self) -> list[Figure]:
+        """What somebody looks for first, of what there is."""
+        known = {(section.title, each.name): each for section in self.sections for each in section.figures}
+        return [known[key] for key in _HEADLINES if key in known]
+
 
 def gather(
     names: list[str], read: Read, trades: list[TradeRecord] | None, chain: ChainReport | None, from_s: int, to_s: int
@@ -61,7 +79,7 @@ def gather(
         premium_section(read),
         *(index_section(feed, names, read) for feed in feeds),
         exclusions_section(names, read),
-        keeper_section(trades),
+        keeper_section(trades, chain.quote if chain is not None else None),
         fees_section(chain),
         rebalancing_section(chain),
         yield_section(names, read, chain),
@@ -93,18 +111,20 @@ def tracking_section(read: Read) -> Section:
 
 def premium_section(read: Read) -> Section:
     premium, low, high = read("premium_bps"), read("band_low_bps"), read("band_high_bps")
-    chart = Chart("premium", "Premium", "bps", (Line("premium", premium), Line("low", low), Line("high", high)))
+    band = Line("band", low, soft=True), Line("band", high, soft=True)
+    chart = Chart("premium", "Premium", "bps", (Line("premium", premium), *band))
     found = figures.spread(premium)
     if found is None:
         return Section("Premium", (), missing="no premium was seen")
     rows = [
-        _bps(f"premium, {percent}th percentile", value, "weighted by time")
+        _bps(f"premium, {_PERCENTILES.get(percent, f'{percent}th percentile')}", value, "weighted by time")
         for percent, value in found.percentiles.items()
     ]
-    rows.append(_bps("premium, mean", found.mean, f"weighted by time, over {found.seen_s / _HOUR_S:.2f} h seen"))
-    outside = figures.outside_share(premium, low, high)
+    rows.append(_bps("premium, mean", found.mean, f"weighted by time, over {_span(found.seen_s)} seen"))
+    # As the page has it: a keeper leaves the price on the band's edge.
+    outside = figures.outside_share(premium, low, high, EDGE_PPM / _PPM_PER_BPS)
     if outside is not None:
-        meaning = "of the time seen; the band is the pool's fee and the vault's, before gas"
+        meaning = "of the time seen; the band: the pool's fee and the vault's, before gas; a basis point of edge"
         rows.append(Figure("time outside the band", f"{outside * 100:.2f}", "%", meaning))
     return Section("Premium", tuple(rows), _drawn(chart))
 
@@ -150,20 +170,25 @@ def exclusions_section(names: list[str], read: Read) -> Section:
     return Section("Exclusions by reason", tuple(rows), missing="" if rows else "no market was left out, or none seen")
 
 
-def keeper_section(trades: list[TradeRecord] | None) -> Section:
+def keeper_section(trades: list[TradeRecord] | None, quote: tuple[str, int] | None) -> Section:
+    """`quote`: symbol and decimals of what profits are counted in; None where the chain was not asked."""
     if trades is None:
         return Section("Keeper", (), missing="no keeper's journal was given (--keeper-journal)")
+    unit, decimals = quote if quote is not None else ("base units of the quote token", 0)
+
+    def money(name: str, amount: int, meaning: str) -> Figure:
+        return Figure(name, f"{Decimal(format_units(amount, decimals)):,}", unit, meaning)
+
     done = [trade for trade in trades if not trade.reverted]
     profit, gas = sum(trade.profit for trade in trades), sum(trade.gas_cost for trade in trades)
-    unit = "base units of the quote token"
     return Section(
         "Keeper",
         (
             Figure("trades", f"{len(done)}", "", "mined and not reverted"),
             Figure("reverted", f"{len(trades) - len(done)}", "", "mined, reverted, paid for"),
-            Figure("profit before gas", f"{profit:,}", unit, "at the oracle's prices of that moment"),
-            Figure("gas", f"{gas:,}", unit, "at the configured price of the gas token"),
-            Figure("profit and loss", f"{profit - gas:,}", unit, "profit less gas"),
+            money("profit before gas", profit, "at the oracle's prices of that moment"),
+            money("gas", gas, "at the configured price of the gas token"),
+            money("profit and loss", profit - gas, "profit less gas"),
         ),
     )
 
@@ -204,7 +229,7 @@ def rebalancing_section(chain: ChainReport | None) -> Section:
         ("gas of bids", chain.bid_gas, "paid by the bidders"),
     ):
         told = f"{meaning}: {gas.transactions} transactions, {gas.used:,} gas"
-        rows.append(Figure(name, format_units(gas.wei, _ETH_DECIMALS), "of the chain's coin", told))
+        rows.append(Figure(name, format_units(gas.wei, _ETH_DECIMALS), "native coin", told))
     return Section(title, tuple(rows))
 
 
@@ -214,8 +239,8 @@ def yield_section(names: list[str], read: Read, chain: ChainReport | None) -> Se
     for name in names:
         grown = figures.growth(read(name)) if name.startswith("rate:") else None
         if grown is not None:
-            symbol, hours = name.partition(":")[2], grown.seconds / _HOUR_S
-            rows.append(_bps(f"{symbol}, rate", grown.grown_bps, f"assets a share, over {hours:.2f} h seen"))
+            symbol = name.partition(":")[2]
+            rows.append(_bps(f"{symbol}, rate", grown.grown_bps, f"assets a share, over {_span(grown.seconds)} seen"))
             rows.append(_bps(f"{symbol}, a year", grown.annual_bps, f"the same times {figures.YEAR_S:,} s / time seen"))
     for each in chain.swept if chain is not None else ():
         part = (
@@ -233,12 +258,16 @@ def gas_section(chain: ChainReport | None) -> Section:
     rows = [Figure("rounds", f"{chain.rounds}", "", "stored on chain")]
     for caller, gas in sorted(chain.gas.items(), key=lambda each: -each[1].wei):
         meaning = f"{gas.transactions} transactions, {gas.used:,} gas"
-        rows.append(Figure(caller, format_units(gas.wei, _ETH_DECIMALS), "of the chain's coin", meaning))
+        rows.append(Figure(caller, format_units(gas.wei, _ETH_DECIMALS), "native coin", meaning))
     return Section("Gas by caller", tuple(rows))
 
 
 def utc(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds / 60:.1f} min" if seconds < _HOUR_S else f"{seconds / _HOUR_S:.1f} h"
 
 
 def _drawn(*charts: Chart) -> tuple[Chart, ...]:

@@ -21,7 +21,7 @@ from plumbline.errors import PlumblineError
 from plumbline.overview.settings import OverviewConfig
 from plumbline.report import figures
 from plumbline.report.chain import ChainReport, Gas, Swept, read_chain
-from plumbline.report.chart import Chart, Line, svg, write_png
+from plumbline.report.chart import Chart, Line, legend, round_step, svg, write_png
 from plumbline.report.gather import gather
 from plumbline.report.rebalancing import Rebalancing
 from plumbline.report.write import write_report
@@ -78,6 +78,8 @@ def test_outside__is_the_part_of_the_time__bounds_included() -> None:
         [(0, 10.0), (10, 10.1), (15, -10.0), (20, -11.0), (21, 0.0), (40, 0.0)], low, high
     ) == (pytest.approx(6 / 41))
     assert figures.outside_share([(0, 1.0)], [], high) is None
+    # On an edge so wide, nobody would have traded.
+    assert figures.outside_share([(0, 11.0), (10, 11.5), (40, 0.0)], low, high, edge=1.0) == pytest.approx(30 / 41)
 
 
 def test_distance_and_fragmentation__in_basis_points() -> None:
@@ -135,6 +137,7 @@ CHAIN = ChainReport(
     step_gas=Gas(2, 700_000, 10**15),
     bid_gas=Gas(3, 400_000, 10**15),
     swept=(Swept("EURC", 6, 5_000, 10_000_000),),
+    quote=("USDC", 6),
 )
 
 
@@ -144,20 +147,27 @@ def test_report__has_every_part__in_one_page_that_asks_nobody(tmp_path: Path) ->
     written = write_report(made, tmp_path, png=True)
     page = (tmp_path / "report.html").read_text()
     assert "<b>evil</b>" not in page
-    assert not re.search(r"(?:src|href)=|url\(|https?:|<script", page)
+    assert not re.search(r'src=|href="(?!#)|url\(|https?:|<script', page)
     assert page.count("<svg") == 4
     for title in ("Tracking", "Premium", "Index quality: BTC/USD", "Exclusions by reason", "Keeper", "Gas by caller"):
-        assert f"<h2>{title}</h2>" in page
+        assert f">{title}</h2>" in page
+    for anchor in re.findall(r'href="#([^"]+)"', page):
+        assert f'id="{anchor}"' in page
+    assert "<dt>profit and loss</dt><dd>3.500000 <small>USDC</small></dd>" in page
     assert page.count("Nothing to tell") == 0
 
     with (tmp_path / "figures.csv").open() as file:
         rows = {(row["section"], row["figure"]): row for row in csv.DictReader(file)}
-    assert rows["Keeper", "profit and loss"]["value"] == "3500000"
+    assert (rows["Keeper", "profit and loss"]["value"], rows["Keeper", "profit and loss"]["unit"]) == (
+        "3.500000",
+        "USDC",
+    )
     assert rows["Keeper", "reverted"]["value"] == "1"
     assert rows["Gas by caller", "0xRelayer"]["value"] == "0.007000000000000000"
     assert rows["Shares and fees", "collected by 0xTreasury"]["value"] == "0.010000000000000000"
     assert rows["Exclusions by reason", "BTC/USD: stale"]["value"] == "0.001"
     assert float(rows["Premium", "time outside the band"]["value"]) > 0
+    assert {"premium, lowest", "premium, 5th percentile", "premium, median"} <= {name for _, name in rows}
     assert ("Tracking", "annualised, sample") in rows
     assert rows["Cost of rebalancing", "turnover"]["value"] == "2000.00"
     assert rows["Cost of rebalancing", "paid against the oracle, of turnover"]["value"] == "-15.000"
@@ -196,11 +206,41 @@ def test_chart__gaps_stay_gaps__and_extremes_survive_thinning() -> None:
     values[12_345] = (START_S + 12_345, 1.0)
     values = values[:5_000] + values[9_000:]
     drawn = svg(Chart("x", "X", "bps", (Line("x", values),)))
-    lines = re.findall(r'points="([^"]+)"', drawn)
+    lines = re.findall(r'd="([^"]+)" class="line"', drawn)
     assert len(lines) == 2
-    assert len(lines[1].split()) < 1_500
-    heights = [float(point.split(",")[1]) for point in " ".join(lines).split()]
+    assert lines[1].count("H") < 1_500
+    heights = [float(height) for height in re.findall(r"V([0-9.]+)", "".join(lines))]
     assert heights.count(min(heights)) == 1
+
+
+def test_chart__a_sample_stands_until_the_next__a_bound_is_soft_and_told_once() -> None:
+    chart = Chart("x", "X", "bps", (Line("x", [(0, 1.0), (10, 2.0)]), *(Line("band", [(0, 0.0)], soft=True),) * 2))
+    assert re.search(r'd="M80.0 (\d+\.\d)H888.0V(?!\1)[0-9.]+" class="line"', svg(chart))
+    assert [label for _, label in legend(chart)] == ["x", "band"]
+
+
+@pytest.mark.parametrize(
+    ("span", "step"), [(6.0, 1.0), (6.1, 2.0), (12.1, 5.0), (0.03, 0.005), (31, 10), (59_000, 10_000)]
+)
+def test_levels__are_round_and_few(span: float, step: float) -> None:
+    assert round_step(span, 6) == pytest.approx(step)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first", "count"),
+    [(60, "11:06:40", 7), (3_600, "11:10", 6), (86_400, "12:00", 6), (864_000, "11-19", 5)],
+)
+def test_times__are_whole_minutes_hours_days(seconds: int, first: str, count: int) -> None:
+    drawn = svg(Chart("x", "X", "bps", (Line("x", [(START_S, 1.0), (START_S + seconds, 1.0)]),)))
+    times = re.findall(r'text-anchor="middle">([^<]+)<', drawn)
+    assert times[0].startswith(first)
+    assert len(times) == count
+
+
+def test_keeper__without_the_chain__is_in_base_units_and_says_so(tmp_path: Path) -> None:
+    made = gather([], lambda name: [], TRADES, None, START_S, START_S + 1)
+    (told,) = (each for section in made.sections for each in section.figures if each.name == "profit and loss")
+    assert (told.value, told.unit) == ("3,500,000", "base units of the quote token")
 
 
 def test_png__without_pillow__says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
