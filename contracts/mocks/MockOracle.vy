@@ -41,6 +41,7 @@ pending_at: public(uint256)
 
 paused: public(bool)
 epoch: public(constant(uint256)) = 1
+faulty: public(constant(uint256)) = 0
 period: public(constant(uint256)) = _PERIOD
 DOMAIN_SEPARATOR: public(bytes32)
 

@@ -70,6 +70,9 @@ def write_without(old: address, reporter: address) -> address:
 def _write(
     feeds: DynArray[IMedianOracle.Feed, 32], reporters: DynArray[address, 31], faulty: uint256, epoch: uint256
 ) -> address:
+    """
+    @notice Check every feed and reporter and put the set into code; feed_set.vy has the layout.
+    """
     checks._that(len(feeds) != 0, "feeds: none")
     self._check_reporters(reporters)
     packed: feed_set.FeedSet = empty(feed_set.FeedSet)
@@ -91,6 +94,7 @@ def _write(
         records.append(feed_set._pack_feed(feed))
         records.append(feed_set._pack_guards(feed.guards))
     return raw_create(concat(_INIT_CODE, abi_encode(packed), abi_encode(records)))
+
 
 @internal
 @pure
@@ -131,6 +135,9 @@ def _check_extends(old: address, old_count: uint256, feeds: DynArray[IMedianOrac
 @internal
 @pure
 def _check_reporters(reporters: DynArray[address, 31]):
+    """
+    @notice Each a key of its own, so that one reporter is one observation.
+    """
     checks._that(len(reporters) != 0, "reporters: none")
     for i: uint256 in range(len(reporters), bound=31):
         checks._that(reporters[i] != empty(address), "reporter: zero address")
@@ -141,6 +148,9 @@ def _check_reporters(reporters: DynArray[address, 31]):
 @internal
 @pure
 def _check_feed(feed: IMedianOracle.Feed, faulty: uint256, reporter_count: uint256):
+    """
+    @notice What a feed must be to be served at all; each refusal names the field.
+    """
     quorum: uint256 = convert(feed.quorum, uint256)
     checks._that(len(feed.name) != 0, "feed: name is empty")
     checks._that(feed.decimals <= 18, "feed: decimals above 18")

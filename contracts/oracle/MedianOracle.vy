@@ -135,6 +135,7 @@ def __init__(
     checks._that(terms.max_lateness <= MAX_MAX_LATENESS, "terms: lateness above a day")
     checks._that(terms.delay <= MAX_DELAY, "terms: delay above 30 days")
     checks._that(terms.writer.is_contract, "terms: writer has no code")
+    checks._that(terms.sequencer == empty(address) or terms.sequencer.is_contract, "terms: sequencer has no code")
     PERIOD = terms.period
     history.__init__(terms.history)
     MAX_LATENESS = terms.max_lateness
@@ -763,18 +764,18 @@ def cancel_epoch():
     """
     ownable._check_owner()
     checks._that(self.pending_at != 0, "epoch: nothing proposed")
-    log IMedianOracle.EpochCancelled(config=self.pending_config)
-    self.pending_config = empty(address)
-    self.pending_at = 0
+    self._withdraw_proposal()
 
 
 @external
 def remove_reporter(reporter: address):
     """
     @notice Void a reporter's key at once, without a delay: a new epoch without it. Refused where fewer reporters than
-            a feed's quorum would be left. A proposal made for the old set is withdrawn.
+            a feed's quorum would be left. A proposal made for the old set is withdrawn first.
     """
     self._check_stopper()
+    if self.pending_at != 0:
+        self._withdraw_proposal()
     log IMedianOracle.ReporterRemoved(reporter=reporter, caller=msg.sender)
     self._start_epoch(extcall WRITER.write_without(self._config(), reporter))
 
@@ -825,6 +826,12 @@ def epoch() -> uint256:
 
 @external
 @view
+def faulty() -> uint256:
+    return feed_set._read(self._config()).faulty
+
+
+@external
+@view
 def period() -> uint256:
     return PERIOD
 
@@ -847,6 +854,16 @@ def terms() -> IMedianOracle.Terms:
 @view
 def DOMAIN_SEPARATOR() -> bytes32:
     return self._domain_separator()
+
+
+@internal
+def _withdraw_proposal():
+    """
+    @notice Drop what was proposed; the caller has checked that something was.
+    """
+    log IMedianOracle.EpochCancelled(config=self.pending_config)
+    self.pending_config = empty(address)
+    self.pending_at = 0
 
 
 @internal

@@ -52,7 +52,8 @@ def getConstituents() -> (DynArray[address, MAX_COMPONENTS], DynArray[uint256, M
 @view
 def getWeight(token: address) -> uint256:
     """
-    @return {bps}
+    @notice Reverts for a token that is no component.
+    @return {bps} what part of the value the token is now, as `getConstituents` tells it
     """
     tokens: DynArray[address, MAX_COMPONENTS] = []
     weights: DynArray[uint256, MAX_COMPONENTS] = []
@@ -66,12 +67,18 @@ def getWeight(token: address) -> uint256:
 @external
 @view
 def totalConstituents() -> uint256:
+    """
+    @return {1} how many components the basket has
+    """
     return basket._unpack_terms((staticcall index.book())[1][0]).count
 
 
 @external
 @view
 def isConstituent(token: address) -> bool:
+    """
+    @return whether the basket holds the token
+    """
     body: DynArray[uint256, MAX_BODY] = (staticcall index.book())[1]
     return basket._find(body, basket._unpack_terms(body[0]).count, token) != 0
 
@@ -95,7 +102,7 @@ def getReserve(token: address) -> uint256:
 @view
 def totalBasketValue() -> uint256:
     """
-    @return D18{currency}
+    @return D18{currency} NAV of a share times the supply, rounded down
     """
     return fixed_point._mul_div_down(staticcall index.nav(max_age), staticcall index.totalSupply(), WAD)
 

@@ -281,6 +281,7 @@ def auction(index: address) -> IIndexLens.Auction:
     found.floor_bps = stands.floor_bps
     found.paused = staticcall house.paused(index)
     found.rebalancer = staticcall house.rebalancer(index)
+    found.rebalancer_floor_bps, found.rebalancer_delay = staticcall house.limits(index)
     if stands.state != 0:
         # Both revert when there is no bidding.
         found.factor_bps = self._number_or_reason(

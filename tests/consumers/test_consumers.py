@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -31,6 +32,14 @@ BTC, WBTC = 20_000_00000000, 10**8
 @pytest.mark.parametrize("name", ["Lender.vy", "Settlement.sol", "watch.py"])
 def test_page__prints_the_consumer_that_is_tested(name):
     assert (HERE / name).read_text() in PAGE
+
+
+def test_page__lists_every_event_to_watch():
+    """Whoever watches them misses nothing that people do, and nothing that stops a price."""
+    watched = re.search(r"^6\. .*?(?=^7\.)", PAGE, re.DOTALL | re.MULTILINE)
+    assert watched is not None
+    events = {entry["name"] for entry in compile_contract("MedianOracle").abi if entry["type"] == "event"}
+    assert set(re.findall(r"`([A-Z]\w+)`", watched.group())) == events
 
 
 @pytest.fixture

@@ -212,6 +212,7 @@ class InvalidTerms(Reverted):
     reasons = (
         "terms: period is 0",
         "terms: writer has no code",
+        "terms: sequencer has no code",
         "terms: history out of range",
         "terms: history not a power of 2",
         "terms: lateness below period",

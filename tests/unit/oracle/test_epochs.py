@@ -25,8 +25,7 @@ def start(rounds: Rounds, new_feeds: list[Feed], signers: list[rows.Signer], fau
 
 
 def test_deploy__describes_what_it_was_given(rounds, oracle):
-    assert oracle.epoch() == 1
-    assert oracle.feed_count() == 4
+    assert (oracle.epoch(), oracle.feed_count(), oracle.faulty()) == (1, 4, 1)
     assert [tuple(oracle.feed(index)[:5]) for index in range(4)] == [tuple(feed[:5]) for feed in CAST]
     assert oracle.reporters() == ADDRESSES[:5]
     assert tuple(oracle.terms())[:-1] == tuple(TERMS)[:-1]
@@ -64,16 +63,31 @@ def test_propose_epoch__by_the_owner__is_announced_and_changes_nothing(rounds, o
 
 def test_execute_epoch__after_the_delay__starts_the_new_set(rounds, oracle):
     rounds.agree(*PRICES)
-    oracle.propose_epoch(list(CAST), ADDRESSES, 1, sender=OWNER)
+    oracle.propose_epoch(list(CAST), ADDRESSES, 0, sender=OWNER)
     config = oracle.pending_config()
+    assert oracle.faulty() == 1
     boa.env.evm.patch.timestamp = oracle.pending_at()
     oracle.execute_epoch(sender=OWNER)
 
     (log,) = oracle.get_logs()
     assert (log.epoch, log.new_config) == (2, config)
-    assert (oracle.epoch(), oracle.reporters()) == (2, ADDRESSES)
+    assert (oracle.epoch(), oracle.reporters(), oracle.faulty()) == (2, ADDRESSES, 0)
     assert (oracle.pending_config(), oracle.pending_at()) == (ZERO, 0)
     assert oracle.latest(0) == (1, PRICES[0], START_S + 5)
+
+
+def test_epoch_started__names_the_set_it_takes_the_place_of(rounds, oracle):
+    """From nothing at deployment, then each from the one before: whoever reads the logs has the whole chain of sets."""
+    sets = [(log.old_config, log.new_config) for log in oracle.get_logs() if type(log).__name__ == "EpochStarted"]
+    for reporters in (7, 6):
+        start(rounds, list(CAST), rows.signers(reporters))
+        sets += [(log.old_config, log.new_config) for log in oracle.get_logs()]
+    oracle.remove_reporter(ADDRESSES[0], sender=OWNER)
+    _, started = oracle.get_logs()
+    sets.append((started.old_config, started.new_config))
+    assert len(sets) == 4
+    assert [old for old, _ in sets] == [ZERO, *(new for _, new in sets[:-1])]
+    assert len({new for _, new in sets}) == 4
 
 
 def test_execute_epoch__a_second_early__reverts(oracle):

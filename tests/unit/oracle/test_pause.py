@@ -6,7 +6,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.helpers.feeds import GUARDIAN, OWNER
+from tests.helpers.feeds import GUARDIAN, OWNER, ZERO
 from tests.unit.oracle.conftest import PRICES
 
 
@@ -59,6 +59,21 @@ def test_set_guardian__by_the_owner__takes_the_old_ones_power(oracle, stranger):
     with boa.reverts("oracle: not guardian or owner"):
         oracle.pause(sender=GUARDIAN)
     oracle.pause(sender=stranger)
+
+
+def test_set_guardian__to_nobody__leaves_the_stops_to_the_owner(oracle):
+    oracle.set_guardian(ZERO, sender=OWNER)
+    (log,) = oracle.get_logs()
+    assert (log.old_guardian, log.new_guardian, oracle.guardian()) == (GUARDIAN, ZERO, ZERO)
+    reporter = oracle.reporters()[0]
+    for stop in (
+        lambda who: oracle.pause(sender=who),
+        lambda who: oracle.trip(0, sender=who),
+        lambda who: oracle.remove_reporter(reporter, sender=who),
+    ):
+        with boa.reverts("oracle: not guardian or owner"):
+            stop(GUARDIAN)
+        stop(OWNER)
 
 
 def test_set_guardian__by_the_guardian__reverts(oracle, stranger):

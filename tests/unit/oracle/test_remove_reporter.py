@@ -7,7 +7,7 @@ import boa
 import pytest
 
 from tests.helpers import rows
-from tests.helpers.feeds import CAST, GUARDIAN, OWNER
+from tests.helpers.feeds import CAST, GUARDIAN, OWNER, ZERO
 from tests.unit.oracle.conftest import PRICES, Rounds
 
 
@@ -26,7 +26,7 @@ def test_remove_reporter__by_guardian_or_owner__starts_an_epoch_without_it(round
     assert (removed.reporter, removed.caller) == (gone.address, who)
     assert (type(started).__name__, started.epoch) == ("EpochStarted", 2)
     assert oracle.reporters() == [signer.address for signer in rounds.signers]
-    assert (oracle.epoch(), oracle.feed_count()) == (2, 4)
+    assert (oracle.epoch(), oracle.feed_count(), oracle.faulty()) == (2, 4, 1)
     assert [tuple(oracle.feed(index).guards) for index in range(4)] == [feed.guards for feed in CAST]
     assert oracle.price(0, 0) == PRICES[0]
     rounds.agree(*PRICES)
@@ -69,7 +69,12 @@ def test_remove_reporter__by_anybody_else__reverts(rounds, oracle, stranger):
 
 def test_remove_reporter__withdraws_a_proposal_made_for_the_old_set(rounds, oracle):
     oracle.propose_epoch(list(CAST), oracle.reporters(), 1, sender=OWNER)
+    proposed = oracle.pending_config()
     remove(rounds, 1)
+    cancelled, *rest = oracle.get_logs()
+    assert (type(cancelled).__name__, cancelled.config) == ("EpochCancelled", proposed)
+    assert [type(log).__name__ for log in rest] == ["ReporterRemoved", "EpochStarted"]
+    assert (oracle.pending_config(), oracle.pending_at()) == (ZERO, 0)
     boa.env.evm.patch.timestamp += 3_600
     with boa.reverts("epoch: nothing proposed"):
         oracle.execute_epoch(sender=OWNER)

@@ -31,6 +31,12 @@ def reads(oracle):
     return (lambda: oracle.price(0, ANY_AGE), lambda: oracle.prices([0], ANY_AGE), lambda: oracle.fresh_price(0))
 
 
+def test_deploy__with_a_sequencer_feed_that_is_no_contract__reverts():
+    """No price could ever be read of it. Zero is the word for none: every other test of the oracle has it."""
+    with boa.reverts("terms: sequencer has no code"):
+        Rounds(terms=Terms(sequencer="0x00000000000000000000000000000000000000FF"))
+
+
 def test_sequencer__up_for_long__prices_are_served(rounds, oracle):
     assert [call() for call in reads(oracle)] == [PRICES[0], [PRICES[0]], PRICES[0]]
     assert oracle.terms().sequencer != "0x" + "00" * 20

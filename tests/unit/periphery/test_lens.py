@@ -277,11 +277,14 @@ def test_auction__none__proposed__open__is_told_as_it_stands(lens: Any, held: Tr
     house = deployer("AuctionHouse").at(vault.auction_house())
     none = snapshot(lens, held).auction
     assert (none.house, none.state, none.surplus) == (house.address, 0, [])
+    assert (none.rebalancer_floor_bps, none.rebalancer_delay) == house.limits(vault.address) == (9_800, DAY_S)
+    house.set_limits(vault.address, 9_900, 7 * DAY_S, sender=held.owner)
     units = list(vault.components()[1])
     plan = ([units[WBTC] // 2, units[USDC] * 2, NONE, NONE], [], 0, 10_100, 9_900, 3_600, 600)
     house.propose(vault.address, plan, sender=held.owner)
     proposed = snapshot(lens, held).auction
     assert (proposed.state, proposed.factor_bps) == (1, 0)
+    assert (proposed.rebalancer_floor_bps, proposed.rebalancer_delay) == (9_900, 7 * DAY_S)
     stands = house.auction(vault.address)
     assert (proposed.starts_at, proposed.ends_at) == (stands.starts_at, stands.ends_at)
     boa.env.evm.patch.timestamp = stands.starts_at
