@@ -76,7 +76,7 @@ def healthy(at_s: int = AT_S, btc: str = FEEDS["BTC/USD"]) -> dict[str, Any]:
             for index in range(1, 5)
         ],
         "relayer": {"trouble": "", "unready": ""},
-        "keeper": {"trouble": "", "unready": "", "outcome": "inside"},
+        "keeper": {"trouble": "", "unready": "", "outcome": "inside", "said": "the price is inside its band"},
         "attention": [],
     }
 

@@ -15,6 +15,10 @@ _LATE_HEARTBEATS = 2
 """A feed that is older than so many of its heartbeats is in trouble, not merely late."""
 
 
+_PAYS_PPM = 1_000
+"""So far outside its band a price pays for gas and risk: before that, nobody is expected to bring it back."""
+
+
 class Level(StrEnum):
     BAD = "bad"
     """Somebody cannot use the network, or soon will not be able to."""
@@ -74,9 +78,15 @@ def _market(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:
         yield Level.WARN, f"A rebalance is {auction['state']}, and auctions are paused: no bids, nothing is opened."
     if config.vault is not None and config.pool is None:
         return
-    if pool is not None and pool["in_band"] is False:
+    if pool is not None and pool["premium_ppm"] is not None and _beyond_ppm(pool) > _PAYS_PPM:
         side = "premium" if pool["premium_ppm"] > 0 else "discount"
         yield Level.WARN, f"The pool trades at a {side} of {abs(pool['premium_ppm']) / 100:.1f} bps, outside its band."
+
+
+def _beyond_ppm(pool: Mapping[str, Any]) -> int:
+    """How far the premium lies outside the band; below zero inside."""
+    premium: int = pool["premium_ppm"]
+    return max(premium - pool["band_high_ppm"], pool["band_low_ppm"] - premium)
 
 
 def _nodes(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:

@@ -8,7 +8,7 @@
  "reporters": [{"name", "trouble", "round_at_s", "off_bps": {feed: bps}}], "relayer": {"trouble", "unready"} | null,
  "vault": {"nav", "components": [...], "auction": {"state", "lots", "pairs", ...} | null, ...} | null,
  "pool": {"price", "premium_ppm", "band_low_ppm", ...} | null,
- "keeper": {"trouble", "unready", "outcome"} | null, "trades": {"count", "profit", "recent": [...]} | null,
+ "keeper": {"trouble", "unready", "outcome", "said"} | null, "trades": {"count", "profit", "recent": [...]} | null,
  "attention": [{"level": "bad" | "warn", "what": a sentence}]}
 
 Prices and amounts are exact decimal text; null is what nobody could tell, with a reason beside it.
@@ -19,7 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from plumbline.client import ClientError, format_units
 from plumbline.client.transport import AsyncRunner
@@ -30,6 +30,21 @@ from plumbline.overview.nodes import against_median, page_client, status_pages
 from plumbline.overview.settings import OverviewConfig
 
 Table = dict[str, Any]
+
+KEEPER_SAYS: Final = {
+    "inside": "the price is inside its band",
+    "too small": "what a trade would bring does not pay for its gas",
+    "no inventory": "it lacks what the trade takes",
+    "no price": "the oracle serves no price",
+    "forbidden": "a limit of its own is reached",
+    "no gas": "its key cannot pay for gas",
+    "refused": "the simulation was refused: somebody was quicker",
+    "reverted": "the trade reverted: somebody was quicker, and its gas is paid",
+    "paused": "it waits, after too many trades that reverted",
+    "dry run": "it would have traded (dry run)",
+    "traded": "it traded",
+}
+"""A keeper's outcome in words."""
 
 
 class Overview:
@@ -87,8 +102,10 @@ def _feed_names(chain: Mapping[str, Any], pages: Mapping[str, Mapping[str, Any]]
 
 def _keeper(page: Mapping[str, Any]) -> Table:
     """Its strategy that holds the price speaks for it."""
-    parity = page.get("parity") or {}
-    return {"trouble": page["trouble"], "unready": page.get("unready", ""), "outcome": parity.get("outcome")}
+    outcome = (page.get("parity") or {}).get("outcome")
+    # A newer keeper may know a word that we do not.
+    said = KEEPER_SAYS.get(outcome, outcome)
+    return {"trouble": page["trouble"], "unready": page.get("unready", ""), "outcome": outcome, "said": said}
 
 
 def _observed(feed: Mapping[str, Any]) -> Table:

@@ -111,7 +111,7 @@ def _keeper(look: Look) -> list[str]:
     node, trades = look["keeper"], look["trades"]
     lines = []
     if node:
-        lines.append(f"keeper      {node['trouble'] or node.get('unready') or node.get('outcome') or 'no look yet'}")
+        lines.append(f"keeper      {node['trouble'] or node['unready'] or node['said'] or 'no look yet'}")
     if trades and trades["profit"] is not None:
         lines.append(f"trades      {trades['count']}, profit {price(trades['profit'], 2)} {trades['quote']} before gas")
     return lines

@@ -16,19 +16,21 @@ from plumbline.errors import ChainError
 
 PPM: Final = 1_000_000
 SLACK_PPM: Final = 1_000
-"""Ten basis points beyond the fees: less than that pays nobody's gas and risk."""
+"""Ten basis points outside the band: less than that pays nobody's gas and risk."""
 _ANY_AGE_S: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The premium that pays nobody to trade, in millionths; `low` is negative."""
+    """The premium that pays nobody to trade, by the fees alone, in millionths; `low` is negative."""
 
     low_ppm: int
     high_ppm: int
 
-    def __contains__(self, premium_ppm: object) -> bool:
-        return isinstance(premium_ppm, int) and self.low_ppm <= premium_ppm <= self.high_ppm
+    def holds(self, premium_ppm: int | None) -> bool:
+        """Inside, or so little outside that nobody is expected to bring it back."""
+        low, high = self.low_ppm - SLACK_PPM, self.high_ppm + SLACK_PPM
+        return premium_ppm is not None and low <= premium_ppm <= high
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Snapshot:
 
     @property
     def in_band(self) -> bool:
-        return self.band is not None and self.premium_ppm in self.band
+        return self.band is not None and self.band.holds(self.premium_ppm)
 
 
 class Watch:
@@ -162,7 +164,7 @@ class Watch:
     async def _band(self, at: int) -> Band:
         mint_bps, redeem_bps, _ = await self._ask(self._vault.functions.fees(), at)
         pool_ppm = await self._ask(self._pool.functions.fee(), at)
-        return Band(-(pool_ppm + redeem_bps * 100 + SLACK_PPM), pool_ppm + mint_bps * 100 + SLACK_PPM)
+        return Band(-(pool_ppm + redeem_bps * 100), pool_ppm + mint_bps * 100)
 
     async def _read_trades(self, head: int) -> None:
         """The arbitrageur's own events since the last look."""

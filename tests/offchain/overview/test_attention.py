@@ -112,6 +112,9 @@ def test_premium__outside_the_band__is_said_with_its_side() -> None:
     look = healthy()
     look["pool"] |= {"premium_ppm": -2_345, "in_band": False}
     assert told(look) == [("warn", "The pool trades at a discount of 23.4 bps, outside its band.")]
+    # Outside, and no farther than what pays nobody for gas and risk: nothing to act on.
+    look["pool"] |= {"premium_ppm": look["pool"]["band_low_ppm"] - 1_000}
+    assert told(look) == []
 
 
 def test_vault__paused_or_without_value__is_said() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from plumbline.keeper.parity import Outcome
+from plumbline.overview.look import KEEPER_SAYS
 from plumbline.overview.nodes import against_median, status_page
 
 
@@ -84,3 +86,7 @@ def test_against_median__no_row_or_no_price__is_none_not_zero() -> None:
     assert found["a"]["off_bps"] == found["b"]["off_bps"] == {"BTC/USD": None}
     assert found["b"]["trouble"] == "does not answer"
     assert found["c"]["off_bps"] == {"BTC/USD": 0.0}
+
+
+def test_keeper__every_outcome_has_words() -> None:
+    assert KEEPER_SAYS.keys() == {str(outcome) for outcome in Outcome}

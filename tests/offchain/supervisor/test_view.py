@@ -13,7 +13,7 @@ from plumbline.supervisor.demo import Outcome
 from plumbline.supervisor.terminal import summary
 from plumbline.supervisor.watch import Band, Snapshot
 
-BAND = Band(-2_000, 2_000)
+BAND = Band(-1_000, 1_000)
 GOOD = Outcome(rounds=12, trades=3, profit=1_234_567_890, gas_wei=3 * 10**15, premium_ppm=-150, in_band=True)
 
 
@@ -69,7 +69,7 @@ def test_premium__is_pool_over_nav_less_one_in_millionths(nav_wad, pool_wad, pre
     assert snapshot.in_band == (premium_ppm is not None)
 
 
-def test_in_band__a_millionth_beyond__is_outside() -> None:
+def test_in_band__a_millionth_beyond_what_pays_nobody__is_outside() -> None:
     assert not Snapshot(nav_wad=10**12, pool_wad=10**12 + 2_001 * 10**6, band=BAND).in_band
     assert not Snapshot(nav_wad=10**12, pool_wad=10**12 - 2_001 * 10**6, band=BAND).in_band
 
@@ -77,7 +77,7 @@ def test_in_band__a_millionth_beyond__is_outside() -> None:
 def test_line__has_time_round_prices_premium_and_keeper() -> None:
     assert view.line(SEEN) == (
         "2023-03-11 08:00:00 UTC  round 7: BTC/USD 20,123.45; NAV 100.0000 USD, pool 100.1500 USD, "
-        "premium +15.0 bps (band -20 to +20); 2 arbitrages, profit 5.25 USDC, gas 0.000000 ETH"
+        "premium +15.0 bps (band -10 to +10); 2 arbitrages, profit 5.25 USDC, gas 0.000000 ETH"
     )
 
 

@@ -24,7 +24,7 @@ function priceSeries() {
   return [
     ...venues.map((venue, i) => ({ key: `venue:${chosen.feed}:${venue}`, label: venue, color: `v${(i % VENUE_COLORS) + 1}`, width: 1 })),
     { key: `index:${chosen.feed}`, label: "index", color: "index", width: 1.75, spanGaps: true },
-    { key: `chain:${chosen.feed}`, label: "on chain", color: "chain", width: 2, stepped: true, spanGaps: true },
+    { key: `chain:${chosen.feed}`, label: "on chain", color: "chain", width: 2, spanGaps: true },
   ];
 }
 
@@ -46,7 +46,7 @@ function makeCharts() {
       { key: "premium_bps", label: "premium", color: "pool", width: 1.5, spanGaps: true },
     ], ["band_high_bps", "band_low_bps"]),
     profit: new Chart("chart-profit", "Profit before gas", "", two, [
-      { key: "profit", label: "profit", color: "chain", width: 1.75, stepped: true, spanGaps: true },
+      { key: "profit", label: "profit", color: "chain", width: 1.75, spanGaps: true },
     ]),
   };
   document.addEventListener("zoom", (event) => {
@@ -145,6 +145,11 @@ function take(fresh) {
   }
 }
 
+// Where there is room beside other things, what is behind a click elsewhere is shown at once.
+function unfold() {
+  for (const details of document.querySelectorAll("details.roomy")) details.open = matchMedia("(min-width: 66rem)").matches;
+}
+
 function live(state, words) {
   const place = document.getElementById("live");
   if (place.dataset.state !== state) place.dataset.state = state;
@@ -184,5 +189,6 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 });
 // For whoever measures: how long each chart took to draw.
 window.plumblineCharts = () => charts;
+unfold();
 listen();
 setInterval(watchSilence, 1_000);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 // Charts over time: history from the server (thinned out there), new looks put behind it, zoom asks the server again.
+// All lines are steps: a value stands until the next one is seen. All charts show the same moment under the cursor.
 
 import { clock, fixed, utc } from "./format.js";
 
@@ -7,7 +8,7 @@ const HEIGHT = 240;
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export class Chart {
-  // series: [{ key, label, color, width, dash, stepped }]; band: [upper key, lower key]
+  // series: [{ key, label, color, width, dash, spanGaps }]; band: [upper key, lower key]
   constructor(id, title, unit, digits, series, band) {
     Object.assign(this, { title, unit, digits, series, band });
     this.place = document.getElementById(id);
@@ -95,7 +96,10 @@ export class Chart {
       width: this.place.clientWidth,
       height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      cursor: { focus: { prox: 24 }, drag: { x: true, y: false } },
+      // Room for half of the last time's label.
+      padding: [null, 24, null, null],
+      cursor: { focus: { prox: 24 }, drag: { x: true, y: false }, sync: { key: "time", filters: { pub: moved } } },
+      legend: { markers: { width: 0, fill: (plot, i) => color(this.series[i - 1]?.color) } },
       scales: { y: { range: (plot, low, high) => padded(low, high) } },
       axes: [
         { ...axis, space: 80, values: (plot, times) => times.map((at) => (long() ? utc(at).slice(5, 16) : clock(at).replace(/:00$/, ""))) },
@@ -110,7 +114,7 @@ export class Chart {
           dash: each.dash,
           points: { show: false },
           spanGaps: each.spanGaps ?? false,
-          paths: each.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined,
+          paths: uPlot.paths.stepped({ align: 1 }),
           value: (plot, value) => (value === null ? "–" : `${fixed(value, this.digits(value))} ${this.unit}`),
         })),
       ],
@@ -148,6 +152,11 @@ export class Chart {
       event.preventDefault();
     } else if (event.key === "Escape" && this.zoomed) this.zoom(null);
   }
+}
+
+// What other charts hear of: where the cursor is, not what is selected.
+function moved(type) {
+  return type === "mousemove" || type === "mouseleave";
 }
 
 function padded(low, high) {

@@ -19,11 +19,19 @@ export function amount(text, digits = 4) {
 
 export function bps(number, digits = 1) {
   if (number === null || number === undefined) return NONE;
-  return `${number > 0 ? "+" : ""}${fixed(number, digits)} bps`;
+  return `${signed(number, digits)} bps`;
+}
+
+export function signed(number, digits = 1) {
+  return `${number > 0 ? "+" : ""}${fixed(number, digits)}`;
 }
 
 export function utc(seconds) {
   return seconds ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : NONE;
+}
+
+export function day(seconds) {
+  return utc(seconds).slice(0, 10);
 }
 
 export function clock(seconds) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 // One look drawn as text and tables. Builds elements, never markup from strings: what nodes say stays text.
 
-import { NONE, age, amount, bps, clock, fixed, price, short, utc } from "./format.js";
+import { NONE, age, amount, bps, clock, day, fixed, price, short, signed, utc } from "./format.js";
 
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
@@ -65,17 +65,17 @@ function verdict(look) {
 }
 
 function hero(look, feed) {
-  const box = (what, value, note) =>
-    h("div", {}, h("div", { className: "what" }, what), h("div", { className: "value" }, value), h("div", { className: "note" }, note));
+  const box = (what, value, unit, note) =>
+    h("div", {}, h("div", { className: "what" }, what), h("div", { className: "value" }, value, unit && value !== NONE ? h("small", {}, unit) : []), h("div", { className: "note" }, note));
   const { oracle, vault, pool, trades } = look;
   const boxes = [];
   const served = oracle?.feeds.find((each) => each.name === feed);
-  if (served) boxes.push(box(`${feed} on chain`, price(served.price), served.price === null ? served.reason : `${age(served.age_s)} old`));
-  if (oracle) boxes.push(box("Last round", oracle.round_id ? oracle.round_id.toLocaleString("en-US") : "none yet", oracle.round_id ? `${age(oracle.round_age_s)} old` : ""));
-  if (vault) boxes.push(box(`NAV of ${vault.symbol}`, vault.nav ? fixed(Number(vault.nav), 4) : NONE, vault.nav ? "USD a share" : vault.reason));
-  if (pool) boxes.push(box("Pool price", pool.price ? fixed(Number(pool.price), 4) : NONE, pool.price ? "USD a share" : pool.reason));
-  if (pool && pool.premium_ppm !== null) boxes.push(box("Premium", bps(pool.premium_ppm / 100), pool.in_band ? "inside the band" : "outside the band"));
-  if (trades) boxes.push(box("Keeper's profit", trades.profit ? `${fixed(Number(trades.profit), 2)}` : NONE, `${trades.quote}, ${trades.count} ${trades.count === 1 ? "trade" : "trades"}, before gas`));
+  if (served) boxes.push(box(`${feed} on chain`, price(served.price), feed.split("/")[1], served.price === null ? served.reason : `${age(served.age_s)} old`));
+  if (oracle) boxes.push(box("Last round", oracle.round_id ? oracle.round_id.toLocaleString("en-US") : NONE, "", oracle.round_id ? `${age(oracle.round_age_s)} old` : "none yet"));
+  if (vault) boxes.push(box(`NAV of ${vault.symbol}`, vault.nav ? fixed(Number(vault.nav), 4) : NONE, "USD", vault.nav ? "a share, by the oracle" : vault.reason));
+  if (pool) boxes.push(box("Pool price", pool.price ? fixed(Number(pool.price), 4) : NONE, "USD", pool.price ? "a share, as it trades" : pool.reason));
+  if (pool && pool.premium_ppm !== null) boxes.push(box("Premium", signed(pool.premium_ppm / 100), "bps", pool.in_band ? "inside the band" : "outside the band"));
+  if (trades) boxes.push(box("Keeper's profit", trades.profit ? fixed(Number(trades.profit), 2) : NONE, trades.quote, `${trades.count} ${trades.count === 1 ? "trade" : "trades"}, before gas`));
   put("hero", boxes);
 }
 
@@ -143,7 +143,7 @@ function rounds(look) {
   put("rounds", table("Feeds as the oracle serves them", [text("Feed"), "Served", "Age", more("Heartbeat"), more("Deviation"), more("Round"), text("State")], oracle.feeds.map((feed) => {
     const late = feed.age_s !== null && feed.age_s > feed.heartbeat_s + oracle.period_s;
     const kind = feed.price === null ? "bad" : late || feed.notice ? "warn" : "in";
-    const ends = feed.notice ? `; ${feed.notice.ends_at_s > look.at_s ? "ends" : "ended"} ${utc(feed.notice.ends_at_s)}` : "";
+    const ends = feed.notice ? `; ${feed.notice.ends_at_s > look.at_s ? "ends" : "ended"} ${day(feed.notice.ends_at_s)}` : "";
     const why = `${feed.price === null ? feed.reason : late ? "older than its heartbeat" : "served"}${ends}`;
     return row(feed.name, [h("td", { title: feed.price ?? "" }, price(feed.price)), age(feed.age_s), more(`${feed.heartbeat_s} s`), more(`${feed.deviation_bps} bps`), more(feed.round_id ?? NONE), state(kind, why)], kind === "bad" ? "bad" : "in");
   })));
@@ -229,7 +229,7 @@ function keeper(look) {
     return;
   }
   const said = [];
-  if (node) said.push(node.trouble ? h("strong", {}, `The keeper ${node.trouble}. `) : ["Last look: ", h("strong", {}, node.unready || node.outcome || "none yet"), ". "]);
+  if (node) said.push(node.trouble ? h("strong", {}, `The keeper ${node.trouble}. `) : ["Last look: ", h("strong", {}, node.unready || node.said || "none yet"), ". "]);
   if (trades) said.push(trades.count ? [`${trades.count} trades brought `, h("strong", {}, `${fixed(Number(trades.profit), 2)} ${trades.quote}`), " before gas, at the oracle's prices."] : "No trade yet: the price has not left the band, or nobody was there to bring it back.");
   put("keeper-lead", said.flat());
   put("trades", trades?.recent.length ? table("Last trades", [text("Time, UTC"), text("Took a"), "Shares", `Profit, ${trades.quote}`, more("Block"), more("Transaction")], [...trades.recent].reverse().map((each) =>
