@@ -155,6 +155,28 @@ def test_chart__hover_tells_units_and_utc__arrows_do_the_same(served: Served, vi
     expect(chart).to_have_attribute("aria-label", re.compile(r"^2026-11-21 .* UTC: pool price 136\.5321 USD, NAV"))
 
 
+def test_charts__show_the_same_moment_under_one_cursor(served: Served, visit: Open) -> None:
+    filled(served)
+    opened = visit(served.url)
+    opened.page.locator("#chart-share .u-over").hover()
+    told = opened.page.locator(".u-legend .u-series:first-child .u-value")
+    expect(told).to_have_count(5)
+    moments = set(told.all_inner_texts())
+    assert len(moments) == 1
+    assert moments != {"2026-11-21 07:04:40 UTC"}
+    assert opened.complaints == []
+
+
+def test_chart__of_the_first_look__spans_seconds_not_years(served: Served, visit: Open) -> None:
+    served.show(healthy())
+    page = visit(served.url).page
+    expect(page.locator(".u-over")).to_have_count(5)
+    scales = page.evaluate(
+        "Object.values(plumblineCharts()).map(chart => [chart.plot.scales.x.min, chart.plot.scales.x.max])"
+    )
+    assert scales == [[AT_S - 10, AT_S]] * 5
+
+
 def test_chart__zoom_by_dragging_asks_for_that_time__escape_ends_it(served: Served, visit: Open) -> None:
     filled(served, 600)
     opened = visit(served.url)

@@ -5,6 +5,8 @@
 import { clock, fixed, utc } from "./format.js";
 
 const HEIGHT = 240;
+// A chart of the first look is as wide as this.
+const LEAST_S = 10;
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export class Chart {
@@ -100,7 +102,7 @@ export class Chart {
       padding: [null, 24, null, null],
       cursor: { focus: { prox: 24 }, drag: { x: true, y: false }, sync: { key: "time", filters: { pub: moved } } },
       legend: { markers: { width: 0, fill: (plot, i) => color(this.series[i - 1]?.color) } },
-      scales: { y: { range: (plot, low, high) => padded(low, high) } },
+      scales: { x: { range: (plot, first, last) => this.times(first, last) }, y: { range: (plot, low, high) => padded(low, high) } },
       axes: [
         { ...axis, space: 80, values: (plot, times) => times.map((at) => (long() ? utc(at).slice(5, 16) : clock(at).replace(/:00$/, ""))) },
         { ...axis, size: 74, values: (plot, values) => values.map((value) => fixed(value, values.length > 1 ? decimals(values[1] - values[0]) : 2)) },
@@ -131,6 +133,12 @@ export class Chart {
         ready: [(plot) => plot.over.addEventListener("dblclick", () => this.zoom(null))],
       },
     };
+  }
+
+  // Of one look alone uPlot would show the years after it.
+  times(first, last) {
+    const end = this.data[0].length === 1 ? this.data[0][0] : last;
+    return [Math.min(first, end - LEAST_S), end];
   }
 
   // Bubbles, so that all charts show the same time.

@@ -3,6 +3,9 @@
 
 import { NONE, age, amount, bps, clock, day, fixed, price, short, signed, utc } from "./format.js";
 
+// Of rounds and trades; the JSON has more.
+const LISTED = 10;
+
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(props)) {
@@ -147,7 +150,7 @@ function rounds(look) {
     const why = `${feed.price === null ? feed.reason : late ? "older than its heartbeat" : "served"}${ends}`;
     return row(feed.name, [h("td", { title: feed.price ?? "" }, price(feed.price)), age(feed.age_s), more(`${feed.heartbeat_s} s`), more(`${feed.deviation_bps} bps`), more(feed.round_id ?? NONE), state(kind, why)], kind === "bad" ? "bad" : "in");
   })));
-  put("round-list", oracle.rounds.length ? table("Last rounds", [text("Round"), "Signed for, UTC", "Block", more("Relayer"), more("Transaction")], [...oracle.rounds].reverse().map((each) =>
+  put("round-list", oracle.rounds.length ? table("Last rounds", [text("Round"), "Signed for, UTC", "Block", more("Relayer"), more("Transaction")], oracle.rounds.slice(-LISTED).reverse().map((each) =>
     row(each.round_id, [utc(each.timestamp), each.block, { more: short(each.relayer), title: each.relayer }, { more: short(each.tx_hash), title: each.tx_hash }]))) : empty("No round since the first block that is looked at."));
 }
 
@@ -232,6 +235,6 @@ function keeper(look) {
   if (node) said.push(node.trouble ? h("strong", {}, `The keeper ${node.trouble}. `) : ["Last look: ", h("strong", {}, node.unready || node.said || "none yet"), ". "]);
   if (trades) said.push(trades.count ? [`${trades.count} trades brought `, h("strong", {}, `${fixed(Number(trades.profit), 2)} ${trades.quote}`), " before gas, at the oracle's prices."] : "No trade yet: the price has not left the band, or nobody was there to bring it back.");
   put("keeper-lead", said.flat());
-  put("trades", trades?.recent.length ? table("Last trades", [text("Time, UTC"), text("Took a"), "Shares", `Profit, ${trades.quote}`, more("Block"), more("Transaction")], [...trades.recent].reverse().map((each) =>
+  put("trades", trades?.recent.length ? table("Last trades", [text("Time, UTC"), text("Took a"), "Shares", `Profit, ${trades.quote}`, more("Block"), more("Transaction")], trades.recent.slice(-LISTED).reverse().map((each) =>
     row(utc(each.at_s), [h("td", { className: "text" }, each.side), amount(each.shares, 2), fixed(Number(each.profit), 2), more(each.block), { more: short(each.tx_hash), title: each.tx_hash }]))) : empty("None yet."));
 }
