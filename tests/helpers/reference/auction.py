@@ -9,39 +9,71 @@ from fractions import Fraction
 from tests.helpers.reference.vault import WAD, Token, Unit, VaultModel, ceil, floor
 
 BPS = 10_000
+DELAY_S, OPEN_WINDOW_S, ABANDON_AGE_S = 86_400, 7 * 86_400, 3 * 86_400
 
 
-@dataclass
-class AuctionModel:
-    """`goals` by place: the unit {tok/base} to reach, None: leave it."""
+@dataclass(frozen=True)
+class Limits:
+    """What a rebalancer, not the owner, is held to."""
 
-    vault: VaultModel
+    floor_bps: int = 9_800
+    delay_s: int = DELAY_S
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """`goals` by place: the unit {tok/base} to reach, None: leave it; those of `added` come last."""
+
     goals: list[Unit | None]
     added: list[int]
+    abandoned: frozenset[int]
+    """Places to be written off."""
     start_bps: int
     floor_bps: int
     duration_s: int
-    opened_at: int = 0
+    proposed_at: int
+    delay_s: int
+
+    @property
+    def opens_at(self) -> int:
+        return self.proposed_at + max(self.delay_s, ABANDON_AGE_S if self.abandoned else 0)
+
+    def refusal(self, now: int) -> str | None:
+        """Why it cannot be opened now."""
+        if now < self.opens_at:
+            return "auction: not yet"
+        return "auction: too late" if now > self.opens_at + OPEN_WINDOW_S else None
+
+
+def is_unpriced(priced_at: int, now: int) -> bool:
+    """Whether a feed with its last answer then has had none for so long that what it prices may be abandoned."""
+    return now - priced_at >= ABANDON_AGE_S
+
+
+class AuctionModel:
+    """One that has just been opened."""
+
+    def __init__(self, vault: VaultModel, proposal: Proposal) -> None:
+        self.vault, self.proposal, self.goals = vault, proposal, proposal.goals
+        self.opened_at = vault.now
+        for i, goal in zip(proposal.added, proposal.goals[len(vault.places) :], strict=True):
+            assert goal is not None
+            vault.add(i, goal.exponent)
 
     @staticmethod
     def goal(per_share: int, growth: int) -> Unit:
         """From D18{tok/share} as of now: per base it is growth times that, rounded down to the digits that fit."""
         return Unit.fitting(per_share * growth, 54)
 
-    def begin(self) -> None:
-        self.opened_at = self.vault.now
-        for i, goal in zip(self.added, self.goals[len(self.vault.places) :], strict=True):
-            assert goal is not None
-            self.vault.add(i, goal.exponent)
-
     @property
     def is_over(self) -> bool:
-        return self.vault.now > self.opened_at + self.duration_s
+        return self.vault.now > self.opened_at + self.proposal.duration_s
 
     @property
     def factor_bps(self) -> int:
-        fall = (self.start_bps - self.floor_bps) * (self.vault.now - self.opened_at)
-        return self.start_bps - fall // self.duration_s
+        terms = self.proposal
+        fall = (terms.start_bps - terms.floor_bps) * (self.vault.now - self.opened_at)
+        return terms.start_bps - fall // terms.duration_s
 
     def surplus(self, place: int) -> int:
         """One base unit less than what is above the goal: rounding is the index's."""
@@ -68,14 +100,15 @@ class AuctionModel:
             bought = ceil(sold * due)
         return sold, bought
 
-    def leaving(self) -> set[int]:
-        """Which places are given up at close; an index never gives up all."""
+    def leaving(self, unpriced: set[int]) -> set[int]:
+        """Which places are given up at close, when the tokens `unpriced` have no price; an index never gives up all."""
         base = self.vault.base
         leaving = {
             place
             for place, goal in enumerate(self.goals)
             if not (unit := self._current(place)).mantissa
             or (goal is not None and not goal.mantissa and floor(base * unit.value) <= 1)
+            or (place in self.proposal.abandoned and self.vault.places[place] in unpriced)
         }
         return set() if len(leaving) == len(self.goals) else leaving
 

@@ -97,6 +97,12 @@ class Token:
     old_floats: defaultdict[tuple[int, str], int] = field(default_factory=lambda: defaultdict(int))
     """Points of (generation, owner) that nobody has carried over yet."""
     swept_at: int = 0
+    toll_bps: int = 0
+    """What the token itself keeps of every transfer."""
+
+    def arriving(self, amount: int) -> int:
+        """What a receiver gets of `amount` sent; whoever must receive it whole refuses anything else."""
+        return amount - amount * self.toll_bps // MAX_BPS
 
     @property
     def index(self) -> int:
@@ -180,7 +186,7 @@ class VaultModel:
     def base_in(self) -> int:
         return self.base - self.base_from_float
 
-    def _current_units(self) -> list[Fraction]:
+    def current_units(self) -> list[Fraction]:
         """As an operation in this block would find them: with the losses of rebasing components shared."""
         units = []
         for token in self.parts:
@@ -197,10 +203,10 @@ class VaultModel:
         return floor(Fraction((shares - fee) * WAD, self.growth))
 
     def preview_mint(self, shares: int) -> list[int]:
-        return [ceil(self._mint_base(shares) * unit) for unit in self._current_units()]
+        return [ceil(self._mint_base(shares) * unit) for unit in self.current_units()]
 
     def preview_redeem(self, shares: int) -> list[int]:
-        return [floor(self._redeem_base(shares) * unit) for unit in self._current_units()]
+        return [floor(self._redeem_base(shares) * unit) for unit in self.current_units()]
 
     def sync(self, i: int) -> int:
         left = self.tokens[i].left(self.base_in)
@@ -263,7 +269,7 @@ class VaultModel:
         base = self._mint_base(shares)
         return [
             ceil(Fraction(ceil(base * unit) * WAD, token.index)) if token.index else 0
-            for unit, token in zip(self._current_units(), self.parts, strict=True)
+            for unit, token in zip(self.current_units(), self.parts, strict=True)
         ]
 
     def mint_from_float(self, owner: str, shares: int) -> None:
