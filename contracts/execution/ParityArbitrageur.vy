@@ -13,9 +13,12 @@
                      A third of the gas; profit is counted at the oracle's prices.
 @dev A v3 pool pays first and asks for its due in a callback, so the pools of the share are the flash loan, at no fee
      beyond the swap's own: their callbacks are nested, the trade is made inside the innermost, and each is paid from it.
-     A *leg* is one swap of a route in one word: place << 152 | fee << 128 | amount. `place` is the component's in the
-     basket (0 in legs of the share), `fee` the pool's tier {1e-6}, `amount` the most of the share or the component that
-     goes through it. Amounts are in each token's smallest unit; shares have 18 decimals; USD values are D18{USD}.
+     A *leg* is one swap of a route in one word: limit << 160 | place << 152 | fee << 128 | amount. `place` is the
+     component's in the basket (0 in legs of the share), `fee` the pool's tier {1e-6}, `amount` the most of the share or
+     the component that goes through it. `limit`, in legs of the share, is the last tick of the pool at which the trade
+     is wanted, plus 2**23; 0: none. A pool beyond it reverts the call before anything is done: who is beaten pays for
+     a look. It saves gas and guards nothing: what a trade may lose is `min_profit`'s.
+     Amounts are in each token's smallest unit; shares have 18 decimals; USD values are D18{USD}.
 @custom:security Only the owner trades. A callback is taken from the one pool that was just called, once, and what it is
         paid in was written down before the call; pools are derived from the factory. Profit is measured as balances,
         and below `min_profit` all reverts, so whatever a pool, a token or a sandwich takes is missing from it.
@@ -32,6 +35,7 @@ from contracts.interfaces import IParityArbitrageur
 from contracts.interfaces import IUniswapV3Pool
 from contracts.modules import constants as c
 from contracts.modules import token
+from contracts.modules import uniswap_v3
 
 implements: IParityArbitrageur
 
@@ -39,9 +43,6 @@ WAD: constant(uint256) = c.WAD
 MAX_COMPONENTS: constant(uint256) = c.MAX_COMPONENTS
 MAX_SHARE_LEGS: constant(uint256) = 4                   # each a nested callback
 MAX_LEGS: constant(uint256) = 2 * MAX_COMPONENTS
-# The pool's own bounds, exclusive: a swap with these limits ends only when it is filled or the pool is dry.
-MIN_SQRT_RATIO: constant(uint160) = 4295128739
-MAX_SQRT_RATIO: constant(uint160) = 1461446703485210103287273052203988822378723970342
 
 _DRY: constant(String[32]) = "arbitrageur: pool ran dry"
 _LEFT: constant(String[32]) = "arbitrageur: component left"
@@ -160,6 +161,7 @@ def mint_and_sell(
     @return The profit {quote}.
     """
     assert msg.sender == OWNER, _NOT_OWNER
+    self._check_unmoved(True, share_legs)
     book: Book = self._open(max_age)
     held: uint256 = staticcall QUOTE.balanceOf(OWNER)
 
@@ -190,6 +192,7 @@ def buy_and_redeem(
     @return The profit {quote}.
     """
     assert msg.sender == OWNER, _NOT_OWNER
+    self._check_unmoved(False, share_legs)
     book: Book = self._open(max_age)
     held: uint256 = staticcall QUOTE.balanceOf(OWNER)
 
@@ -294,6 +297,7 @@ def _take(
     deadline: uint256,
 ) -> uint256:
     assert msg.sender == OWNER, _NOT_OWNER
+    self._check_unmoved(minting, share_legs)
     # What lies here by mistake is neither used nor counted.
     held: uint256 = staticcall QUOTE.balanceOf(self)
     shares: uint256 = self._sum(share_legs)
@@ -369,7 +373,7 @@ def _trade(tokens: DynArray[address, MAX_COMPONENTS], amounts: DynArray[uint256,
     left: DynArray[uint256, MAX_COMPONENTS] = amounts
     for j: uint256 in range(len(self._legs), bound=MAX_LEGS):
         leg: uint256 = self._legs[j]
-        place: uint256 = leg >> 152
+        place: uint256 = (leg >> 152) & 255
         amount: uint256 = min(self._amount(leg), left[place])
         if amount == 0:
             continue
@@ -391,17 +395,16 @@ def _swap(
     """
     @dev Sells exactly `specified` of token_in, or buys exactly `-specified` of token_out.
     """
-    zero_for_one: bool = convert(token_in, uint160) < convert(token_out, uint160)
-    limit: uint160 = MAX_SQRT_RATIO - 1
-    if zero_for_one:
-        limit = MIN_SQRT_RATIO + 1
-    pool: address = self._pool(token_in, token_out, zero_for_one, fee)
+    zero_for_one: bool = uniswap_v3._zero_for_one(token_in, token_out)
+    pool: address = uniswap_v3._derived(FACTORY, POOL_CODE_HASH, token_in, token_out, fee)
     self._awaited = pool
     self._owed = token_in
     self._payment = payment
     amount0: int256 = 0
     amount1: int256 = 0
-    amount0, amount1 = extcall IUniswapV3Pool(pool).swap(recipient, zero_for_one, specified, limit, b"")
+    amount0, amount1 = extcall IUniswapV3Pool(pool).swap(
+        recipient, zero_for_one, specified, uniswap_v3._limit(zero_for_one), b""
+    )
     moved: int256 = amount1
     if zero_for_one == (specified > 0):
         moved = amount0
@@ -410,17 +413,19 @@ def _swap(
 
 @internal
 @view
-def _pool(token_in: address, token_out: address, zero_for_one: bool, fee: uint24) -> address:
+def _check_unmoved(selling: bool, share_legs: DynArray[uint256, MAX_SHARE_LEGS]):
     """
-    @dev Where the factory deploys the pool of two tokens and a tier: cheaper than to ask it. None there: the call fails.
+    @dev That nobody has been quicker: each pool of the share is where the caller saw it, or not further than its limit.
     """
-    salt: bytes32 = keccak256(abi_encode(token_out, token_in, fee))
-    if zero_for_one:
-        salt = keccak256(abi_encode(token_in, token_out, fee))
-    return convert(
-        convert(keccak256(concat(b"\xff", convert(FACTORY, bytes20), salt, POOL_CODE_HASH)), uint256) & (2**160 - 1),
-        address,
-    )
+    token_in: address = QUOTE.address
+    token_out: address = SHARE.address
+    if selling:
+        token_in = SHARE.address
+        token_out = QUOTE.address
+    zero_for_one: bool = uniswap_v3._zero_for_one(token_in, token_out)
+    for leg: uint256 in share_legs:
+        pool: address = uniswap_v3._derived(FACTORY, POOL_CODE_HASH, token_in, token_out, self._fee(leg))
+        assert not uniswap_v3._has_moved(pool, zero_for_one, leg >> 160), "arbitrageur: pool has moved"
 
 
 @internal

@@ -348,12 +348,12 @@ class BidReceipt:
 
     tx_hash: str
     block: int
-    buy: str
-    """The token that the index was paid in; empty when it reverted."""
+    sell: str
+    """The token that the index sold; empty when it reverted."""
     sold: int
     """0 when it reverted."""
     profit: int
-    """{buy} before gas."""
+    """{sell} before gas."""
     gas_used: int
     gas_price_wei: int
     reverted: str = ""
@@ -368,7 +368,7 @@ class BidVenue(Protocol):
         ...
 
     async def simulate(self, bid: Bid, min_profit: int) -> tuple[int, int]:
-        """({buy} profit, gas) of a bid in the block to come; nothing is sent."""
+        """({sell} profit, gas) of a bid in the block to come; nothing is sent."""
         ...
 
     async def execute(self, bid: Bid, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int) -> BidReceipt:

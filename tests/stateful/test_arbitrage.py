@@ -23,10 +23,10 @@ from scripts.artifacts import Artifact, compile_contract
 
 from plumbline.chain.parity import words_of
 from plumbline.chain.uniswap import artifact, linked_bytecode, pool_code_hash
-from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, Token, best_trade
+from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, Token, best_trade, tick_limits
 from plumbline.core.curve import Market
 from plumbline.core.cycle import Component, CycleMarket, best_cycle
-from plumbline.core.uniswap_math import PoolState, sqrt_price_of
+from plumbline.core.uniswap_math import TICK_OFFSET, PoolState, sqrt_price_of
 from tests.helpers.index import factory_on
 from tests.helpers.revm import Chain, Contract, Reverted
 
@@ -173,10 +173,18 @@ class ArbitrageMachine(RuleBasedStateMachine):
         flash=st.booleans(),
         shares=st.integers(1, 500 * WAD),
         min_profit=st.sampled_from((0, 1, 10**6)),
+        ahead=st.sampled_from((None, None, 50, 0, -1)),
     )
-    def trade_anything(self, side: Side, flash: bool, shares: int, min_profit: int) -> None:
+    def trade_anything(self, side: Side, flash: bool, shares: int, min_profit: int, ahead: int | None) -> None:
+        """With a limit so many ticks ahead of the share's pool: beyond it nothing else is looked at."""
         legs = tuple(Leg(place, FEE_PIPS, 0) for place in (0, 2, 3)) if flash else ()
-        self._trade(ParityTrade(side, shares, (Leg(0, FEE_PIPS, shares),), 0, legs=legs, flash=flash), min_profit)
+        trade = ParityTrade(side, shares, (Leg(0, FEE_PIPS, shares),), 0, legs=legs, flash=flash)
+        market = self._pools(4)
+        down = market.is_token0 == (side is Side.PREMIUM)
+        told = self.seen["arbitrageur: pool has moved"]
+        limit = None if ahead is None else market.pools[0].tick + (-ahead if down else ahead)
+        self._trade(trade, min_profit, limit)
+        assert (self.seen["arbitrageur: pool has moved"] > told) == (ahead == -1)
 
     @rule(percent=st.sampled_from((100, 50, 99, 101, 130)), demand=st.sampled_from((0, 1)), flash=st.booleans())
     def trade_about_the_best(self, percent: int, demand: int, flash: bool) -> None:
@@ -189,16 +197,18 @@ class ArbitrageMachine(RuleBasedStateMachine):
             shares = leg.amount * percent // 100 or 1
             self._trade(replace(best, shares=shares, share_legs=(replace(leg, amount=shares),)), 0)
             return
-        done = self._trade(best, best.profit + demand)
+        (limit,) = tick_limits(self._pools(4), best, best.profit + demand)
+        done = self._trade(best, best.profit + demand, limit)
         if demand:
             assert done is None
         elif done is not None:
             assert done == best.profit
 
-    def _trade(self, trade: ParityTrade, min_profit: int) -> int | None:
+    def _trade(self, trade: ParityTrade, min_profit: int, limit: int | None = None) -> int | None:
         """A-1: what it says is what the keeper gained; a call that reverts changes nothing."""
         before = self._wealth()
-        share_legs = [leg.fee_pips << 128 | leg.amount for leg in trade.share_legs]
+        word = 0 if limit is None else limit + TICK_OFFSET
+        share_legs = [word << 160 | leg.fee_pips << 128 | leg.amount for leg in trade.share_legs]
         terms = (words_of(trade.legs), min_profit, FOREVER) if trade.flash else (min_profit, MAX_AGE_S, FOREVER)
         try:
             call = CALLS[trade.side, trade.flash]
@@ -305,4 +315,9 @@ def test_arbitrageur__random_markets__earns_what_it_says_and_keeps_nothing():
     )
     seen = ArbitrageMachine.seen
     assert min(seen[side, flash] for side in Side for flash in (False, True)) > 15, seen
-    assert {"arbitrageur: loss", "arbitrageur: profit too small", "oracle: stale"} <= seen.keys()
+    assert {
+        "arbitrageur: loss",
+        "arbitrageur: profit too small",
+        "arbitrageur: pool has moved",
+        "oracle: stale",
+    } <= seen.keys()

@@ -27,7 +27,7 @@ from plumbline.chain.vault import ChainVault, scale
 from plumbline.config import KeeperConfig
 from plumbline.core.arbitrage import Token
 from plumbline.core.bids import Bid, BidMarket, Lot
-from plumbline.core.uniswap_math import PoolState
+from plumbline.core.uniswap_math import TICK_OFFSET, PoolState
 from plumbline.errors import ChainError
 from plumbline.ports import BidReceipt, BidSnapshot
 
@@ -116,7 +116,11 @@ class ChainBids:
         setting = self._setting
         if setting is None:
             raise ChainError("no auction is open")
-        two = len(bid.fees_pips) == 2
+        two = len(bid.hops) == 2
+        words = [
+            tick + TICK_OFFSET << 160 | hop.pool.fee_pips << 128
+            for tick, hop in zip(bid.tick_limits(min_profit), bid.hops, strict=True)
+        ]
         return _BID.encode(
             setting.index,
             setting.tokens[bid.sell],
@@ -124,8 +128,8 @@ class ChainBids:
             bid.sold,
             bid.least(min_profit),
             setting.tokens[setting.middle] if two else _NOBODY,
-            bid.fees_pips[0],
-            bid.fees_pips[-1],
+            words[0],
+            words[-1],
             min_profit,
             self._seen_s + self._config.deadline_s,
         )
@@ -240,19 +244,19 @@ class ChainBids:
         logs = [log for log in mined["logs"] if log["address"] == self._bidder and log["topics"][0] == _BID_MADE]
         if len(logs) != 1:
             raise ChainError(f"transaction {mined['transactionHash'].to_0x_hex()}: expected one bid, got {len(logs)}")
-        data, buy = bytes(logs[0]["data"]), to_checksum_address(bytes(logs[0]["topics"][3])[12:])
-        return _receipt(mined, buy, int.from_bytes(data[:32]), int.from_bytes(data[64:96]))
+        data, sell = bytes(logs[0]["data"]), to_checksum_address(bytes(logs[0]["topics"][2])[12:])
+        return _receipt(mined, sell, int.from_bytes(data[:32]), int.from_bytes(data[64:96]))
 
 
 def _known(addresses: Iterable[str], states: Mapping[str, PoolState]) -> tuple[PoolState, ...]:
     return tuple(states[address] for address in addresses)
 
 
-def _receipt(mined: TxReceipt, buy: str, sold: int, profit: int, reverted: str = "") -> BidReceipt:
+def _receipt(mined: TxReceipt, sell: str, sold: int, profit: int, reverted: str = "") -> BidReceipt:
     return BidReceipt(
         tx_hash=mined["transactionHash"].to_0x_hex(),
         block=mined["blockNumber"],
-        buy=buy,
+        sell=sell,
         sold=sold,
         profit=profit,
         gas_used=mined["gasUsed"],

@@ -23,8 +23,9 @@ from plumbline.chain.rpc import Header, Rpc, quantity
 from plumbline.chain.simulation import Simulation
 from plumbline.chain.tx import MinedRevert, Sender
 from plumbline.config import KeeperConfig
-from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, Token
+from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, Token, tick_limits
 from plumbline.core.cycle import Component, CycleMarket
+from plumbline.core.uniswap_math import TICK_OFFSET
 from plumbline.errors import ChainError
 from plumbline.ports import ParityReceipt, ParitySnapshot
 
@@ -67,8 +68,8 @@ class ChainParity:
         self._arbitrageur = str(to_checksum_address(config.arbitrageur))
         self._setting: Setting | None = None
         self._guess: Header | None = None
-        self._seen_s = 0
-        """Time of the block looked at last; deadlines count from it."""
+        self._seen: ParitySnapshot | None = None
+        """Deadlines count from its time, and how far the pools may move from its state."""
 
     async def head(self) -> bytes:
         self._guess = self._announced() or await self._rpc.header()
@@ -99,10 +100,10 @@ class ChainParity:
                 # No words of a contract of ours: whatever answers now may be another chain.
                 self._setting = None
             raise
-        self._seen_s = header.timestamp
         # The base fee rises by at most an eighth from one block to the next (EIP-1559).
         gas_price_wei = -(-header.base_fee_wei * 9 // 8) + self._config.tx.priority_fee_gwei * GWEI
-        return ParitySnapshot(header.number, header.timestamp, gas_price_wei, market, cycle)
+        self._seen = ParitySnapshot(header.number, header.timestamp, gas_price_wei, market, cycle)
+        return self._seen
 
     async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
         """In the block it would land in."""
@@ -143,8 +144,14 @@ class ChainParity:
         return _receipt(receipt, side, int.from_bytes(data[:32]), int.from_bytes(data[32:64]))
 
     def _call(self, trade: ParityTrade, min_profit: int) -> str:
-        deadline = self._seen_s + self._config.deadline_s
-        share_legs = [_word(leg) for leg in trade.share_legs]
+        seen = self._seen
+        if seen is None:
+            raise ChainError("the chain was not looked at yet")
+        deadline = seen.at_s + self._config.deadline_s
+        limits = tick_limits(seen.market.share, trade, min_profit)
+        share_legs = [
+            tick + TICK_OFFSET << 160 | _word(leg) for tick, leg in zip(limits, trade.share_legs, strict=True)
+        ]
         function = _TRADES[trade.side, trade.flash]
         if trade.flash:
             return function.encode(share_legs, words_of(trade.legs), min_profit, deadline)

@@ -24,7 +24,7 @@ from fractions import Fraction
 from math import ceil
 
 from plumbline.core.curve import Curve, Market, curve, exact_quote, parts_of, split, worthwhile
-from plumbline.core.uniswap_math import PIPS, PoolState, sqrt_price_of
+from plumbline.core.uniswap_math import PIPS, PoolState, sqrt_price_of, swap, tick_limit
 from plumbline.core.units import MAX_BPS, WAD
 
 
@@ -182,6 +182,18 @@ def evaluate(market: ParityMarket, side: Side, legs: tuple[Leg, ...]) -> ParityT
     )
     vault = usd_wad * market.quote.scale // (market.quote.price * WAD)
     return ParityTrade(side, shares, legs, vault - sign * quote_amount, quote_amount)
+
+
+def tick_limits(market: Market, trade: ParityTrade, min_profit: int) -> tuple[int, ...]:
+    """For each leg of the share, the last tick of its pool at which the trade may still leave `min_profit`."""
+    selling = trade.side is Side.PREMIUM
+    down = market.is_token0 == selling
+    limit = 0 if down else 1 << 160
+    ends = (
+        (pool, swap(pool, zero_for_one=down, amount=amount, limit_x96=limit, exact_in=selling))
+        for pool, amount in parts_of(market, trade.share_legs)
+    )
+    return tuple(tick_limit(pool, end.sqrt_price_x96, trade.profit, min_profit) for pool, end in ends)
 
 
 def _best_legs(market: ParityMarket, side: Side, swap_cost: int) -> tuple[Leg, ...]:

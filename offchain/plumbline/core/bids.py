@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""How much to bid in an index's auction, and through which pools: what the index sells is swapped for what it wants.
+"""How much to bid in an index's auction, and through which pools: a part of what the index sells is swapped for what it
+wants, and the rest is profit.
 
-A bid for `a` of a surplus costs what the house says, a fixed price in any one block, and brings what the pools give:
+A bid for `a` of a surplus costs what the house says, a fixed price in any one block, and what the pools take for that:
 
-    profit(a) = out(a) - a * rate        rate = price(sell) / price(buy) * factor
+    profit(a) = a - paid(a * rate)       rate = price(sell) / price(buy) * factor
 
-`out` goes through one pool, or through two with a token between; it is concave in `a` either way, so profit is greatest
-where the next unit brings what it costs. What it brings is the product of the pools' next prices (`Curve`: fees and
-ticks are in it); halving finds the crossing. Cut to what is for sale and wanted, amounts and profit are then worked out
-with the house's and the pools' own integers. The rest of a lot waits until its price fell or the pools are back.
+`paid` goes through one pool, or through two with a token between; it is convex either way, so profit is greatest where
+the next unit swapped brings what the index asks for one. What it brings is the product of the pools' next prices
+(`Curve`: fees and ticks are in it); halving finds the crossing. Cut to what is for sale and wanted, amounts and profit
+are then worked out with the house's and the pools' own integers. The rest of a lot waits until its price fell or the
+pools are back.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Final
 
 from plumbline.core.arbitrage import Token
 from plumbline.core.curve import Curve, Market, curve, exact_quote
-from plumbline.core.uniswap_math import PoolState
+from plumbline.core.uniswap_math import PoolState, swap, tick_limit
 from plumbline.core.units import MAX_BPS
 
 _PRECISION_BITS: Final = 40
@@ -64,6 +66,15 @@ class BidMarket:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """One pool on the way of a bid."""
+
+    pool: PoolState
+    end_x96: int
+    """Where the bid leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Bid:
     """What the bidder is asked to do, and what comes of it."""
 
@@ -75,16 +86,24 @@ class Bid:
     """{sell}"""
     bought: int
     """{buy}"""
-    fees_pips: tuple[int, ...]
-    """The tiers of the pools on the way: one, or two with the middle token between."""
+    hops: tuple[Hop, ...]
+    """One, or two with the middle token between."""
     profit: int
-    """{buy} before gas."""
+    """{sell} before gas: what is left of `sold` when `bought` is paid for."""
     edge: Fraction
-    """{buy/sell} The first unit's profit: every other one's is less."""
+    """The part of the first unit that is profit: of every other one less is."""
+
+    @property
+    def fees_pips(self) -> tuple[int, ...]:
+        return tuple(hop.pool.fee_pips for hop in self.hops)
 
     def least(self, min_profit: int) -> int:
         """{sell} No smaller part of this bid could leave `min_profit`."""
         return min(ceil(min_profit / self.edge), self.sold)
+
+    def tick_limits(self, min_profit: int) -> tuple[int, ...]:
+        """For each hop, the last tick of its pool at which the bid may still leave `min_profit`."""
+        return tuple(tick_limit(hop.pool, hop.end_x96, self.profit, min_profit) for hop in self.hops)
 
 
 def fill(market: BidMarket, sell: int, buy: int, max_sold: int) -> tuple[int, int]:
@@ -110,7 +129,7 @@ def best_bid(market: BidMarket, hop_costs: Mapping[int, Fraction]) -> Bid | None
                 bid = _best_on(market, sell, buy, route)
                 if bid is None:
                     continue
-                left = bid.profit * other.token.usd - hop_costs[len(bid.fees_pips)]
+                left = bid.profit * one.token.usd - hop_costs[len(bid.hops)]
                 if left > most:
                     best, most = bid, left
     return best
@@ -146,16 +165,18 @@ def _best_on(market: BidMarket, sell: int, buy: int, route: _Route) -> Bid | Non
     while high - low > 1 + (low >> _PRECISION_BITS):
         middle = (low + high) // 2
         low, high = (middle, high) if _root(curves, middle) ** 2 * under > scaled else (low, middle)
-    # All of it when the last unit pays, too: no dust is left of a lot.
-    sold, bought = fill(market, sell, buy, whole if high == whole else low)
     try:
-        profit = _out(route, sold) - bought
+        # All of it when the last unit pays, too: no dust is left of a lot.
+        out = _out(route, whole if high == whole else low)
+        sold, bought = fill(market, sell, buy, out * under // over)
+        paid, hops = _paid(route, bought)
     except ValueError:
         return None
+    profit = sold - paid
     if sold == 0 or profit <= 0:
         return None
-    edge = Fraction(_root(curves, 0) ** 2 * under - scaled, under << (2 * _Q96 * len(curves)))
-    return Bid(sell, buy, sold, bought, tuple(each.pools[0].fee_pips for each in route), profit, edge)
+    brings = _root(curves, 0) ** 2 * under
+    return Bid(sell, buy, sold, bought, hops, profit, Fraction(brings - scaled, brings))
 
 
 def _root(curves: tuple[Curve, ...], amount: int) -> int:
@@ -173,3 +194,20 @@ def _out(route: _Route, amount: int) -> int:
     for each in route:
         amount = exact_quote(each, [(each.pools[0], amount)], selling=True)
     return amount
+
+
+def _paid(route: _Route, bought: int) -> tuple[int, tuple[Hop, ...]]:
+    """What the first pool takes so that the last one gives exactly `bought`, and where each is left.
+
+    Raises:
+        ValueError: the known part of a pool cannot give it.
+    """
+    amount, hops = bought, []
+    for each in reversed(route):
+        pool, down = each.pools[0], each.is_token0
+        moved = swap(pool, zero_for_one=down, amount=amount, limit_x96=0 if down else 1 << 160, exact_in=False)
+        if moved.amount_out != amount:
+            raise ValueError(f"the known part of the {pool.fee_pips} pool cannot give {amount}")
+        hops.append(Hop(pool, moved.sqrt_price_x96))
+        amount = moved.amount_in
+    return amount, tuple(reversed(hops))

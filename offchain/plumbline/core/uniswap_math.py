@@ -17,6 +17,8 @@ MIN_TICK: Final = -887_272
 MAX_TICK: Final = 887_272
 Q96: Final = 1 << 96
 PIPS: Final = 1_000_000
+TICK_OFFSET: Final = 1 << 23
+"""Added to a tick that is a limit, in the words of our contracts: 0 is no limit then."""
 WORD_TICKS: Final = 256
 """Compressed ticks in one word of the pool's tick bitmap."""
 
@@ -150,6 +152,18 @@ def swap(pool: PoolState, *, zero_for_one: bool, amount: int | None, limit_x96: 
             tick = next_tick - 1 if zero_for_one else next_tick
         # Else the swap ended inside the range: left is 0 or the limit is reached.
     return Swap(total_in, total_out, sqrt_price)
+
+
+def tick_limit(pool: PoolState, end_x96: int, profit: int, min_profit: int) -> int:
+    """The last tick of a pool at which a trade, that would take it to `end_x96`, may still leave `min_profit`.
+
+    Between two prices that draw together evenly the profit is a triangle. When somebody made a part `f` of the same
+    trade before, the whole of it leaves profit * (1 - 2f): it goes beyond where they meet.
+    """
+    start, room = pool.sqrt_price_x96, max(profit - min_profit, 0)
+    tick = tick_at_sqrt_price(start + (end_x96 - start) * room // max(2 * profit, 1))
+    # A pool that stopped on a tick's own price has that tick, or the one below it.
+    return min(tick, pool.tick) if end_x96 < start else max(tick, pool.tick)
 
 
 def _next_tick(pool: PoolState, tick: int, *, zero_for_one: bool) -> tuple[int, int]:

@@ -28,7 +28,7 @@ from plumbline.metrics import KeeperMetrics
 from plumbline.ports import BidReceipt, BidSnapshot, BidVenue
 from plumbline.store.trades import BID, TradeJournal, TradeRecord
 
-_FIRST_GAS: Final = {1: 215_000, 2: 277_000}
+_FIRST_GAS: Final = {1: 226_000, 2: 281_000}
 """Of a bid, by the number of its pools: replaced by what each took."""
 _LIMIT_PERCENT: Final = 200
 """Of the gas that is paid for, as the limit: see `plumbline.keeper.parity`."""
@@ -96,7 +96,7 @@ class Bids:
         await self._catch_up(snapshot)
         paused, self._pause = self._pause > 0, max(self._pause - 1, 0)
         bid = best_bid(snapshot.market, {pools: self._usd(snapshot, gas) for pools, gas in self._gas.items()})
-        if bid is None or bid.profit < self._floor(snapshot, bid, self._gas[len(bid.fees_pips)]):
+        if bid is None or bid.profit < self._floor(snapshot, bid, self._gas[len(bid.hops)]):
             return Outcome.WAITING
         quote = snapshot.market.lots[snapshot.market.middle].token
         self._reason = self._rules.limits.forbids(self._journal.trades, snapshot.at_s, quote.usd)
@@ -107,7 +107,7 @@ class Bids:
     async def _bid(self, snapshot: BidSnapshot, bid: Bid) -> Outcome:
         """Simulate on the state it will land on, then send what still pays there."""
         try:
-            profit, gas = await self._venue.simulate(bid, self._floor(snapshot, bid, self._gas[len(bid.fees_pips)]))
+            profit, gas = await self._venue.simulate(bid, self._floor(snapshot, bid, self._gas[len(bid.hops)]))
             if profit < self._floor(snapshot, bid, gas):
                 return Outcome.WAITING
             if self._rules.dry_run:
@@ -127,12 +127,12 @@ class Bids:
             self._count_revert(receipt)
             return Outcome.REVERTED
         self._reverts = 0
-        self._gas[len(bid.fees_pips)] = receipt.gas_used
+        self._gas[len(bid.hops)] = receipt.gas_used
         return Outcome.BID
 
     async def _send(self, snapshot: BidSnapshot, bid: Bid, profit: int, gas: int) -> BidReceipt:
         """With a `min_profit` that pays for whatever its gas may come to cost."""
-        usd = snapshot.market.lots[bid.buy].token.usd
+        usd = snapshot.market.lots[bid.sell].token.usd
         floor, now = self._floor(snapshot, bid, gas), snapshot.gas_price_wei
         tip = self._wei_per_gas((profit - floor) * usd * self._rules.tip_percent / 100, gas)
         share = self._wei_per_gas(profit * usd * self._rules.max_fee_percent / 100, gas)
@@ -147,9 +147,9 @@ class Bids:
         return receipt
 
     def _floor(self, snapshot: BidSnapshot, bid: Bid, gas: int) -> int:
-        """The least profit {buy} that pays for `gas` and the edge."""
+        """The least profit {sell} that pays for `gas` and the edge."""
         edge = Fraction(self._rules.min_edge_usd_wad, WAD)
-        return ceil((self._usd(snapshot, gas) + edge) / snapshot.market.lots[bid.buy].token.usd)
+        return ceil((self._usd(snapshot, gas) + edge) / snapshot.market.lots[bid.sell].token.usd)
 
     def _usd(self, snapshot: BidSnapshot, gas: int) -> Fraction:
         """{USD} of gas in the next block."""
@@ -170,14 +170,14 @@ class Bids:
             self._complete_to = snapshot.block
         if self._gap:
             for receipt in await self._venue.receipts_since(self._complete_to):
-                # What is no component any more was paid in by an auction that is over: it has no price here.
-                if receipt.buy in snapshot.tokens:
+                # What is no component any more was sold in an auction that is over: it has no price here.
+                if receipt.sell in snapshot.tokens:
                     self._write_down(snapshot, receipt, None)
             self._gap = False
 
     def _write_down(self, snapshot: BidSnapshot, receipt: BidReceipt, bid: Bid | None) -> None:
         quote = snapshot.market.lots[snapshot.market.middle].token
-        bought = quote if receipt.reverted else snapshot.market.lots[snapshot.tokens.index(receipt.buy)].token
+        kept = quote if receipt.reverted else snapshot.market.lots[snapshot.tokens.index(receipt.sell)].token
         gas = gas_cost(quote, receipt.gas_used, receipt.gas_price_wei, self._rules.gas_token_usd_wad)
         record = TradeRecord(
             tx_hash=receipt.tx_hash,
@@ -185,8 +185,8 @@ class Bids:
             at_s=snapshot.at_s,
             side=BID,
             shares=receipt.sold,
-            expected=None if bid is None else _in_quote(bid.profit, snapshot.market.lots[bid.buy].token, quote),
-            profit=_in_quote(receipt.profit, bought, quote),
+            expected=None if bid is None else _in_quote(bid.profit, kept, quote),
+            profit=_in_quote(receipt.profit, kept, quote),
             gas_used=receipt.gas_used,
             gas_price_wei=receipt.gas_price_wei,
             gas_cost=gas,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.helpers.parity import LAYERED, PLENTY, USDC, WIDE, after_trade, market_at, pool_at, tokens, with_pool
 
-from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, band, best_trade, evaluate
+from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, band, best_trade, evaluate, tick_limits
 from plumbline.core.curve import Market
 from plumbline.core.units import WAD
 
@@ -204,3 +204,42 @@ def test_best_trade__second_pool_not_worth_its_gas__is_left_out():
 def test_best_trade__gas_dearer_than_the_profit__is_none():
     market = market_at(Fraction(2, 100), WIDE, share_is_token0=True)
     assert best_trade(market, swap_cost=best_trade(market).profit) is None
+
+
+def is_beyond(market: ParityMarket, side: Side, limits: tuple[int, ...], legs: tuple[Leg, ...]) -> bool:
+    """As the contract looks at it: whether some pool of the trade has gone beyond its limit."""
+    down = market.share.is_token0 == (side is Side.PREMIUM)
+    ticks = {pool.fee_pips: pool.tick for pool in market.share.pools}
+    passed = [(ticks[leg.fee_pips], limit) for leg, limit in zip(legs, limits, strict=True)]
+    return any(tick < limit if down else tick > limit for tick, limit in passed)
+
+
+@pytest.mark.parametrize("share_is_token0", [True, False])
+@pytest.mark.parametrize("premium_bps", [150, -150, 25])
+@pytest.mark.parametrize("positions", [WIDE, LAYERED], ids=["wide", "layered"])
+def test_tick_limits__same_trade_made_before__is_beyond_and_an_untouched_pool_is_not(
+    share_is_token0, premium_bps, positions
+):
+    market = market_at(Fraction(premium_bps, 10_000), positions, share_is_token0=share_is_token0)
+    market = with_pool(market, Fraction(premium_bps, 12_000), WIDE, 3_000)
+    best = best_trade(market)
+    assert best is not None
+    for asked in (0, best.profit // 2, best.profit, best.profit + 1):
+        limits = tick_limits(market.share, best, asked)
+        assert not is_beyond(market, best.side, limits, best.share_legs)
+        beaten = replace(market, share=after_trade(market, best))
+        assert is_beyond(beaten, best.side, limits, best.share_legs)
+
+
+@pytest.mark.parametrize("percent", [5, 20, 40, 60, 80])
+def test_tick_limits__part_of_it_made_before__is_beyond_about_when_too_little_is_left(percent):
+    market = market_at(Fraction(2, 100), WIDE, share_is_token0=True)
+    best = best_trade(market)
+    assert best is not None
+    (leg,) = best.share_legs
+    part = of(market, best.side, leg.amount * percent // 100)
+    after = replace(market, share=after_trade(market, part))
+    left = evaluate(after, best.side, best.share_legs).profit
+    for asked in (max(left * 9 // 10, 0), left + best.profit // 10):
+        limits = tick_limits(market.share, best, asked)
+        assert is_beyond(after, best.side, limits, best.share_legs) == (asked > left or left <= 0)

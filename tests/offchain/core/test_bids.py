@@ -11,7 +11,8 @@ import pytest
 from tests.helpers.parity import pool_at
 
 from plumbline.core.arbitrage import Token
-from plumbline.core.bids import Bid, BidMarket, Lot, _out, _routes, best_bid, fill
+from plumbline.core.bids import Bid, BidMarket, Lot, _paid, _routes, best_bid, fill
+from plumbline.core.curve import Market
 
 WBTC, USDT, EURC, USDC = range(4)
 _TOKENS = ((8, 20_000_00000000), (6, 100_500_000), (6, 106_000_000), (6, 97_000_000))
@@ -55,15 +56,21 @@ def tried(where: BidMarket, steps: int) -> Fraction:
                 for step in range(1, steps + 1):
                     sold, bought = fill(where, sell, buy, most * step // steps)
                     try:
-                        profit = _out(route, sold) - bought
+                        profit = left(route, sold, bought)
                     except ValueError:
                         break
-                    best = max(best, profit * other.token.usd)
+                    best = max(best, profit * one.token.usd)
     return best
 
 
+def left(route: tuple[Market, ...], sold: int, bought: int) -> int:
+    """{sell} of a bid that pays `bought` through a route."""
+    paid, _ = _paid(route, bought)
+    return sold - paid
+
+
 def usd(where: BidMarket, bid: Bid) -> Fraction:
-    return bid.profit * where.lots[bid.buy].token.usd
+    return bid.profit * where.lots[bid.sell].token.usd
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -101,7 +108,7 @@ def test_best_bid__lot_larger_than_the_pools_bear__takes_a_part_and_leaves_the_p
     (route,) = _routes(where, WBTC, USDT)
     for other in (found.sold * 99 // 100, found.sold * 101 // 100):
         sold, bought = fill(where, WBTC, USDT, other)
-        assert _out(route, sold) - bought < found.profit
+        assert left(route, sold, bought) < found.profit
 
 
 def test_best_bid__auction_above_the_pools__bids_nothing():
@@ -148,4 +155,4 @@ def test_least__smaller_part_than_it__cannot_leave_the_profit_asked_for(percent)
         if tuple(market.pools[0].fee_pips for market in each) == found.fees_pips
     )
     sold, bought = fill(where, found.sell, found.buy, least - 1)
-    assert _out(route, sold) - bought < asked
+    assert left(route, sold, bought) < asked

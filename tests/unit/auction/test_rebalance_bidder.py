@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import boa
 import pytest
 
 from plumbline.chain.uniswap import pool_code_hash
+from plumbline.core.uniswap_math import TICK_OFFSET
 from tests.helpers.contracts import deployer
 from tests.unit.auction.conftest import DURATION_S, PRICES, USDC, USDT, WBTC, pass_time
 from tests.unit.execution.conftest import FOREVER, ZERO, deploy_uniswap, open_pool_of
@@ -17,8 +19,11 @@ from tests.unit.execution.conftest import FOREVER, ZERO, deploy_uniswap, open_po
 LOT = 10**6
 TIER, OTHER_TIER = 500, 3_000
 _DECIMALS = (8, 6, 6, 6)
-# What the house would pass on: an index of nobody's factory that calls back for another pair than was bid for.
+# What the house would pass on: an index of nobody's factory that hands out what was bid for, may call back for another
+# pair, and takes nothing.
 _FALSE_INDEX = """
+from ethereum.ercs import IERC20
+
 interface Bidder:
     def on_bid(sell: address, sold: uint256, buy: address, owed: uint256, data: Bytes[1024]): nonpayable
 
@@ -34,9 +39,15 @@ def __init__(sell: address, buy: address):
 def bid(
     index: address, sell: address, buy: address, sold: uint256, least: uint256, most: uint256, data: Bytes[1024]
 ) -> (uint256, uint256):
-    extcall Bidder(msg.sender).on_bid(SELL, sold, BUY, max_value(uint256), data)
+    extcall IERC20(sell).transfer(msg.sender, sold)
+    extcall Bidder(msg.sender).on_bid(SELL, sold, BUY, 10**6, data)
     return sold, 0
 """
+
+
+def hop(fee: int, limit: int | None = None) -> int:
+    """A pool in one word; limit: the last tick that will do."""
+    return (0 if limit is None else limit + TICK_OFFSET) << 160 | fee << 128
 
 
 @dataclass
@@ -48,12 +59,13 @@ class Street:
     tokens: list[Any]
     bidder: Any
     keeper: str
+    pools: dict[tuple[int, int], Any]
 
     def bid(self, *, middle: Any = ZERO, sold: int = LOT, least: int = 0, min_profit: int = 1, **terms: Any) -> int:
         pair = self.tokens[WBTC].address, self.tokens[USDC].address
-        fees = (OTHER_TIER if middle == ZERO else TIER, TIER)
+        hops = (hop(TIER), hop(OTHER_TIER if middle == ZERO else TIER))
         deadline = terms.get("deadline", FOREVER)
-        route = (getattr(middle, "address", middle), *terms.get("fees", fees))
+        route = (getattr(middle, "address", middle), *terms.get("hops", hops))
         sender = terms.get("sender", self.keeper)
         return self.bidder.bid(self.index.address, *pair, sold, least, *route, min_profit, deadline, sender=sender)
 
@@ -69,16 +81,17 @@ def street(open_index: Any, house: Any, tokens: list[Any], oracle: Any) -> Stree
     for token in tokens:
         token.mint(provider, 10**20)
     manager = deploy_uniswap("NonfungiblePositionManager", factory.address, ZERO, ZERO)
+    pools = {}
     for one, other, fee in ((WBTC, USDC, OTHER_TIER), (WBTC, USDT, TIER), (USDT, USDC, TIER)):
         amounts = {tokens[place]: 10**6 * 10 ** (_DECIMALS[place] + 8) // PRICES[place] for place in (one, other)}
-        open_pool_of(factory, amounts, provider, 1, fee, None, manager)
+        pools[one, other] = open_pool_of(factory, amounts, provider, 1, fee, None, manager)
     with boa.env.prank(keeper):
         bidder = deployer("RebalanceBidder").deploy(house.address, factory.address, pool_code_hash())
     # Near its end the auction asks for one percent less than the oracle's price.
     pass_time(DURATION_S - 1)
     for feed, price in enumerate(PRICES):
         oracle.set_price(feed, price)
-    return Street(open_index, house, tokens, bidder, keeper)
+    return Street(open_index, house, tokens, bidder, keeper, pools)
 
 
 @pytest.mark.parametrize("middle", [None, USDT], ids=["one-pool", "two-pools"])
@@ -87,10 +100,9 @@ def test_bid__auction_below_the_pools__earns_the_difference_out_of_nothing(stree
     profit = street.bid(middle=ZERO if middle is None else street.tokens[middle])
     (event,) = [log for log in street.bidder.get_logs() if type(log).__name__ == "BidMade"]
     assert (event.sold, event.bought, event.profit) == (sold, owed, profit)
-    assert street.tokens[USDC].balanceOf(street.keeper) == profit > 0
+    assert street.tokens[WBTC].balanceOf(street.keeper) == profit > 0
     # One percent below the oracle's price, less the pools' fees and their slippage.
-    worth = LOT * PRICES[WBTC] * 10**6 // (10**8 * PRICES[USDC])
-    assert profit < worth // 100
+    assert profit < LOT // 100
     assert street.left_behind() == [0] * 8
 
 
@@ -112,7 +124,7 @@ def test_bid__pool_below_what_the_index_asks__reverts(open_index, street, oracle
 
 def test_bid__loss_that_a_gift_could_pay__reverts(street, oracle):
     oracle.set_price(WBTC, PRICES[WBTC] * 103 // 100)
-    street.tokens[USDC].mint(street.bidder.address, 10**12)
+    street.tokens[WBTC].mint(street.bidder.address, 10**12)
     with boa.reverts("bidder: loss"):
         street.bid(min_profit=0)
 
@@ -133,9 +145,39 @@ def test_bid__after_the_deadline__reverts(street):
         street.bid(deadline=boa.env.evm.patch.timestamp - 1)
 
 
+@pytest.mark.parametrize("middle", [None, USDT], ids=["one-pool", "two-pools"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_bid__pool_beyond_the_tick_given__reverts_before_anything_is_done(street, middle, moved):
+    """Each pool by itself; at its limit the bid is made."""
+    route = (WBTC, USDC) if middle is None else (WBTC, middle, USDC)
+    ticks = [street.pools[pair].slot0()[1] for pair in pairwise(route)]
+    tokens = [int(street.tokens[place].address, 16) for place in route]
+    # Down the ticks while token0 goes in: the limit lies on the side the swap goes to.
+    aside = [1 if give < get else -1 for give, get in pairwise(tokens)]
+    fees = [OTHER_TIER] if middle is None else [TIER, TIER]
+    for at in range(len(fees)):
+        limits = [tick + side * (moved and i == at) for i, (tick, side) in enumerate(zip(ticks, aside, strict=True))]
+        hops = [hop(fee, limit) for fee, limit in zip(fees, limits, strict=True)]
+        terms = {"middle": ZERO if middle is None else street.tokens[middle], "hops": (*[0] * (2 - len(hops)), *hops)}
+        if moved:
+            with boa.reverts("bidder: pool has moved"):
+                street.bid(**terms)
+            assert street.bidder._computation.get_gas_used() < 30_000
+        else:
+            with boa.env.anchor():
+                assert street.bid(**terms) > 0
+
+
+def test_bid__lot_that_somebody_else_took__reverts_before_the_swaps(street):
+    street.bid(sold=10**9)
+    with boa.reverts("auction: nothing to trade"):
+        street.bid(least=LOT)
+    assert street.bidder._computation.get_gas_used() < 80_000
+
+
 def test_bid__no_pool_of_that_tier__reverts(street):
     with boa.reverts():
-        street.bid(fees=(100, TIER))
+        street.bid(hops=(hop(TIER), hop(100)))
 
 
 def test_bidder__anybody_else__may_do_nothing(street, attacker):
@@ -162,15 +204,15 @@ def test_bidder__anybody_else__may_do_nothing(street, attacker):
     ids=["the-pair-bid-for", "another-to-pay", "another-to-sell"],
 )
 def test_bid__index_that_is_none__gets_no_approval_whatever_pair_it_names(street, pair, refusal):
-    """The rest of the bid is in order: what is to be swapped has arrived, and the pair named has a pool."""
-    sell, buy = (street.tokens[place] for place in pair)
+    """The rest of the bid is in order: what is to be swapped arrives, and the pair named has a pool."""
+    sell, buy, bid_for = (street.tokens[place] for place in (*pair, WBTC))
     false = boa.loads(_FALSE_INDEX, sell.address, buy.address)
     with boa.env.prank(street.keeper):
         bidder = deployer("RebalanceBidder").deploy(false.address, street.bidder.FACTORY(), pool_code_hash())
-    sell.mint(bidder.address, LOT)
+    bid_for.mint(false.address, LOT)
     street = replace(street, index=false, bidder=bidder)
     with boa.reverts(refusal):
-        street.bid(min_profit=0, fees=(OTHER_TIER if pair == (WBTC, USDC) else TIER, TIER))
+        street.bid(min_profit=0, hops=(hop(TIER), hop(OTHER_TIER if pair == (WBTC, USDC) else TIER)))
     assert buy.allowance(bidder.address, false.address) == 0
 
 

@@ -17,7 +17,7 @@ from eth_abi import encode
 from scripts.artifacts import compile_contract
 
 from plumbline.chain.uniswap import TICK_SPACING, artifact, linked_bytecode, pool_code_hash
-from plumbline.core.uniswap_math import sqrt_price_of, tick_at_sqrt_price
+from plumbline.core.uniswap_math import TICK_OFFSET, sqrt_price_of, tick_at_sqrt_price
 from tests.helpers.contracts import deployer
 from tests.helpers.index import deploy_factory
 
@@ -41,8 +41,9 @@ REST = 2**128 - 1
 """As much as is left: the amount of a component's last leg."""
 
 
-def leg(amount: int, fee: int = FEE_PIPS, place: int = 0) -> int:
-    return place << 152 | fee << 128 | amount
+def leg(amount: int, fee: int = FEE_PIPS, place: int = 0, limit: int | None = None) -> int:
+    """A swap in one word; limit: the last tick of a pool of the share that will do."""
+    return (0 if limit is None else limit + TICK_OFFSET) << 160 | place << 152 | fee << 128 | amount
 
 
 ROUTE = [leg(REST, place=place) for place in (0, 2, 3)]
