@@ -88,7 +88,7 @@ def load(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.convert(data, kind, dec_hook=decode)
     except msgspec.ValidationError as error:
-        explained = _explain(str(error), data, kind)
+        explained = explain(str(error), data, kind)
         where = explained.partition(": ")[0]
         variables = (name for key, name in overridden.items() if re.match(rf"{re.escape(key)}(?![^.\[])", where))
         raise ConfigError(f"{next(variables, path)}: {explained}") from None
@@ -118,7 +118,7 @@ _AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<field>[^`]*)`")
 
 
-def _explain(message: str, data: dict[str, Any], kind: type[Section]) -> str:
+def explain(message: str, data: dict[str, Any], kind: type[Section]) -> str:
     """Turn msgspec's message ("Expected `int`, got `str` - at `$.a[0].b`") into "a[0].b: expected int, got str"."""
     match = _AT.fullmatch(message)
     what, where = (match["what"], match["where"] or "") if match else (message, "")

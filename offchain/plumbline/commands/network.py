@@ -27,6 +27,7 @@ def network(config: Path | None, rpc_url: str | None, oracle: str | None, vault:
     from plumbline.config import load
     from plumbline.errors import ConfigError
     from plumbline.overview.settings import OverviewConfig
+    from plumbline.sections import explain
 
     options = {"rpc_url": rpc_url, "oracle": oracle, "vault": vault}
     given = {name: value for name, value in options.items() if value is not None}
@@ -41,4 +42,5 @@ def network(config: Path | None, rpc_url: str | None, oracle: str | None, vault:
     try:
         return msgspec.convert(given, OverviewConfig)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"--{str(error).rpartition('$.')[2].strip('`').replace('_', '-')}: {error}") from None
+        key, _, wrong = explain(str(error), given, OverviewConfig).partition(": ")
+        raise ConfigError(f"--{key.replace('_', '-')}: {wrong}") from None

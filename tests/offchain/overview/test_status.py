@@ -57,8 +57,11 @@ def test_top_json__a_line_a_look__ends_when_told() -> None:
         (["--rpc-url", NOBODY], "expected --config FILE"),
         (["--config", "no-such.toml"], "no-such.toml: no such file"),
         (["--config", "x.toml", "--oracle", ORACLE], "expected no --oracle beside"),
-        (["--rpc-url", NOBODY, "--oracle", "0x12"], "--oracle: "),
-        (["--rpc-url", "ws://secret-token", "--oracle", ORACLE], "rpc_url: expected a http:// or https:// address"),
+        (
+            ["--rpc-url", NOBODY, "--oracle", "0x12"],
+            "--oracle: expected an address: 0x and 40 hex digits, got '0x12'",
+        ),
+        (["--rpc-url", "ws://secret-token", "--oracle", ORACLE], "--rpc-url: expected a http:// or https:// address"),
     ],
 )
 def test_status__wrong_usage__is_exit_2_and_one_clear_line(arguments: list[str], said: str) -> None:
