@@ -18,10 +18,12 @@ from typing import ClassVar
 import msgspec
 
 from plumbline.core.models import Trade
-from plumbline.sources.codec import FrameError, NumberedCodec, VenueRefused, one_level
+from plumbline.sources.codec import FrameError, VenueRefused, one_level
+from plumbline.sources.kinds import NumberedCodec
+from plumbline.sources.numbers import Wire
 
 
-class _Event(msgspec.Struct):
+class _Event(Wire):
     event: str = msgspec.field(name="e", default="")
     symbol: str = msgspec.field(name="s", default="")
     trade_id: int = msgspec.field(name="t", default=-1)
@@ -36,7 +38,7 @@ class _Event(msgspec.Struct):
     ask_size: str = msgspec.field(name="A", default="")
 
 
-class _Error(msgspec.Struct):
+class _Error(Wire):
     msg: str
 
 
@@ -50,14 +52,14 @@ class _Frame(_Event):
     msg: str = ""
 
 
-class _Trade(msgspec.Struct):
+class _Trade(Wire):
     id: int
     price: str
     qty: str
     time: int
 
 
-class _Book(msgspec.Struct):
+class _Book(Wire):
     bids: list[list[str]]
     asks: list[list[str]]
 
@@ -90,7 +92,8 @@ class BinanceCodec(NumberedCodec):
         if event.event == "trade":
             if event.trade_id < 0:
                 raise FrameError("malformed", "expected the id of the trade")
-            return self.taken_one(event.symbol, event.trade_id, event.price, event.size, event.at_ms, now_ms)
+            price, size = event.price.encode(), event.size.encode()
+            return self.taken_one(event.symbol, event.trade_id, price, size, event.at_ms, now_ms)
         if event.event == "" and event.update_id >= 0:
             bids, asks = one_level(str(event.bid), event.bid_size), one_level(str(event.ask), event.ask_size)
             self.put_book(event.symbol, bids, asks, now_ms, now_ms)

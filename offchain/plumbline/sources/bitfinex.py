@@ -21,8 +21,9 @@ import msgspec
 
 from plumbline.core.models import Trade
 from plumbline.sources.book import interleaved_checksum
-from plumbline.sources.codec import Books, FrameError, NumberedCodec, TextLevel, VenueRefused
-from plumbline.sources.numbers import number_text, whole
+from plumbline.sources.codec import Books, FrameError, TextLevel, VenueRefused
+from plumbline.sources.kinds import NumberedCodec
+from plumbline.sources.numbers import Wire, number_text, whole
 
 NAMES: Final = {"USDT": "UST", "USDC": "UDC"}
 NUMBER_ALL: Final = 65_536
@@ -35,18 +36,18 @@ _Level = tuple[msgspec.Raw, int, msgspec.Raw]
 """price, count, amount."""
 
 
-class _Execution(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+class _Execution(Wire, array_like=True, forbid_unknown_fields=True):
     channel: int
     kind: str
     trade: _Row
     sequence: int = -1
 
 
-class _Platform(msgspec.Struct, frozen=True):
+class _Platform(msgspec.Struct, frozen=True, gc=False):
     status: int = 1
 
 
-class _Event(msgspec.Struct):
+class _Event(Wire):
     event: str = ""
     channel: str = ""
     chanId: int = -1
@@ -77,8 +78,11 @@ class BitfinexCodec(NumberedCodec):
     def __init__(self, symbols: Sequence[str], books: Books = "none") -> None:
         super().__init__(symbols, books)
         self._trade_channels: dict[int, str] = {}
+        self._trades_begin: tuple[bytes, ...] = ()
+        """How the frames of their executions begin."""
         self._book_channels: dict[int, str] = {}
-        self._sequence: int | None = None
+        self._next = -1
+        """The number of the next message; -1 before the first."""
 
     def native(self, symbol: str) -> str:
         base, quote = (NAMES.get(name, name) for name in symbol.split("/"))
@@ -86,8 +90,9 @@ class BitfinexCodec(NumberedCodec):
 
     def _subscribe(self, natives: list[str]) -> list[bytes]:
         self._trade_channels.clear()
+        self._trades_begin = ()
         self._book_channels.clear()
-        self._sequence = None
+        self._next = -1
         flags = NUMBER_ALL | (CHECKSUMS if self.books == "depth" else 0)
         trades = [{"event": "subscribe", "channel": "trades", "symbol": native} for native in natives]
         books = [self._book_request(native) for native in natives if self.books != "none"]
@@ -103,7 +108,7 @@ class BitfinexCodec(NumberedCodec):
         return [*leave, msgspec.json.encode(self._book_request(native))]
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
-        if b',"t' in frame and frame.startswith(b"["):
+        if frame.startswith(self._trades_begin):
             return self._executed(_execution.decode(frame), now_ms)
         if frame.startswith(b"["):
             return self._told(_array.decode(frame), now_ms)
@@ -111,16 +116,15 @@ class BitfinexCodec(NumberedCodec):
         return []
 
     def _executed(self, told: _Execution, now_ms: int) -> list[Trade]:
-        native = self._trade_channels.get(told.channel)
-        if native is None:
-            raise FrameError("unknown market", f"channel {told.channel} was not subscribed to")
         trades: list[Trade] = []
         if told.kind == "te":
-            number, at_ms, amount, price = told.trade
-            trades = self.taken_one(native, number, number_text(price), _unsigned(amount), at_ms, now_ms)
+            native, (number, at_ms, amount, price) = self._trade_channels[told.channel], told.trade
+            trades = self.taken_one(native, number, bytes(price), bytes(amount).removeprefix(b"-"), at_ms, now_ms)
         elif told.kind != "tu":
             raise FrameError("unknown message", f"kind {told.kind[:40]!r}")
-        if told.sequence >= 0:
+        if told.sequence == self._next:
+            self._next += 1
+        elif told.sequence >= 0:
             self._count(told.sequence, now_ms)
         return trades
 
@@ -162,13 +166,11 @@ class BitfinexCodec(NumberedCodec):
 
     def _count(self, number: int, now_ms: int) -> None:
         """Of each message in the connection; a hole in the numbers is counted, and no book is believed after it."""
-        last = self._sequence
-        if last is not None and number > last + 1:
-            self.missed += number - last - 1
+        if 0 <= self._next < number:
+            self.missed += number - self._next
             for native in self.markets:
                 self.out_of_step(native, "gap", now_ms)
-        if last is None or number > last:
-            self._sequence = number
+        self._next = max(self._next, number + 1)
 
     def _happened(self, event: _Event) -> None:
         match event.event:
@@ -180,6 +182,7 @@ class BitfinexCodec(NumberedCodec):
                 for channel in [channel for channel, native in channels.items() if native == event.symbol]:
                     del channels[channel]
                 channels[event.chanId] = event.symbol
+                self._trades_begin = tuple([f'[{channel},"t'.encode() for channel in self._trade_channels])
             case "info" if event.platform.status == 0 or event.code in _GOING_DOWN:
                 raise VenueRefused(f"bitfinex: maintenance {event.msg[:200]}".rstrip())
             case "info" | "conf" | "pong" | "unsubscribed":
@@ -212,7 +215,8 @@ def _print(native: str, row: _Row) -> tuple[str, int, str, str, int]:
 
 
 def _unsigned(amount: msgspec.Raw) -> str:
-    return number_text(amount).removeprefix("-")
+    text = number_text(amount)
+    return text[1:] if text[0] == "-" else text
 
 
 def _text_level(level: _Level) -> TextLevel:

@@ -16,11 +16,12 @@ from typing import ClassVar
 import msgspec
 
 from plumbline.core.models import Trade
-from plumbline.sources.codec import FrameError, UnorderedCodec, VenueRefused
-from plumbline.sources.numbers import whole
+from plumbline.sources.codec import FrameError, VenueRefused
+from plumbline.sources.kinds import UnorderedCodec
+from plumbline.sources.numbers import Wire, whole
 
 
-class _Trade(msgspec.Struct):
+class _Trade(Wire):
     at_ms: int = msgspec.field(name="T")
     symbol: str = msgspec.field(name="s")
     size: str = msgspec.field(name="v")
@@ -28,45 +29,52 @@ class _Trade(msgspec.Struct):
     trade_id: str = msgspec.field(name="i")
 
 
-class _Book(msgspec.Struct):
+class _Book(Wire):
     symbol: str = msgspec.field(name="s")
     bids: list[list[str]] = msgspec.field(name="b")
     asks: list[list[str]] = msgspec.field(name="a")
     ts: int = 0
 
 
-class _Frame(msgspec.Struct):
+class _Trades(Wire):
+    data: list[_Trade]
+
+
+class _Frame(Wire):
     topic: str = ""
     type: str = ""
     ts: int = 0
-    data: list[_Trade] | _Book | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
     op: str = ""
     success: bool = True
     ret_msg: str = ""
     req_id: str = ""
 
 
-class _RestTrade(msgspec.Struct):
+class _RestTrade(Wire):
     execId: str
     price: str
     size: str
     time: str
 
 
-class _RestTrades(msgspec.Struct):
+class _RestTrades(Wire):
     trades: list[_RestTrade] = msgspec.field(name="list", default_factory=list)
 
 
-class _Answer(msgspec.Struct):
+class _Answer(Wire):
     retCode: int
     retMsg: str = ""
     result: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 _frame = msgspec.json.Decoder(_Frame)
+_trades = msgspec.json.Decoder(_Trades)
 _answer = msgspec.json.Decoder(_Answer)
 _rest_trades = msgspec.json.Decoder(_RestTrades)
-_rest_book = msgspec.json.Decoder(_Book)
+_book = msgspec.json.Decoder(_Book)
+_TRADES_BEGIN = b'{"topic":"publicTrade.'
+"""As the venue writes it: read so, without a look for what only others have. It may write otherwise."""
 _TRADES = "publicTrade."
 _BOOK = "orderbook.1."
 
@@ -89,19 +97,28 @@ class BybitCodec(UnorderedCodec):
         return [msgspec.json.encode({"op": "subscribe", "args": [topic], "req_id": topic}) for topic in topics]
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
+        if frame.startswith(_TRADES_BEGIN):
+            return self._traded(frame, now_ms)
         message = _frame.decode(frame)
-        data = message.data
-        if message.topic.startswith(_TRADES) and isinstance(data, list):
-            if len(data) > 1:
-                data.sort(key=lambda trade: trade.at_ms)
-            return self.taken([(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in data], now_ms)
-        if message.topic.startswith(_BOOK) and isinstance(data, _Book):
-            self.put_book(data.symbol, data.bids, data.asks, message.ts, now_ms, changes=message.type != "snapshot")
+        if message.topic.startswith(_TRADES):
+            return self._traded(frame, now_ms)
+        if message.topic.startswith(_BOOK):
+            book = _book.decode(message.data)
+            self.put_book(book.symbol, book.bids, book.asks, message.ts, now_ms, changes=message.type != "snapshot")
         elif message.op == "subscribe":
             self._answered(message)
         elif message.op not in ("ping", "pong"):
             raise FrameError("unknown message", repr(frame[:80]))
         return []
+
+    def _traded(self, frame: bytes, now_ms: int) -> list[Trade]:
+        told = _trades.decode(frame).data
+        if len(told) == 1:
+            t = told[0]
+            return self.taken_one(t.symbol, t.trade_id, t.price.encode(), t.size.encode(), t.at_ms, now_ms)
+        prints = [(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in told]
+        prints.sort(key=lambda print_: print_[4])
+        return self.taken(prints, now_ms)
 
     def _answered(self, message: _Frame) -> None:
         # A refusal may come without the request's id; it names the topic in its words.
@@ -127,7 +144,7 @@ class BybitCodec(UnorderedCodec):
         return f"/v5/market/orderbook?category=spot&symbol={native}&limit=50"
 
     def _book_told(self, native: str, body: bytes) -> tuple[list[list[str]], list[list[str]], int | None]:
-        book = _rest_book.decode(_result(body))
+        book = _book.decode(_result(body))
         return book.bids, book.asks, book.ts
 
 

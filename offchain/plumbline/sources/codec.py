@@ -24,7 +24,7 @@ from plumbline.core.models import BookSnapshot, Trade
 from plumbline.errors import SourceError
 from plumbline.sources.book import LiveBook, Told
 from plumbline.sources.numbers import FrameError as FrameError
-from plumbline.sources.numbers import not_negative, positive
+from plumbline.sources.numbers import both_positive, not_negative, positive
 
 MAX_FRAME_BYTES: Final = 1 << 20
 """The largest honest frame, a snapshot of 1,000 trades, is a quarter of this."""
@@ -38,10 +38,10 @@ MAX_RESYNCS: Final = 5
 """A book that went out of step more often on one connection is left alone for a while."""
 RETRY_BOOK_MS: Final = 60_000
 
-_NOT_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError)
+_NOT_JSON: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{1,15}/[A-Z0-9]{1,15}")
 
-_new: Final = tuple.__new__
+trade_of: Final = tuple.__new__
 """Makes a Trade in half the time its own constructor takes."""
 
 Id = TypeVar("Id", int, str)
@@ -71,12 +71,14 @@ class RecentIds:
 
     def again(self, trade_id: str) -> bool:
         """Whether it was told before; from now on it was."""
-        known = trade_id[:MAX_ID_LENGTH]
-        if known in self._latest or known in self._before:
+        latest = self._latest
+        known = trade_id if len(trade_id) <= MAX_ID_LENGTH else trade_id[:MAX_ID_LENGTH]
+        if known in latest or known in self._before:
             return True
-        if len(self._latest) == REMEMBERED_IDS:
-            self._latest, self._before = set(), self._latest
-        self._latest.add(known)
+        if len(latest) == REMEMBERED_IDS:
+            self._latest, self._before = {known}, latest
+        else:
+            latest.add(known)
         return False
 
 
@@ -84,7 +86,10 @@ class RecentIds:
 class Market:
     """One market of a venue, and how far its trades have been seen."""
 
+    venue: str
     symbol: str
+    gapless: bool = False
+    """Whether its ids grow by one."""
     last_id: int = -1
     last_ms: int = 0
     seen: RecentIds = field(default_factory=RecentIds)
@@ -112,6 +117,8 @@ class Codec(ABC, Generic[Id]):
     """How long the venue wants to be left alone after the handshake."""
     pause_s: ClassVar[float] = 0.0
     """Time between two frames sent, from the venue's rate limit."""
+    gapless: ClassVar[bool] = False
+    """Its trade ids grow by one in each market, so a hole is a trade we never got."""
     depth: ClassVar[int] = 1
     """Levels a side of the book it can be asked for; 1: the top only."""
 
@@ -137,7 +144,7 @@ class Codec(ABC, Generic[Id]):
                 f"{self.venue}: expected books none or top, got depth; only its best bid and ask are read"
             )
         self.books: Books = books
-        self.markets = {self.native(symbol): Market(symbol) for symbol in symbols}
+        self.markets = {self.native(symbol): Market(self.venue, symbol, self.gapless) for symbol in symbols}
         """By the venue's own name of the market."""
         if not self.markets:
             raise SourceError(f"{self.venue}: expected at least one market to subscribe to")
@@ -263,28 +270,34 @@ class Codec(ABC, Generic[Id]):
         `snapshot`: the venue tells the past again, so what we know of it is no fault of the venue's.
         """
         if len(prints) == 1:
-            return self.taken_one(*prints[0], now_ms, snapshot)
+            native, trade_id, price, size, at_ms = prints[0]
+            return self.taken_one(native, trade_id, price.encode(), size.encode(), at_ms, now_ms, snapshot)
         parsed = []
         for native, trade_id, price, size, at_ms in prints:
             market = self.markets.get(native) or self.market(native)
-            parsed.append((market, trade_id, self._parsed(market, price, size, at_ms)))
-        return [trade for market, trade_id, trade in parsed if self._is_new(market, trade_id, trade, now_ms, snapshot)]
+            if at_ms <= 0:
+                raise FrameError("time", f"{at_ms} ms")
+            parsed.append((market, trade_id, at_ms, positive(price, "price"), positive(size, "size")))
+        return [
+            Trade(market.venue, market.symbol, price_wad, size_wad, at_ms)
+            for market, trade_id, at_ms, price_wad, size_wad in parsed
+            if self._is_new(market, trade_id, at_ms, now_ms, snapshot)
+        ]
 
     def taken_one(
-        self, native: str, trade_id: Id, price: str, size: str, at_ms: int, now_ms: int, snapshot: bool = False
+        self, native: str, trade_id: Id, price: bytes, size: bytes, at_ms: int, now_ms: int, snapshot: bool = False
     ) -> list[Trade]:
-        """The same of one trade, without the lists: most frames tell one."""
+        """The same of one trade, without the lists: most frames tell one. Price and size are its bytes in the frame."""
         market = self.markets.get(native) or self.market(native)
-        trade = self._parsed(market, price, size, at_ms)
-        return [trade] if self._is_new(market, trade_id, trade, now_ms, snapshot) else []
-
-    def _parsed(self, market: Market, price: str, size: str, at_ms: int) -> Trade:
         if at_ms <= 0:
             raise FrameError("time", f"{at_ms} ms")
-        return _new(Trade, (self.venue, market.symbol, positive(price, "price"), positive(size, "size"), at_ms))
+        price_wad, size_wad = both_positive(price, size)
+        if self._is_new(market, trade_id, at_ms, now_ms, snapshot):
+            return [trade_of(Trade, (market.venue, market.symbol, price_wad, size_wad, at_ms))]
+        return []
 
     @abstractmethod
-    def _is_new(self, market: Market, trade_id: Id, trade: Trade, now_ms: int, snapshot: bool) -> bool:
+    def _is_new(self, market: Market, trade_id: Id, at_ms: int, now_ms: int, snapshot: bool) -> bool:
         """Whether to pass it on: then it is known from now on; else it is counted among the dropped."""
 
     def put_book(
@@ -345,46 +358,6 @@ class Codec(ABC, Generic[Id]):
                 self.refused.pop(f"{market.symbol} book", None)
                 frames += self._resubscribe(native)
         return frames
-
-
-class NumberedCodec(Codec[int]):
-    """A venue whose trade ids grow with every trade of a market."""
-
-    gapless: ClassVar[bool] = False
-    """They grow by one, so a hole is a trade we never got."""
-
-    def _is_new(self, market: Market, trade_id: int, trade: Trade, now_ms: int, snapshot: bool) -> bool:
-        at_ms, last = trade[4], market.last_id
-        if at_ms > now_ms + MAX_SKEW_MS:
-            self.dropped["future"] += 1
-            return False
-        if trade_id > last:
-            if self.gapless and last >= 0:
-                self.missed += trade_id - last - 1
-        elif at_ms <= market.last_ms:
-            known = "duplicate" if trade_id == last else "out of order"
-            self.dropped["snapshot" if snapshot else known] += 1
-            return False
-        # A lower id at a later time: the venue numbers anew. Refusing it would silence the market for good.
-        market.last_id, market.last_ms = trade_id, at_ms
-        return True
-
-
-class UnorderedCodec(Codec[str]):
-    """A venue whose ids only tell a trade from others; order is by time."""
-
-    def _is_new(self, market: Market, trade_id: str, trade: Trade, now_ms: int, snapshot: bool) -> bool:
-        at_ms = trade[4]
-        if at_ms > now_ms + MAX_SKEW_MS:
-            self.dropped["future"] += 1
-        elif market.seen.again(trade_id):
-            self.dropped["snapshot" if snapshot else "duplicate"] += 1
-        elif at_ms < market.last_ms:
-            self.dropped["snapshot" if snapshot else "out of order"] += 1
-        else:
-            market.last_ms = at_ms
-            return True
-        return False
 
 
 def _told(level: TextLevel, text: Callable[[TextLevel], str] | None) -> Told:

@@ -25,8 +25,9 @@ import msgspec
 from plumbline.core.models import Trade
 from plumbline.errors import SourceError
 from plumbline.sources.book import MAX_LEVELS
-from plumbline.sources.codec import Books, FrameError, NumberedCodec, TextLevel, VenueRefused, one_level
-from plumbline.sources.numbers import Instant, milliseconds, whole
+from plumbline.sources.codec import Books, FrameError, TextLevel, VenueRefused, one_level
+from plumbline.sources.kinds import NumberedCodec
+from plumbline.sources.numbers import Instant, Wire, milliseconds, whole
 
 OWN_USDC_MARKETS: Final = ("USDT/USDC", "EURC/USDC")
 """The only USDC markets that are not the USD market's alias."""
@@ -35,7 +36,7 @@ MAX_BOOK_BYTES: Final = 16 << 20
 _BOOK_CHANNELS: Final = {"top": "ticker", "depth": "level2"}
 
 
-class _Trade(msgspec.Struct):
+class _Trade(Wire):
     trade_id: str
     product_id: str
     price: str
@@ -43,7 +44,17 @@ class _Trade(msgspec.Struct):
     time: Instant
 
 
-class _Ticker(msgspec.Struct):
+class _Traded(Wire):
+    trades: list[_Trade]
+    type: str = ""
+
+
+class _Trades(Wire):
+    events: list[_Traded]
+    sequence_num: int = -1
+
+
+class _Ticker(Wire):
     product_id: str
     best_bid: str = ""
     best_bid_quantity: str = ""
@@ -51,49 +62,53 @@ class _Ticker(msgspec.Struct):
     best_ask_quantity: str = ""
 
 
-class _Change(msgspec.Struct):
+class _Change(Wire):
     side: str
     price_level: str
     new_quantity: str
 
 
-class _Told(msgspec.Struct):
+class _Told(Wire):
     type: str = ""
-    trades: list[_Trade] = []
     product_id: str = ""
-    tickers: list[_Ticker] = []
-    updates: list[_Change] = []
-    subscriptions: dict[str, list[str]] = {}
+    tickers: Sequence[_Ticker] = ()
+    updates: Sequence[_Change] = ()
+    subscriptions: dict[str, list[str]] = msgspec.field(default_factory=dict)
 
 
-class _Frame(msgspec.Struct):
+class _Frame(Wire):
     channel: str = ""
     sequence_num: int = -1
-    events: list[_Told] = []
+    events: Sequence[_Told] = ()
     timestamp: msgspec.Raw = msgspec.Raw(b"null")
     type: str = ""
     message: str = ""
 
 
-class _Level(msgspec.Struct):
+class _Level(Wire):
     price: str
     size: str
 
 
-class _PriceBook(msgspec.Struct):
+class _PriceBook(Wire):
     bids: list[_Level]
     asks: list[_Level]
     time: Instant
 
 
-class _Book(msgspec.Struct):
+class _Book(Wire):
     pricebook: _PriceBook
 
 
 _frame = msgspec.json.Decoder(_Frame)
 _time = msgspec.json.Decoder(Instant)
-_rest_trades = msgspec.json.Decoder(_Told)
+_trades = msgspec.json.Decoder(_Trades)
+_rest_trades = msgspec.json.Decoder(_Traded)
 _rest_book = msgspec.json.Decoder(_Book)
+
+
+_TRADES_BEGIN = b'{"channel":"market_trades",'
+"""As the venue writes it: read so, without a look for what only others have. It may write otherwise."""
 
 
 class CoinbaseCodec(NumberedCodec):
@@ -134,11 +149,11 @@ class CoinbaseCodec(NumberedCodec):
         return [msgspec.json.encode({"type": kind, **request}) for kind in ("unsubscribe", "subscribe")]
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
+        if frame.startswith(_TRADES_BEGIN):
+            return self._traded(_trades.decode(frame), now_ms)
         message = _frame.decode(frame)
         if message.channel == "market_trades":
-            trades = self._trades(message.events, now_ms)
-            self._count(message.sequence_num, now_ms)
-            return trades
+            return self._traded(_trades.decode(frame), now_ms)
         if message.type == "error":
             self._error(message.message)
             return []
@@ -165,15 +180,22 @@ class CoinbaseCodec(NumberedCodec):
                 raise FrameError("unknown message", repr(frame[:80]))
         return []
 
-    def _trades(self, events: list[_Told], now_ms: int) -> list[Trade]:
-        prints = [
-            (t.product_id, whole(t.trade_id, "trade_id"), t.price, t.size, milliseconds(t.time))
-            for event in events
-            for t in event.trades
-        ]
-        if len(prints) > 1:
+    def _traded(self, told: _Trades, now_ms: int) -> list[Trade]:
+        snapshot = bool(told.events) and told.events[0].type == "snapshot"
+        if len(told.events) == 1 and len(told.events[0].trades) == 1:
+            t = told.events[0].trades[0]
+            trade_id, at_ms = whole(t.trade_id, "trade_id"), milliseconds(t.time)
+            trades = self.taken_one(t.product_id, trade_id, t.price.encode(), t.size.encode(), at_ms, now_ms, snapshot)
+        else:
+            prints = [
+                (t.product_id, whole(t.trade_id, "trade_id"), t.price, t.size, milliseconds(t.time))
+                for event in told.events
+                for t in event.trades
+            ]
             prints.sort(key=lambda print_: print_[1])
-        return self.taken(prints, now_ms, snapshot=bool(events) and events[0].type == "snapshot")
+            trades = self.taken(prints, now_ms, snapshot=snapshot)
+        self._count(told.sequence_num, now_ms)
+        return trades
 
     def _count(self, number: int, now_ms: int) -> None:
         """Frames of a connection are numbered from 0. A hole is counted; repeats are told by their trades' ids."""
@@ -214,7 +236,7 @@ class CoinbaseCodec(NumberedCodec):
         return bids, [(level.price, level.size) for level in book.asks], milliseconds(book.time)
 
 
-def _sides(changes: list[_Change]) -> tuple[list[TextLevel], list[TextLevel]]:
+def _sides(changes: Sequence[_Change]) -> tuple[list[TextLevel], list[TextLevel]]:
     bids: list[TextLevel] = []
     asks: list[TextLevel] = []
     for change in changes:

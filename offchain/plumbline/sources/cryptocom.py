@@ -19,10 +19,12 @@ from typing import ClassVar
 import msgspec
 
 from plumbline.core.models import Trade
-from plumbline.sources.codec import Books, FrameError, UnorderedCodec, VenueRefused, one_level
+from plumbline.sources.codec import Books, FrameError, VenueRefused, one_level
+from plumbline.sources.kinds import UnorderedCodec
+from plumbline.sources.numbers import Wire
 
 
-class _Item(msgspec.Struct):
+class _Item(Wire):
     """A trade, the best bid and ask of a ticker, or a book."""
 
     at_ms: int = msgspec.field(name="t")
@@ -34,17 +36,17 @@ class _Item(msgspec.Struct):
     bid_size: str | None = msgspec.field(name="bs", default=None)
     ask: str | None = msgspec.field(name="k", default=None)
     ask_size: str | None = msgspec.field(name="ks", default=None)
-    bids: list[list[str]] = []
-    asks: list[list[str]] = []
+    bids: Sequence[list[str]] = ()
+    asks: Sequence[list[str]] = ()
 
 
-class _Result(msgspec.Struct):
+class _Result(Wire):
     instrument_name: str = ""
     channel: str = ""
-    data: list[_Item] = []
+    data: Sequence[_Item] = ()
 
 
-class _Frame(msgspec.Struct):
+class _Frame(Wire):
     id: int = -1
     method: str = ""
     code: int = 0
@@ -118,22 +120,22 @@ class CryptocomCodec(UnorderedCodec):
     def book_path(self, native: str) -> str:
         return f"/public/get-book?instrument_name={native}&depth=50"
 
-    def _book_told(self, native: str, body: bytes) -> tuple[list[list[str]], list[list[str]], int | None]:
+    def _book_told(self, native: str, body: bytes) -> tuple[Sequence[list[str]], Sequence[list[str]], int | None]:
         items = _data(body)
         if not items:
             raise FrameError("malformed", "expected a book, got none")
         return items[0].bids, items[0].asks, items[0].at_ms
 
 
-def _prints(items: list[_Item]) -> list[tuple[str, str, str, str, int]]:
+def _prints(items: Sequence[_Item]) -> list[tuple[str, str, str, str, int]]:
     # Newest first as sent; the sort keeps the order of trades of one millisecond.
-    if len(items) > 1:
-        items = items[::-1]
-        items.sort(key=lambda item: item.at_ms)
-    return [(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in items]
+    prints = [(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in reversed(items)]
+    if len(prints) > 1:
+        prints.sort(key=lambda print_: print_[4])
+    return prints
 
 
-def _data(body: bytes) -> list[_Item]:
+def _data(body: bytes) -> Sequence[_Item]:
     answer = _frame.decode(body)
     if answer.code != 0 or answer.result is None:
         raise VenueRefused(f"cryptocom: error {answer.code}: {answer.message[:200]}")

@@ -17,11 +17,12 @@ from typing import ClassVar
 import msgspec
 
 from plumbline.core.models import Trade
-from plumbline.sources.codec import Books, FrameError, NumberedCodec, VenueRefused, one_level
-from plumbline.sources.numbers import whole
+from plumbline.sources.codec import Books, FrameError, VenueRefused, one_level
+from plumbline.sources.kinds import NumberedCodec
+from plumbline.sources.numbers import Wire, whole
 
 
-class _Result(msgspec.Struct):
+class _Result(Wire):
     """A trade or the best bid and ask."""
 
     id_market: int = -1
@@ -37,12 +38,12 @@ class _Result(msgspec.Struct):
     ask_size: str = msgspec.field(name="A", default="")
 
 
-class _Error(msgspec.Struct):
+class _Error(Wire):
     code: int = 0
     message: str = ""
 
 
-class _Frame(msgspec.Struct):
+class _Frame(Wire):
     channel: str = ""
     event: str = ""
     id: int = 0
@@ -50,14 +51,14 @@ class _Frame(msgspec.Struct):
     result: _Result | None = None
 
 
-class _Trade(msgspec.Struct):
+class _Trade(Wire):
     sequence_id: str
     create_time_ms: str
     amount: str
     price: str
 
 
-class _Book(msgspec.Struct):
+class _Book(Wire):
     update: int
     bids: list[list[str]]
     asks: list[list[str]]
@@ -101,8 +102,8 @@ class GateCodec(NumberedCodec):
             if message.channel == _TRADES:
                 if told.id_market < 0:
                     raise FrameError("malformed", "expected id_market")
-                at_ms = _ms(told.create_time_ms)
-                return self.taken_one(told.currency_pair, told.id_market, told.price, told.amount, at_ms, now_ms)
+                price, size, at_ms = told.price.encode(), told.amount.encode(), _ms(told.create_time_ms)
+                return self.taken_one(told.currency_pair, told.id_market, price, size, at_ms, now_ms)
             if message.channel == _BOOK:
                 bids, asks = one_level(told.bid, told.bid_size), one_level(told.ask, told.ask_size)
                 self.put_book(told.symbol, bids, asks, told.at_ms, now_ms)

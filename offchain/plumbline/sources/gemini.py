@@ -17,16 +17,17 @@ from typing import ClassVar
 import msgspec
 
 from plumbline.core.models import Trade
-from plumbline.sources.codec import FrameError, NumberedCodec, TextLevel, VenueRefused, one_level
-from plumbline.sources.numbers import whole
+from plumbline.sources.codec import FrameError, TextLevel, VenueRefused, one_level
+from plumbline.sources.kinds import NumberedCodec
+from plumbline.sources.numbers import Wire, whole
 
 
-class _Error(msgspec.Struct):
+class _Error(Wire):
     code: int = 0
     msg: str = ""
 
 
-class _Frame(msgspec.Struct):
+class _Frame(Wire):
     symbol: str = msgspec.field(name="s", default="")
     trade_id: int = msgspec.field(name="t", default=-1)
     price: str = msgspec.field(name="p", default="")
@@ -42,7 +43,7 @@ class _Frame(msgspec.Struct):
     error: _Error | None = None
 
 
-class _Trade(msgspec.Struct):
+class _Trade(Wire):
     # The documentation shows numbers, the recorded answer text.
     tid: int | str
     timestampms: int | str
@@ -50,12 +51,12 @@ class _Trade(msgspec.Struct):
     amount: str
 
 
-class _Level(msgspec.Struct):
+class _Level(Wire):
     price: str
     amount: str
 
 
-class _Book(msgspec.Struct):
+class _Book(Wire):
     bids: list[_Level]
     asks: list[_Level]
 
@@ -89,8 +90,8 @@ class GeminiCodec(NumberedCodec):
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         message = _frame.decode(frame)
         if message.trade_id >= 0:
-            at_ms = message.at_ns // 1_000_000
-            return self.taken_one(message.symbol, message.trade_id, message.price, message.size, at_ms, now_ms)
+            price, size, at_ms = message.price.encode(), message.size.encode(), message.at_ns // 1_000_000
+            return self.taken_one(message.symbol, message.trade_id, price, size, at_ms, now_ms)
         if message.update_id >= 0:
             bids, asks = one_level(message.bid, message.bid_size), one_level(message.ask, message.ask_size)
             self.put_book(message.symbol, bids, asks, message.at_ns // 1_000_000, now_ms)

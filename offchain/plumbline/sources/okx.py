@@ -14,47 +14,68 @@ its ping and pong are bare words, not JSON.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Sequence
+from typing import ClassVar, Final, TypeVar
 
 import msgspec
 
 from plumbline.core.models import Trade
 from plumbline.sources.book import LiveBook, interleaved_checksum
-from plumbline.sources.codec import FrameError, NumberedCodec, TextLevel, VenueRefused
+from plumbline.sources.codec import FrameError, TextLevel, VenueRefused
+from plumbline.sources.kinds import NumberedCodec
+from plumbline.sources.numbers import Wire
 
 _CHANNELS: Final = {"none": "trades", "top": "bbo-tbt", "depth": "books"}
 
 
-class _Item(msgspec.Struct):
-    """A trade, or a book or changes to one."""
+class _Trade(Wire):
+    at_ms: int = msgspec.field(name="ts")
+    symbol: str = msgspec.field(name="instId")
+    trade_id: int = msgspec.field(name="tradeId")
+    price: str = msgspec.field(name="px")
+    size: str = msgspec.field(name="sz")
+
+
+class _Trades(Wire):
+    """A frame, or an answer of REST, that tells trades; without any it is something else."""
+
+    data: Sequence[_Trade] = ()
+    code: str = ""
+    msg: str = ""
+
+
+class _Item(Wire):
+    """A book or changes to one."""
 
     at_ms: int = msgspec.field(name="ts")
-    symbol: str = msgspec.field(name="instId", default="")
-    trade_id: int = msgspec.field(name="tradeId", default=-1)
-    price: str = msgspec.field(name="px", default="")
-    size: str = msgspec.field(name="sz", default="")
-    bids: list[list[str]] = []
-    asks: list[list[str]] = []
+    bids: Sequence[list[str]] = ()
+    asks: Sequence[list[str]] = ()
     checksum: int = 0
     sequence: int = msgspec.field(name="seqId", default=-1)
     follows: int = msgspec.field(name="prevSeqId", default=-1)
 
 
-class _Arg(msgspec.Struct, frozen=True):
+Answer = TypeVar("Answer", _Trades, "_Frame")
+
+
+class _Arg(msgspec.Struct, frozen=True, gc=False):
     channel: str = ""
     symbol: str = msgspec.field(name="instId", default="")
 
 
-class _Frame(msgspec.Struct):
+class _Frame(Wire):
     event: str = ""
     id: str = ""
     arg: _Arg = _Arg()
     action: str = ""
-    data: list[_Item] = []
+    data: Sequence[_Item] = ()
     code: str = ""
     msg: str = ""
 
 
+_TRADES_BEGIN: Final = b'{"arg":{"channel":"trades",'
+"""As the venue writes it: read so, without a look for what only others have. It may write otherwise."""
+_trades = msgspec.json.Decoder(_Trades, strict=False)
 _frame = msgspec.json.Decoder(_Frame, strict=False)
 """Not strict: ids and times come as text, and are read as numbers."""
 
@@ -86,10 +107,12 @@ class OkxCodec(NumberedCodec):
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         if frame == b"pong":
             return []
+        if frame.startswith(_TRADES_BEGIN) and (told := _trades.decode(frame).data):
+            return self._traded(told, now_ms)
         message = _frame.decode(frame)
         match message.event:
             case "" if message.arg.channel == "trades":
-                return self.taken(_prints(message.data), now_ms)
+                return self._traded(_trades.decode(frame).data, now_ms)
             case "" if message.arg.channel in ("bbo-tbt", "books"):
                 for item in message.data:
                     self._book(message.arg.symbol, item, now_ms, changes=message.action == "update")
@@ -104,6 +127,12 @@ class OkxCodec(NumberedCodec):
             case _:
                 raise FrameError("unknown message", repr(frame[:80]))
         return []
+
+    def _traded(self, told: Sequence[_Trade], now_ms: int) -> list[Trade]:
+        if len(told) == 1:
+            t = told[0]
+            return self.taken_one(t.symbol, t.trade_id, t.price.encode(), t.size.encode(), t.at_ms, now_ms)
+        return self.taken(_prints(told), now_ms)
 
     def _book(self, native: str, item: _Item, now_ms: int, *, changes: bool) -> None:
         book = self.market(native).book
@@ -134,32 +163,30 @@ class OkxCodec(NumberedCodec):
         return f"/api/v5/market/trades?instId={native}&limit=100"
 
     def _trades_told(self, native: str, body: bytes) -> list[tuple[str, int, str, str, int]]:
-        return _prints(_data(body))
+        return _prints(_answered(_trades.decode(body)).data)
 
     def book_path(self, native: str) -> str:
         return f"/api/v5/market/books?instId={native}&sz=100"
 
-    def _book_told(self, native: str, body: bytes) -> tuple[list[list[str]], list[list[str]], int | None]:
-        items = _data(body)
+    def _book_told(self, native: str, body: bytes) -> tuple[Sequence[list[str]], Sequence[list[str]], int | None]:
+        items = _answered(_frame.decode(body)).data
         if not items:
             raise FrameError("malformed", "expected a book, got none")
         return items[0].bids, items[0].asks, items[0].at_ms
 
 
-def _prints(items: list[_Item]) -> list[tuple[str, int, str, str, int]]:
-    if len(items) > 1:
-        items.sort(key=lambda item: item.trade_id)
-    # Sorted, so the first tells whether any is without an id.
-    if items and items[0].trade_id < 0:
-        raise FrameError("malformed", "expected tradeId in every trade")
-    return [(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in items]
+def _prints(trades: Sequence[_Trade]) -> list[tuple[str, int, str, str, int]]:
+    prints = [(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in trades]
+    if len(prints) > 1:
+        prints.sort(key=lambda print_: print_[1])
+    return prints
 
 
-def _data(body: bytes) -> list[_Item]:
-    answer = _frame.decode(body)
+def _answered(answer: Answer) -> Answer:
+    """An answer of REST, unless it says no."""
     if answer.code != "0":
         raise VenueRefused(f"okx: error {answer.code[:10]}: {answer.msg[:200]}")
-    return answer.data
+    return answer
 
 
 def _request_id(channel: str, native: str) -> str:

@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 import json
+import re
+from decimal import Decimal
+from typing import Any
 
 import pytest
-from tests.helpers.frames import COINBASE_TRADE, KRAKEN_SNAPSHOT, wad
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.helpers.frames import BITSTAMP_TRADE, BYBIT_TRADES, COINBASE_TRADE, KRAKEN_SNAPSHOT, OKX_TRADE, wad
 
 from plumbline.core.models import Trade
 from plumbline.core.units import WAD
@@ -14,6 +19,12 @@ from plumbline.sources import CODECS, codec_of
 from plumbline.sources.codec import MAX_ID_LENGTH, MAX_SKEW_MS, REMEMBERED_IDS, Codec, FrameError, RecentIds
 
 LATER_MS = 2_000_000_000_000
+NUMBER = re.compile(r"[0-9]+(\.[0-9]{1,18})?|[0-9]{1,14}\.")
+texts_of_numbers = (
+    st.from_regex(r"[0-9]{1,16}(\.[0-9]{1,18})?", fullmatch=True)
+    | st.text("0123456789.", max_size=18)
+    | st.sampled_from(["1_0", " 1", "+1", "-1", "\u0661", "\u00b2", "0", "0.0", ".5", "9" * 16])
+)
 
 
 def bitfinex(*symbols: str) -> Codec:
@@ -239,3 +250,40 @@ def test_snapshot_after_a_reconnection__gives_what_was_missed_and_blames_nobody(
     assert [t.price_wad for t in codec.decode(longer, LATER_MS)] == [WAD // 2]
     assert codec.dropped == {"snapshot": 2}
     assert codec.missed == 1
+
+
+def turned(value: Any) -> Any:
+    """The same message with the keys of every object in the opposite order."""
+    if isinstance(value, dict):
+        return {key: turned(value[key]) for key in reversed(value)}
+    return [turned(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("frame", [COINBASE_TRADE, KRAKEN_SNAPSHOT, OKX_TRADE, BYBIT_TRADES, BITSTAMP_TRADE])
+@pytest.mark.parametrize("ours", [turned, lambda message: message])
+def test_decode__keys_in_another_order__same_trades(frame, ours):
+    """How a frame begins is only a hint of what it is."""
+    message = json.loads(frame)
+    venue, symbol = {
+        "market_trades": ("coinbase", "ETH/USD"),
+        "trade": ("kraken", "MATIC/USD"),
+        "live_trades_btcusd": ("bitstamp", "BTC/USD"),
+    }.get(message.get("channel", ""), ("okx" if "arg" in message else "bybit", "BTC/USDT"))
+    expected = codec_of(venue, [symbol]).decode(frame, LATER_MS)
+    assert len(expected) == len(codec_of(venue, [symbol]).decode(json.dumps(ours(message)).encode(), LATER_MS)) > 0
+    assert codec_of(venue, [symbol]).decode(json.dumps(ours(message)).encode(), LATER_MS) == expected
+
+
+@given(price=texts_of_numbers, size=texts_of_numbers)
+@settings(derandomize=True, max_examples=300)
+def test_numbered_trade__read_the_short_way__as_the_grammar_reads_it(price: str, size: str) -> None:
+    codec = codec_of("binance", ["BTC/USD"])
+    codec.decode(binance_trade(1, 1_000), LATER_MS)
+    frame = binance_trade(2, 1_001, price, size)
+    if all(NUMBER.fullmatch(text) and 0 < Decimal(text) <= 10**15 for text in (price, size)):
+        (trade,) = codec.decode(frame, LATER_MS)
+        assert (trade.price_wad, trade.size_wad) == (wad(price), wad(size))
+    else:
+        with pytest.raises(FrameError):
+            codec.decode(frame, LATER_MS)
+        assert len(codec.decode(binance_trade(2, 1_001), LATER_MS)) == 1  # a bad one leaves no trace
