@@ -18,14 +18,15 @@ OWNER, HOLDER, ATTACKER = (f"0x{0xD0 + i:040x}" for i in range(3))
 FORTUNE = 10**30
 
 
+SLASHABLE = ("MockSlashableERC20",) * 3
+
+
 class Rebalancing:
     """Three tokens of 18 decimals, each worth one; one of each to a share. The holder and the attacker are rich."""
 
-    def __init__(self, fee_bps: int = 0, streaming_bps: int = 0) -> None:
+    def __init__(self, fee_bps: int = 0, streaming_bps: int = 0, kinds: tuple[str, ...] = SLASHABLE) -> None:
         self.chain = Chain()
-        self.tokens = [
-            self.chain.deploy(compile_contract("MockSlashableERC20"), f"T{i}", f"T{i}", 18) for i in range(3)
-        ]
+        self.tokens = [self.chain.deploy(compile_contract(kind), f"T{i}", f"T{i}", 18) for i, kind in enumerate(kinds)]
         self.oracle = self.chain.deploy(compile_contract("MockOracle"), [f"T{i}/USD" for i in range(3)], [8] * 3)
         addresses = [token.address for token in self.tokens]
         fees = fee_bps, fee_bps, streaming_bps
@@ -53,11 +54,23 @@ class Rebalancing:
         self.publish()
         self.house.call("open", self.vault.address, sender=OWNER)
 
+    def lend_shares(self, cap: int) -> None:
+        """Flash mints for nothing from now on, up to `cap`."""
+        self.announced("set_flash_terms", 0, cap)
+
+    def announced(self, name: str, *values: int) -> None:
+        self.vault.call("announce", self.vault.calldata(name, *values), sender=OWNER)
+        self.pass_time(3 * DAY_S)
+        self.vault.call(name, *values, sender=OWNER)
+
     def mint(self, shares: int, who: str) -> Any:
         return self.vault.call("mint", shares, who, [MAX_UINT] * 3, MAX_UINT, sender=who)
 
     def redeem(self, shares: int, who: str, skip: int = 0) -> Any:
         return self.vault.call("redeem_skipping", shares, who, [0] * 3, skip, MAX_UINT, sender=who)
+
+    def claim(self, place: int, who: str) -> Any:
+        return self.vault.call("claim", self.tokens[place].address, who, sender=who)
 
     def bid(self, sell: int, buy: int, most: int, who: str, limit: int = MAX_UINT) -> tuple[int, int]:
         pair = self.tokens[sell].address, self.tokens[buy].address

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Bids paid out of what they bring, and what can be done in the middle of one: nothing."""
+"""Bids paid out of what they bring; what can be done in the middle of one: next to nothing (vault/test_reentry.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from tests.helpers.contracts import deployer
 from tests.unit.auction.conftest import PRICES, START_BPS, USDC, WAD, WBTC, floor_due
-from tests.unit.vault.test_odd_tokens import ENTRIES, call_of
 
 ZERO = "0x" + "00" * 20
 LOT = 10**6
@@ -52,30 +51,6 @@ def test_bid__paid_by_a_transfer_in_the_callback__is_charged_again(open_index, h
     contract.arm(tokens[USDC].address, data, True)
     with boa.reverts():
         contract.bid(house.address, open_index.address, tokens[WBTC].address, tokens[USDC].address, LOT)
-
-
-@pytest.mark.parametrize("signature", [name for name in ENTRIES if "set_rebasing" not in name])
-def test_callback__finds_every_door_of_the_index_locked(open_index, house, tokens, contract, depositor, signature):
-    tokens[USDC].mint(contract.address, 2 * DUE)
-    contract.arm(open_index.address, call_of(signature, open_index, tokens[USDC]), True)
-    contract.bid(house.address, open_index.address, tokens[WBTC].address, tokens[USDC].address, LOT)
-    assert (contract.calls(), contract.successes()) == (1, 0)
-
-
-def test_callback__finds_the_house_locked(open_index, house, tokens, contract):
-    tokens[USDC].mint(contract.address, 3 * DUE)
-    pair = tokens[WBTC].address, tokens[USDC].address
-    doors = [
-        house.bid.prepare_calldata(open_index.address, *pair, 1, 0, 10**9, b""),
-        house.close.prepare_calldata(open_index.address),
-        house.quote.prepare_calldata(open_index.address, *pair, 1),
-        house.lots.prepare_calldata(open_index.address),
-    ]
-    for data in doors:
-        contract.arm(house.address, data, True)
-        with boa.env.anchor():
-            contract.bid(house.address, open_index.address, *pair, LOT)
-            assert (contract.calls(), contract.successes()) == (1, 0)
 
 
 def test_callback__may_transfer_shares(open_index, house, tokens, contract, depositor, receiver):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""ERC-3156 over the share: off by default, paid for, and nothing but transfers while it is out."""
+"""ERC-3156 over the share: off by default, paid for, and nothing but transfers while it is out (test_reentry.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from tests.helpers.contracts import deployer
 from tests.unit.vault.conftest import WAD, events
 from tests.unit.vault.test_delayed_changes import call, change
-from tests.unit.vault.test_odd_tokens import ENTRIES, call_of
 
 CAP, FEE_BPS = 1_000_000 * WAD, 9
 AMOUNT = 50_000 * WAD
@@ -87,15 +86,6 @@ def test_flash_loan__without_the_answer_of_the_standard__reverts(lending, borrow
     borrower.behave(True, b"\x01" * 32)
     with boa.reverts("flash: refused"):
         flash(lending, borrower)
-
-
-@pytest.mark.parametrize("signature", ENTRIES)
-def test_flash_loan__while_it_is_out__every_door_is_locked(lending, params, tokens, borrower, signature):
-    lending.transfer_ownership(borrower.address, sender=params.owner)
-    lending.accept_ownership(sender=borrower.address)
-    borrower.arm(lending.address, call_of(signature, lending, tokens[0]))
-    flash(lending, borrower)
-    assert (borrower.calls(), borrower.successes()) == (1, 0)
 
 
 def test_flash_loan__while_it_is_out__shares_move(lending, borrower, receiver):
