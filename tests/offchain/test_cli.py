@@ -162,6 +162,19 @@ def test_check__chain_and_venue_not_there__says_what_failed_and_no_token_of_an_a
     assert "secret-token" not in done.stderr + done.stdout
 
 
+def test_check__as_json__is_an_object_a_line(reporter):
+    done = plumbline("reporter", "check", "--config", str(reporter), "--json")
+    assert done.returncode == 1
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["what"] for each in told if each["ok"]] == ["config", "key", "journal"]
+    assert sum(not each["ok"] for each in told) == 5
+
+
+def test_help__fits_a_line_for_each_command():
+    done = plumbline("--help", COLUMNS="80")
+    assert "..." not in done.stdout.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("group", ["reporter", "relayer"])
 def test_run__nothing_it_needs_is_there__lives_says_why_and_stops_on_sigterm_within_two_seconds(reporter, group):
     config = reporter if group == "reporter" else relayer_of(reporter)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Sequence
 from typing import Final
 
@@ -26,13 +27,20 @@ _MAX_SKEW_S: Final = 15
 
 
 class Checks:
-    """Prints "ok" or "FAIL" for each question; `finish` raises when one failed."""
+    """Prints "ok" or "FAIL" for each question, or a JSON object a line; `finish` raises when one failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
         self.failed = 0
+        self._as_json = as_json
 
     def passed(self, what: str, answer: str) -> None:
-        typer.echo(f"ok    {what}: {answer}")
+        self._tell(what, answer, ok=True)
+
+    def _tell(self, what: str, answer: str, *, ok: bool) -> None:
+        if self._as_json:
+            typer.echo(json.dumps({"what": what, "ok": ok, "answer": answer}))
+        else:
+            typer.echo(f"{'ok   ' if ok else 'FAIL '} {what}: {answer}")
 
     async def ask(self, what: str, question: Awaitable[str]) -> None:
         """`question` gives what is worth knowing, or raises PlumblineError with what is wrong."""
@@ -40,7 +48,7 @@ class Checks:
             self.passed(what, await question)
         except PlumblineError as error:
             self.failed += 1
-            typer.echo(f"FAIL  {what}: {error}")
+            self._tell(what, str(error), ok=False)
 
     def finish(self) -> None:
         if self.failed:

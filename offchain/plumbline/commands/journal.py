@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Ask a reporter's journal whether it is true, and a relayer's who was not.", no_args_is_help=True
-)
+from plumbline.commands.options import JsonOption
+
+if TYPE_CHECKING:
+    from plumbline.reporter.verify import Findings
+
+app = typer.Typer(help="Ask a journal whether it is true, and who signed two rows.", no_args_is_help=True)
 
 _SHOWN = 20
 _FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
@@ -24,8 +27,12 @@ def verify(
         datetime | None, typer.Option("--from", formats=_FORMATS, help="UTC; default: the beginning.")
     ] = None,
     until: Annotated[datetime | None, typer.Option("--to", formats=_FORMATS, help="UTC; default: the end.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compute every observation and row again from the trades kept; status 1 when anything differs."""
+    import json
+    from dataclasses import asdict
+
     from plumbline.reporter.verify import verify as compute_again
     from plumbline.store.rows import RowJournal
 
@@ -36,6 +43,15 @@ def verify(
         bounds["to_s"] = int(until.replace(tzinfo=UTC).timestamp())
     with RowJournal(journal) as kept:
         found = compute_again(kept, **bounds)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        _show(found)
+    if found.differences:
+        raise typer.Exit(1)
+
+
+def _show(found: Findings) -> None:
     for difference in found.differences[:_SHOWN]:
         typer.echo(difference)
     if len(found.differences) > _SHOWN:
@@ -45,8 +61,6 @@ def verify(
     typer.echo(
         f"{found.observations} observations and {found.rows} rows computed again, {len(found.differences)} differences"
     )
-    if found.differences:
-        raise typer.Exit(1)
 
 
 @app.command()

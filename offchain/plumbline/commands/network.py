@@ -17,7 +17,6 @@ ConfigOption = Annotated[
 RpcOption = Annotated[str | None, typer.Option("--rpc-url", help="Without a file: the chain's JSON-RPC endpoint.")]
 OracleOption = Annotated[str | None, typer.Option("--oracle", help="Without a file: the oracle's address.")]
 VaultOption = Annotated[str | None, typer.Option("--vault", help="Without a file: the vault's address, if any.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Plain JSON, for programs.")]
 
 
 def network(config: Path | None, rpc_url: str | None, oracle: str | None, vault: str | None) -> OverviewConfig:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The options that the nodes' commands share."""
+"""The options that commands share."""
 
 from __future__ import annotations
 
@@ -13,4 +13,5 @@ OracleAddress = Annotated[str, typer.Option("--oracle", help="The oracle's addre
 RpcUrl = Annotated[str, typer.Option("--rpc-url", help="The chain's JSON-RPC endpoint.")]
 Folder = Annotated[Path, typer.Option("--dir", help="Where to write it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide and log it; sign nothing, send nothing.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Plain JSON, for programs.")]
 LOCAL_RPC = "http://127.0.0.1:8545"

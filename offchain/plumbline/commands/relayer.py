@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from plumbline.commands.options import LOCAL_RPC, ConfigPath, DryRun, Folder, OracleAddress, RpcUrl
+from plumbline.commands.options import LOCAL_RPC, ConfigPath, DryRun, Folder, JsonOption, OracleAddress, RpcUrl
 from plumbline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ def run(config: ConfigPath, dry_run: DryRun = False) -> None:
 
 
 @app.command()
-def check(config: ConfigPath) -> None:
+def check(config: ConfigPath, as_json: JsonOption = False) -> None:
     """Try everything it needs: config, key, balance, journal, chain, clock, peers. Starts nothing."""
     from plumbline.commands.service import check_node
     from plumbline.config import RelayerConfig
 
-    check_node(config, RelayerConfig, _check)
+    check_node(config, RelayerConfig, _check, as_json=as_json)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Exchanges on this machine, recorded or simulated, in their own formats.", no_args_is_help=True)
+app = typer.Typer(help="Exchanges on this machine, recorded or simulated.", no_args_is_help=True)
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The replay's TOML file.")]
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from plumbline.commands.options import JsonOption
+
 if TYPE_CHECKING:
     from plumbline.overview.settings import OverviewConfig
     from plumbline.report.chain import ChainReport
     from plumbline.store.trades import TradeRecord
+    from plumbline.web.history import History
 
 _FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 _FOREVER_S = 10**10
@@ -32,8 +35,16 @@ def report(
     ] = None,
     chain: Annotated[bool, typer.Option(help="Ask the chain for rounds, gas and fees.")] = True,
     png: Annotated[bool, typer.Option(help="A picture of each chart (needs Pillow).")] = True,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write report.html (self-contained), figures.csv and a PNG a chart, from the page's history and the chain."""
+    """Write what happened in a period: a page, a table, pictures.
+
+    report.html (self-contained), figures.csv and a PNG for each chart, from the page's history and the chain.
+    """
+    import json
+
+    from rich.console import Console
+
     from plumbline.config import load
     from plumbline.errors import ConfigError
     from plumbline.overview.settings import OverviewConfig
@@ -44,24 +55,38 @@ def report(
     settings = load(config, OverviewConfig)
     if settings.history is None or not settings.history.exists():
         raise ConfigError(f"{config}: history: expected the file that `plumbline web` keeps, got {settings.history}")
-    with History(settings.history, _FOREVER_S) as history:
-        span = history.span()
-        if span is None:
-            raise ConfigError(f"{settings.history}: nothing was seen yet")
-        from_s = span[0] if since is None else int(since.replace(tzinfo=UTC).timestamp())
-        to_s = span[1] if until is None else int(until.replace(tzinfo=UTC).timestamp())
-        if from_s > to_s:
-            raise ConfigError("--from: expected a time before --to")
-        made = gather(
-            history.names(),
-            lambda name: history.every(name, from_s, to_s),
-            _trades(keeper_journal, from_s, to_s),
-            _chain(settings, from_s, to_s) if chain else None,
-            from_s,
-            to_s,
-        )
-    for path in write_report(made, folder, png=png):
+    # Turns on a terminal and is silent elsewhere: a long history takes its seconds.
+    with (
+        Console(stderr=True).status("reading the history") as progress,
+        History(settings.history, _FOREVER_S) as history,
+    ):
+        from_s, to_s = _period(history, settings.history, since, until)
+        trades = _trades(keeper_journal, from_s, to_s)
+        progress.update("asking the chain")
+        known = _chain(settings, from_s, to_s) if chain else None
+        progress.update("reading the history")
+        made = gather(history.names(), lambda name: history.every(name, from_s, to_s), trades, known, from_s, to_s)
+        progress.update(f"writing {folder}")
+        written = write_report(made, folder, png=png)
+    if as_json:
+        typer.echo(json.dumps({"files": list(map(str, written)), "figures": made.rows()}))
+        return
+    for path in written:
         typer.echo(f"wrote {path}")
+
+
+def _period(history: History, path: Path, since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """{s}, both ends included. Raises ConfigError when nothing lies in it."""
+    from plumbline.errors import ConfigError
+
+    span = history.span()
+    if span is None:
+        raise ConfigError(f"{path}: nothing was seen yet")
+    from_s = span[0] if since is None else int(since.replace(tzinfo=UTC).timestamp())
+    to_s = span[1] if until is None else int(until.replace(tzinfo=UTC).timestamp())
+    if from_s > to_s:
+        raise ConfigError("--from: expected a time before --to")
+    return from_s, to_s
 
 
 def _trades(path: Path | None, from_s: int, to_s: int) -> list[TradeRecord] | None:

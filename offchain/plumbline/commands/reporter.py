@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plumbline.commands.options import LOCAL_RPC, ConfigPath, DryRun, Folder, OracleAddress, RpcUrl
+from plumbline.commands.options import LOCAL_RPC, ConfigPath, DryRun, Folder, JsonOption, OracleAddress, RpcUrl
 from plumbline.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def run(config: ConfigPath, dry_run: DryRun = False, role: RoleOption = "all") -
 
 
 @app.command()
-def check(config: ConfigPath) -> None:
+def check(config: ConfigPath, as_json: JsonOption = False) -> None:
     """Try everything it needs: config, key, journal, chain, clock, agreement, venues. Starts nothing."""
     from plumbline.commands.service import check_node
     from plumbline.config import ReporterConfig
 
-    check_node(config, ReporterConfig, lambda settings, checks: _check(settings, checks, str(config)))
+    check_node(config, ReporterConfig, lambda settings, checks: _check(settings, checks, str(config)), as_json=as_json)
 
 
 @app.command()

@@ -45,9 +45,11 @@ def run_node(service: str, path: Path, kind: type[C], main: Callable[[C], Corout
     run_service(main(config))
 
 
-def check_node(path: Path, kind: type[C], check: Callable[[C, Checks], Coroutine[Any, Any, None]]) -> None:
+def check_node(
+    path: Path, kind: type[C], check: Callable[[C, Checks], Coroutine[Any, Any, None]], *, as_json: bool
+) -> None:
     """Try everything, one line each. Raises PlumblineError when something failed."""
-    config, checks = load(path, kind), Checks()
+    config, checks = load(path, kind), Checks(as_json=as_json)
     # What fails is said once, by the check itself.
     log_setup(LogConfig(level="error"))
     checks.passed("config", str(path))

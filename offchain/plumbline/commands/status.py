@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import typer
 
-from plumbline.commands.network import ConfigOption, JsonOption, OracleOption, RpcOption, VaultOption, network
+from plumbline.commands.network import ConfigOption, OracleOption, RpcOption, VaultOption, network
+from plumbline.commands.options import JsonOption
 
 NEEDS_ATTENTION = 3
 """Exit status when something is bad; warnings alone are 0."""
@@ -18,7 +19,7 @@ def status(
     vault: VaultOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How the network stands: feeds, reporters, rounds, NAV and pool, keeper.
+    """How the network stands: feeds, reporters, rounds, NAV, keeper.
 
     Exit status: 0 it works; 1 the chain cannot be read; 2 wrong usage or config; 3 it answers, and something is bad.
     """

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plumbline.commands.network import ConfigOption, JsonOption, OracleOption, RpcOption, VaultOption, network
+from plumbline.commands.network import ConfigOption, OracleOption, RpcOption, VaultOption, network
+from plumbline.commands.options import JsonOption
 
 if TYPE_CHECKING:
     from plumbline.overview.settings import OverviewConfig
@@ -23,7 +24,10 @@ def top(
     as_json: JsonOption = False,
     looks: LooksOption = None,
 ) -> None:
-    """The network live, until Ctrl-C; without a terminal, or with --json, one look after the other."""
+    """The network live, until Ctrl-C.
+
+    Without a terminal, or with --json: one look after the other.
+    """
     import asyncio
     import contextlib
 

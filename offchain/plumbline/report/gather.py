@@ -62,6 +62,15 @@ class Report:
     def period(self) -> str:
         return f"{utc(self.from_s)} to {utc(self.to_s)}"
 
+    def rows(self) -> list[dict[str, str]]:
+        """Every figure, for a table."""
+        return [
+            {"section": section.title, "figure": each.name, "value": each.value.replace(",", "")}
+            | {"unit": each.unit, "meaning": each.meaning}
+            for section in self.sections
+            for each in section.figures
+        ]
+
     @property
     def headlines(self) -> list[Figure]:
         """What somebody looks for first, of what there is."""

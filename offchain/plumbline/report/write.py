@@ -42,12 +42,9 @@ def write_report(report: Report, folder: Path, *, png: bool) -> list[Path]:
     page, table = folder / "report.html", folder / "figures.csv"
     page.write_text(html(report), encoding="utf-8")
     with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["section", "figure", "value", "unit", "meaning"])
-        for section in report.sections:
-            for each in section.figures:
-                value = each.value.replace(",", "")
-                writer.writerow([section.title, each.name, value, each.unit, each.meaning])
+        writer = csv.DictWriter(file, ["section", "figure", "value", "unit", "meaning"])
+        writer.writeheader()
+        writer.writerows(report.rows())
     written = [page, table]
     if png:
         for section in report.sections:
