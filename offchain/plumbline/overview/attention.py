@@ -85,8 +85,8 @@ def _market(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:
 
 def _beyond_ppm(pool: Mapping[str, Any]) -> int:
     """How far the premium lies outside the band; below zero inside."""
-    premium: int = pool["premium_ppm"]
-    return max(premium - pool["band_high_ppm"], pool["band_low_ppm"] - premium)
+    beyond: int = max(pool["premium_ppm"] - pool["band_high_ppm"], pool["band_low_ppm"] - pool["premium_ppm"])
+    return beyond
 
 
 def _nodes(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:

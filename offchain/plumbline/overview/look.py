@@ -104,7 +104,7 @@ def _keeper(page: Mapping[str, Any]) -> Table:
     """Its strategy that holds the price speaks for it."""
     outcome = (page.get("parity") or {}).get("outcome")
     # A newer keeper may know a word that we do not.
-    said = KEEPER_SAYS.get(outcome, outcome)
+    said = None if outcome is None else KEEPER_SAYS.get(outcome, outcome)
     return {"trouble": page["trouble"], "unready": page.get("unready", ""), "outcome": outcome, "said": said}
 
 
