@@ -7,7 +7,8 @@ PlumblineError
 |-- ChainError         the node or the contract said no; `reason` is the revert reason when there is one
 |   |-- ChainUnreachable   the RPC endpoint did not answer
 |   |-- ChainUnfunded      the key cannot pay for its gas
-|   `-- MinedRevert        (chain/tx.py) a transaction failed on chain, and its gas is paid
+|   `-- Spent              (chain/flight.py) a transaction was mined to no end, and its gas is paid: cancelled, or
+|       `-- MinedRevert    (chain/tx.py) failed on chain
 |-- JournalError       the journal refused (a second row for one round, a damaged file)
 |-- SignerError        a remote signer did not answer, or not with a signature of the key it should hold
 |-- BusError           the broker between a reporter's processes does not answer, or lost something

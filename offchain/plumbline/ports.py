@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token
+from plumbline.core.arbitrage import ParityMarket, ParityTrade, Token
 from plumbline.core.bids import Bid, BidMarket
 from plumbline.core.cycle import CycleMarket
 from plumbline.core.desk import DeskState, Hedge, Place
@@ -209,49 +209,85 @@ class ParitySnapshot:
     """None: some component has no pool, so a trade without capital cannot be made."""
 
 
+class HasQuote(Protocol):
+    @property
+    def quote(self) -> Token:
+        """What profits and gas are journaled in."""
+        ...
+
+
+class MarketSnapshot(Protocol):
+    """What a keeper decides on, as of one block."""
+
+    @property
+    def block(self) -> int: ...
+
+    @property
+    def at_s(self) -> int: ...
+
+    @property
+    def gas_price_wei(self) -> int: ...
+
+    @property
+    def market(self) -> HasQuote: ...
+
+
+class Profitable(Protocol):
+    @property
+    def profit(self) -> int:
+        """What sizing says it leaves, before gas."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class ParityReceipt:
-    """What a mined trade brought; one that reverted brought nothing, and cost its gas."""
+class TakenReceipt:
+    """What a mined trade or bid brought; one that reverted, or was cancelled, brought nothing, and cost its gas."""
 
     tx_hash: str
     block: int
-    side: Side
-    shares: int
-    """0 when it reverted."""
+    what: str
+    """A trade's `Side`; of a bid the address of the token that the index sold; empty when it reverted."""
+    amount: int
+    """Shares traded, or what the index sold; 0 when it reverted."""
     profit: int
-    """In the quote token's smallest units at the oracle's prices, before gas."""
+    """Before gas: of a trade in the quote token, of a bid in the token sold."""
     gas_used: int
     gas_price_wei: int
     reverted: str = ""
-    """Why it did; empty for a trade that went through."""
+    """Why it did; empty for one that went through."""
 
 
-class ParityVenue(Protocol):
-    """Where a keeper trades. Every method raises ChainError, with the contract's reason when it has one."""
+_Snapshot = TypeVar("_Snapshot", bound=MarketSnapshot, covariant=True)
+_Order = TypeVar("_Order", bound=Profitable, contravariant=True)
 
-    async def head(self) -> bytes:
-        """Hash of the latest block: its number alone would not tell a reorganised or restarted chain."""
+
+class TakingVenue(Protocol[_Snapshot, _Order]):
+    """Where a keeper trades or bids. Every method raises ChainError, with the contract's reason when it has one."""
+
+    async def snapshot(self) -> _Snapshot | None:
+        """None while there is nothing to take part in."""
         ...
 
-    async def snapshot(self) -> ParitySnapshot: ...
-
-    async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
-        """(profit, gas) of the trade in the block to come; nothing is sent."""
+    async def simulate(self, order: _Order, min_profit: int, /) -> tuple[int, int]:
+        """(profit, gas) in the block to come; nothing is sent."""
         ...
 
     async def execute(
-        self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int
-    ) -> ParityReceipt:
-        """Send the trade with room for `gas`, up to `tip_wei` a unit more than usual and never more than `max_fee_wei`;
+        self, order: _Order, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int, /
+    ) -> TakenReceipt:
+        """Send it with room for `gas`, up to `tip_wei` a unit more than usual and never more than `max_fee_wei`;
         returns once it is mined, reverted or not. Raises ChainUnfunded when the key cannot pay for it."""
         ...
 
-    async def receipts_since(self, block: int) -> list[ParityReceipt]:
-        """Every trade of this keeper's arbitrageur in that block or later; of all blocks when there is none so high.
+    async def receipts_since(self, block: int) -> Sequence[TakenReceipt]:
+        """Everything of this keeper's contract in that block or later; of all blocks when there is none so high.
 
         Without those that reverted: they leave no event.
         """
         ...
+
+
+ParityVenue = TakingVenue[ParitySnapshot, ParityTrade]
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,40 +378,4 @@ class BidSnapshot:
     """Addresses, by their places."""
 
 
-@dataclass(frozen=True, slots=True)
-class BidReceipt:
-    """What a mined bid brought; one that reverted brought nothing, and cost its gas."""
-
-    tx_hash: str
-    block: int
-    sell: str
-    """The token that the index sold; empty when it reverted."""
-    sold: int
-    """0 when it reverted."""
-    profit: int
-    """{sell} before gas."""
-    gas_used: int
-    gas_price_wei: int
-    reverted: str = ""
-    """Why it did; empty for a bid that went through."""
-
-
-class BidVenue(Protocol):
-    """Where a keeper bids. Every method raises ChainError, with the contract's reason when it has one."""
-
-    async def snapshot(self) -> BidSnapshot | None:
-        """None while no bids are taken."""
-        ...
-
-    async def simulate(self, bid: Bid, min_profit: int) -> tuple[int, int]:
-        """({sell} profit, gas) of a bid in the block to come; nothing is sent."""
-        ...
-
-    async def execute(self, bid: Bid, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int) -> BidReceipt:
-        """Send the bid with room for `gas`, up to `tip_wei` a unit more than usual and never more than `max_fee_wei`;
-        returns once it is mined, reverted or not. Raises ChainUnfunded when the key cannot pay for it."""
-        ...
-
-    async def receipts_since(self, block: int) -> list[BidReceipt]:
-        """Every bid of this keeper's bidder in that block or later, without those that reverted."""
-        ...
+BidVenue = TakingVenue[BidSnapshot, Bid]

@@ -47,9 +47,11 @@ from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, band
 from plumbline.core.desk_books import Booking
 from plumbline.core.pushes import push_in
 from plumbline.core.units import MAX_BPS, WAD, parse_wad
-from plumbline.keeper.desk import Desk, DeskOutcome
-from plumbline.keeper.parity import KeeperRules, Outcome, Parity
-from plumbline.ports import ParityReceipt
+from plumbline.keeper.desk import Desk
+from plumbline.keeper.outcome import Outcome
+from plumbline.keeper.parity import Parity
+from plumbline.keeper.rules import KeeperRules
+from plumbline.ports import TakenReceipt
 from plumbline.replay.bars import MINUTE_S
 from plumbline.store.trades import TradeJournal
 from plumbline.supervisor.anvil import Anvil
@@ -87,7 +89,7 @@ class Outpaced(ChainParity):
 
     race: Any = None
 
-    async def execute(self, trade: ParityTrade, *terms: int) -> ParityReceipt:
+    async def execute(self, trade: ParityTrade, *terms: int) -> TakenReceipt:
         await self.race()
         return await super().execute(trade, *terms)
 
@@ -108,7 +110,7 @@ class Replay:
     outside: Outside = field(default_factory=Outside)
     luck: random.Random = field(default_factory=lambda: random.Random(SEED))
     outcomes: list[Outcome] = field(default_factory=list)
-    desk_outcomes: list[DeskOutcome] = field(default_factory=list)
+    desk_outcomes: list[Outcome] = field(default_factory=list)
     exposures: Exposures = field(default_factory=Exposures)
 
     async def open(self, at_s: int) -> None:
@@ -181,7 +183,7 @@ class Replay:
                 break
         self.blocks.next()
         self.desk_outcomes.append(await self.desk.turn())
-        if self.desk_outcomes[-1] not in (DeskOutcome.HEDGED, DeskOutcome.PLACED, DeskOutcome.REVERTED):
+        if self.desk_outcomes[-1] not in (Outcome.HEDGED, Outcome.PLACED, Outcome.REVERTED):
             self.blocks.mine()
         await self._look()
 
@@ -302,7 +304,7 @@ def _add_desk(bench: Bench, replay: Replay) -> None:
     bench.add("desk: blocks with its net exposure inside the band", inside, "%", ">= 99")
     bench.add("  the band, either way", int(DESK["band_shares"]), "shares")
     bench.add("  largest exposure", exposures.largest / WAD, "shares")
-    for outcome in (DeskOutcome.HEDGED, DeskOutcome.PLACED, DeskOutcome.TOO_DEAR, DeskOutcome.REFUSED):
+    for outcome in (Outcome.HEDGED, Outcome.PLACED, Outcome.TOO_DEAR, Outcome.REFUSED):
         bench.add(f"  turns that were {outcome}", replay.desk_outcomes.count(outcome), "")
     for source in fields(Booking):
         bench.add(f"  earned: {source.name}", getattr(replay.desk.earned, source.name) * usd, "USD")

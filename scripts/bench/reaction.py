@@ -25,7 +25,9 @@ from plumbline.chain.rpc import Rpc
 from plumbline.chain.signing import LocalKey
 from plumbline.clock import SystemClock
 from plumbline.core.units import parse_wad
-from plumbline.keeper.parity import KeeperRules, Outcome, Parity
+from plumbline.keeper.outcome import Outcome
+from plumbline.keeper.parity import Parity
+from plumbline.keeper.rules import KeeperRules
 from plumbline.keeper.service import Keeper
 from plumbline.store.trades import TradeJournal
 from plumbline.supervisor.anvil import Anvil

@@ -33,7 +33,9 @@ from plumbline.config import KeeperConfig
 from plumbline.core.arbitrage import best_trade
 from plumbline.core.cycle import best_cycle
 from plumbline.core.units import parse_wad
-from plumbline.keeper.parity import KeeperRules, Outcome, Parity
+from plumbline.keeper.outcome import Outcome
+from plumbline.keeper.parity import Parity
+from plumbline.keeper.rules import KeeperRules
 from plumbline.store.trades import TradeJournal
 from plumbline.supervisor.anvil import Anvil
 from plumbline.trader.service import Trader

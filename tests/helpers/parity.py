@@ -12,7 +12,7 @@ from plumbline.core.curve import Market
 from plumbline.core.uniswap_math import PoolState, sqrt_price_of, swap, tick_at_sqrt_price
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
-from plumbline.ports import ParityReceipt, ParitySnapshot
+from plumbline.ports import ParitySnapshot, TakenReceipt
 
 SPACING = 10
 PLENTY = 10**30
@@ -105,7 +105,7 @@ class FakeVenue:
     """Traded by somebody else between the simulation and the keeper's own trade, which reverts then."""
     failures: list[ChainError | None] = field(default_factory=list)
     executed: list[ParityTrade] = field(default_factory=list)
-    receipts: list[ParityReceipt] = field(default_factory=list)
+    receipts: list[TakenReceipt] = field(default_factory=list)
     answers_lost: int = 0
     """So many of the next trades are mined, but the keeper never hears of it."""
     traded: asyncio.Event = field(default_factory=asyncio.Event)
@@ -130,7 +130,7 @@ class FakeVenue:
 
     async def execute(
         self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int
-    ) -> ParityReceipt:
+    ) -> TakenReceipt:
         self._fail()
         self.tips.append(tip_wei)
         self.offers.append((min_profit, max_fee_wei))
@@ -145,19 +145,19 @@ class FakeVenue:
             self.block += 1
             self.reverted += 1
             tx_hash = f"0xbad{self.reverted:061x}"
-            return ParityReceipt(tx_hash, self.block, trade.side, 0, 0, self.gas, self.gas_price_wei, error.reason)
+            return TakenReceipt(tx_hash, self.block, trade.side, 0, 0, self.gas, self.gas_price_wei, error.reason)
         self._apply(done)
         self.executed.append(done)
         self.traded.set()
         tx_hash = f"0x{len(self.executed):064x}"
         terms = (done.side, done.shares, done.profit, self.gas, self.gas_price_wei)
-        self.receipts.append(ParityReceipt(tx_hash, self.block, *terms))
+        self.receipts.append(TakenReceipt(tx_hash, self.block, *terms))
         if self.answers_lost:
             self.answers_lost -= 1
             raise ChainUnreachable("connection reset")
         return self.receipts[-1]
 
-    async def receipts_since(self, block: int) -> list[ParityReceipt]:
+    async def receipts_since(self, block: int) -> list[TakenReceipt]:
         self._fail()
         return [receipt for receipt in self.receipts if receipt.block >= block]
 

@@ -24,9 +24,10 @@ from plumbline.config import ChainConfig, HttpConfig, KeeperConfig, KeyConfig
 from plumbline.core.bids import best_bid, fill
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError
-from plumbline.keeper.bids import Bids, Outcome
+from plumbline.keeper.bids import Bids
 from plumbline.keeper.limits import Limits
-from plumbline.keeper.parity import KeeperRules
+from plumbline.keeper.outcome import Outcome
+from plumbline.keeper.rules import KeeperRules
 from plumbline.metrics import KeeperMetrics
 from plumbline.store.trades import BID, TradeJournal
 
@@ -260,7 +261,7 @@ def test_bids__bidder_of_somebody_else__refuses_to_start(stage, tmp_path):
     async def main() -> None:
         async with bidding(*stage, tmp_path) as street:
             other = street.arena.deploy("RebalanceBidder", street.arena.house.address, NOBODY, b"\0" * 32)
-            street.venue._bidder = other.address
+            street.venue._contract = other.address
             with pytest.raises(ChainError, match="belongs to"):
                 await street.venue.snapshot()
 

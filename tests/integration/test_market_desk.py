@@ -19,7 +19,8 @@ from tests.helpers.market import connect
 from plumbline.chain.rpc import Rpc
 from plumbline.clock import SystemClock
 from plumbline.core.units import WAD
-from plumbline.keeper.desk import Desk, DeskOutcome
+from plumbline.keeper.desk import Desk
+from plumbline.keeper.outcome import Outcome
 from plumbline.store.desk import DeskJournal
 from plumbline.store.trades import TradeJournal
 from plumbline.trader.service import Trader
@@ -70,13 +71,13 @@ async def staged(opened: tuple[str, Chain], path: Path, **settings: str | int) -
             yield Stage(desk, trader, journal, rpc, chain)
 
 
-async def settle(desk: Desk) -> list[DeskOutcome]:
+async def settle(desk: Desk) -> list[Outcome]:
     """Turns until nothing is left to do."""
     outcomes = []
-    while (outcome := await desk.turn()) in (DeskOutcome.HEDGED, DeskOutcome.PLACED):
+    while (outcome := await desk.turn()) in (Outcome.HEDGED, Outcome.PLACED):
         outcomes.append(outcome)
         assert len(outcomes) < 6
-    assert outcome is DeskOutcome.NEUTRAL, desk.unready()
+    assert outcome is Outcome.NEUTRAL, desk.unready()
     return outcomes
 
 
@@ -89,9 +90,9 @@ def test_desk__pushed_both_ways__comes_back_into_its_band_and_books_every_unit(o
     async def play() -> None:
         async with staged(opened, tmp_path) as stage:
             desk, trader = stage.desk, stage.trader
-            assert await settle(desk) == [DeskOutcome.PLACED]
+            assert await settle(desk) == [Outcome.PLACED]
             assert abs(exposure(desk)) < WAD
-            for bps, outcome in ((900, DeskOutcome.HEDGED), (-900, DeskOutcome.HEDGED)):
+            for bps, outcome in ((900, Outcome.HEDGED), (-900, Outcome.HEDGED)):
                 await trader.push(bps)
                 assert await desk.turn() is outcome
                 assert abs(exposure(desk)) <= 100 * WAD

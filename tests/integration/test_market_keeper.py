@@ -23,7 +23,6 @@ from scripts.deployment.chain import Chain
 from tests.helpers.anvil import Anvil, rpc
 from tests.helpers.market import connect
 
-from plumbline.chain import endpoints
 from plumbline.chain.keystore import write_keystore
 from plumbline.chain.parity import ChainParity
 from plumbline.chain.rpc import Header, Rpc
@@ -32,7 +31,9 @@ from plumbline.clock import SystemClock
 from plumbline.config import KeeperConfig
 from plumbline.core.arbitrage import Side, band, best_trade, evaluate
 from plumbline.errors import ChainError
-from plumbline.keeper.parity import KeeperRules, Outcome, Parity
+from plumbline.keeper.outcome import Outcome
+from plumbline.keeper.parity import Parity
+from plumbline.keeper.rules import KeeperRules
 from plumbline.keeper.service import Keeper
 from plumbline.store.trades import TradeJournal
 from plumbline.trader.service import Trader
@@ -111,7 +112,7 @@ async def playing(
     config = players.keeper_config(chain, url, gas_token_usd=GAS_TOKEN_USD, max_age_s=MAX_AGE_S)
     with TradeJournal(folder / "keeper.sqlite") as journal:
         urls = [url] if fallback is None else [url, fallback]
-        async with Rpc([url], timeout_s=20) as other, Rpc(urls, timeout_s=20) as client:
+        async with Rpc([url], timeout_s=20) as other, Rpc(urls, timeout_s=20, compare_every_s=0.0) as client:
             venue, swapper = players.parity(client, config), players.swapper(other, chain, url)
             rules = KeeperRules(int(GAS_TOKEN_USD) * 10**18, funding=funding or ("float",))
             keeper = Parity(venue, journal, rules)
@@ -194,7 +195,7 @@ def test_execute__reverts_when_mined__tells_the_gas_and_the_reason(stage, tmp_pa
             trade = best_trade((await market.venue.snapshot()).market)
             before_wei = market.chain.web3.eth.get_balance(cast.address("keeper"))
             lost = await market.venue.execute(trade, 10**30, 1_000_000, 0, 10**12)
-            assert (lost.side, lost.shares, lost.profit) == (trade.side, 0, 0)
+            assert (lost.what, lost.amount, lost.profit) == ("", 0, 0)
             assert lost.reverted == "arbitrageur: profit too small"
             paid_wei = before_wei - market.chain.web3.eth.get_balance(cast.address("keeper"))
             assert lost.gas_used * lost.gas_price_wei == paid_wei > 0
@@ -292,9 +293,8 @@ def test_keeper__its_trade_is_reorganised_away__sees_the_pools_as_they_are_and_t
     asyncio.run(main())
 
 
-def test_keeper__an_endpoint_shows_other_blocks__sends_nothing_until_they_agree(stage, tmp_path, monkeypatch):
+def test_keeper__an_endpoint_shows_other_blocks__sends_nothing_until_they_agree(stage, tmp_path):
     url, chain = stage
-    monkeypatch.setattr(endpoints, "_LOOK_S", 0.0)
 
     async def main(liar: Anvil) -> None:
         async with playing(url, chain, tmp_path, fallback=liar.url) as market:

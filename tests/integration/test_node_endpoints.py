@@ -12,7 +12,6 @@ from tests.helpers.anvil import Anvil, rpc
 from tests.integration.node import RELAYER_KEY, deploy_oracle
 from tests.offchain.fakes import KEYS
 
-from plumbline.chain import endpoints
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.tx import Sender
@@ -21,11 +20,6 @@ from plumbline.errors import ChainError, ChainUnreachable
 
 pytestmark = pytest.mark.anvil
 START_S = "1700000000"
-
-
-@pytest.fixture(autouse=True)
-def look_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "_LOOK_S", 0.0)
 
 
 @pytest.fixture
@@ -41,7 +35,7 @@ def twins() -> Iterator[tuple[Anvil, Anvil]]:
 
 def ask(urls: list[str], test: Callable[[Rpc], Awaitable[None]], chain_id: int | None = None) -> None:
     async def main() -> None:
-        async with Rpc(urls, timeout_s=2, chain_id=chain_id) as client:
+        async with Rpc(urls, timeout_s=2, chain_id=chain_id, compare_every_s=0.0) as client:
             await test(client)
 
     asyncio.run(main())
@@ -187,7 +181,7 @@ def test_requests__of_one_moment__travel_together_and_each_gets_its_own_answer()
         return json.dumps([result(each) for each in body][::-1] if isinstance(body, list) else result(body)).encode()
 
     async def test(url: str, bodies: list[object]) -> None:
-        async with Rpc([url], timeout_s=2) as client:
+        async with Rpc([url], timeout_s=2, compare_every_s=0.0) as client:
             assert await asyncio.gather(*several(client)) == [11, 15, 11]
             assert [len(body) for body in bodies] == [3]
 
@@ -202,7 +196,7 @@ def test_requests__endpoint_knows_no_batches__are_asked_one_by_one_from_then_on(
         return refusal if isinstance(body, list) else json.dumps(result(body)).encode()
 
     async def test(url: str, bodies: list[object]) -> None:
-        async with Rpc([url], timeout_s=2) as client:
+        async with Rpc([url], timeout_s=2, compare_every_s=0.0) as client:
             for _ in range(2):
                 assert await asyncio.gather(*several(client)) == [11, 15, 11]
         assert [isinstance(body, list) for body in bodies] == [True, *[False] * 6]

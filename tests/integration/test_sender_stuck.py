@@ -16,7 +16,7 @@ import pytest
 from tests.helpers.anvil import Anvil, rpc
 
 from plumbline.chain.fees import GWEI
-from plumbline.chain.flight import Relay
+from plumbline.chain.flight import Relay, Spent
 from plumbline.chain.rpc import Rpc
 from plumbline.chain.signing import LocalKey
 from plumbline.chain.tx import Sender
@@ -130,9 +130,11 @@ def test_send__stuck__is_replaced_up_to_its_cap_then_cancelled_and_never_mined(c
         assert all(later * 8 >= earlier * 9 for earlier, later in pairwise(offered))
         assert offered[-1] <= CONFIG.max_fee_gwei * GWEI
         mine(chain, 1)
-        with pytest.raises(ChainError, match=r"not mined within 4 blocks, and cancelled: 0x") as caught:
+        with pytest.raises(Spent, match=r"not mined within 4 blocks, and cancelled: 0x") as caught:
             await sending
         assert caught.value.reason == "not mined within 4 blocks, and cancelled"
+        # What was paid for nothing is known to whoever keeps accounts.
+        assert caught.value.receipt["gasUsed"] == 21_000
         assert (nonces(chain), received(chain)) == (1, 0)
         again = await sent(chain, sender)
         mine(chain, 1)

@@ -10,26 +10,23 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 from eth_utils.address import to_checksum_address
-from web3.types import TxReceipt
 
 from plumbline.chain.abi import Function, event_topic
-from plumbline.chain.fees import GWEI
 from plumbline.chain.parity_setting import bound
 from plumbline.chain.pool import Place, PoolBook, look_for_pool
-from plumbline.chain.receipts import receipt_of
-from plumbline.chain.rpc import Header, Rpc, quantity
-from plumbline.chain.simulation import Simulation
-from plumbline.chain.tx import MinedRevert, Sender
+from plumbline.chain.rpc import Header, Rpc, everything
+from plumbline.chain.taking import ChainTaking
+from plumbline.chain.tx import Sender
 from plumbline.chain.vault import ChainVault, scale
 from plumbline.config import KeeperConfig
 from plumbline.core.arbitrage import Token
 from plumbline.core.bids import Bid, BidMarket, Lot
 from plumbline.core.uniswap_math import TICK_OFFSET, PoolState
 from plumbline.errors import ChainError
-from plumbline.ports import BidReceipt, BidSnapshot
+from plumbline.ports import BidSnapshot
 
 _FACTOR: Final = Function("AuctionHouse", "factor_bps")
 _LOTS: Final = Function("AuctionHouse", "lots")
@@ -61,13 +58,11 @@ class _Setting:
     book: PoolBook
 
 
-class ChainBids:
+class ChainBids(ChainTaking[Bid]):
     """Reads and bids for `sender`, who must own the bidder."""
 
     def __init__(self, rpc: Rpc, sender: Sender, config: KeeperConfig, bidder: str) -> None:
-        self._rpc, self._sender, self._config = rpc, sender, config
-        self._bidder = str(to_checksum_address(bidder))
-        self._simulation = Simulation(rpc)
+        super().__init__(rpc, sender, config, bidder, _BID, [_BID_MADE])
         self._bound: tuple[str, str, str] | None = None
         """(index, house, factory), once all of it has been found to be sound."""
         self._setting: _Setting | None = None
@@ -94,23 +89,11 @@ class ChainBids:
         setting = self._setting = await self._current(header)
         market = await self._market(setting, header, factor)
         self._seen_s = header.timestamp
-        # The base fee rises by at most an eighth from one block to the next (EIP-1559).
-        gas_price_wei = -(-header.base_fee_wei * 9 // 8) + self._config.tx.priority_fee_gwei * GWEI
-        return BidSnapshot(header.number, header.timestamp, gas_price_wei, market, setting.tokens)
+        return BidSnapshot(header.number, header.timestamp, self._gas_price_wei(header), market, setting.tokens)
 
-    async def simulate(self, bid: Bid, min_profit: int) -> tuple[int, int]:
-        """In the block it would land in."""
-        output, gas = await self._simulation.run(self._sender.address, self._bidder, self._call(bid, min_profit))
-        (profit,) = _BID.decode(output)
-        return int(profit), gas
-
-    async def execute(self, bid: Bid, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int) -> BidReceipt:
-        data = self._call(bid, min_profit)
-        try:
-            mined = await self._sender.send(self._bidder, data, gas=gas, tip_wei=tip_wei, max_fee_wei=max_fee_wei)
-        except MinedRevert as error:
-            return _receipt(error.receipt, "", 0, 0, error.reason)
-        return self._read_receipt(mined)
+    def _told(self, log: Any) -> tuple[str, int, int]:
+        data, sell = bytes(log["data"]), str(to_checksum_address(bytes(log["topics"][2])[12:]))
+        return sell, int.from_bytes(data[:32]), int.from_bytes(data[64:96])
 
     def _call(self, bid: Bid, min_profit: int) -> str:
         setting = self._setting
@@ -136,14 +119,14 @@ class ChainBids:
 
     async def _find(self) -> tuple[str, str, str]:
         """Raises ChainError when the bidder is not the sender's, or bids in another house than the index's."""
-        contract = self._rpc.contract("RebalanceBidder", self._bidder).functions
+        contract = self._rpc.contract("RebalanceBidder", self._contract).functions
         index = str(await bound(self._rpc, self._config.arbitrageur, "VAULT"))
         own = self._rpc.contract("IndexVault", index).functions.auction_house()
         owner, house, factory, served = await asyncio.gather(
             *(self._rpc.ask(asked.call()) for asked in (contract.OWNER(), contract.HOUSE(), contract.FACTORY(), own))
         )
         if owner != self._sender.address:
-            raise ChainError(f"bidder {self._bidder} belongs to {owner}, not to {self._sender.address}")
+            raise ChainError(f"bidder {self._contract} belongs to {owner}, not to {self._sender.address}")
         if house != served:
             raise ChainError(f"two auction houses: the bidder's {house}, the index's {served}")
         return index, str(house), str(factory)
@@ -201,10 +184,10 @@ class ChainBids:
         return pools
 
     async def _market(self, setting: _Setting, header: Header, factor: int) -> BidMarket:
-        lots, states, prices, _ = await asyncio.gather(
+        lots, states, prices, _ = await everything(
             self._lots(setting.house, setting.index, header),
             setting.book.states(Place(header.number, header.hash, header.parent)),
-            asyncio.gather(*(self._price(setting, feed, header) for feed in setting.feeds)),
+            everything(*(self._price(setting, feed, header) for feed in setting.feeds)),
             self._sender.pin(header),
         )
         if prices[setting.middle] is None:
@@ -231,35 +214,6 @@ class ChainBids:
             return None
         return int(price)
 
-    async def receipts_since(self, block: int) -> list[BidReceipt]:
-        head = quantity(await self._rpc.request("eth_blockNumber"))
-        window = {"fromBlock": hex(block if block <= head else 0), "toBlock": hex(head)}
-        topics = ["0x" + _BID_MADE.hex()]
-        logs = await self._rpc.request("eth_getLogs", {"address": self._bidder, "topics": topics, **window})
-        found = await asyncio.gather(*(receipt_of(self._rpc, log["transactionHash"]) for log in logs))
-        # None: reorganised away between the two questions.
-        return [self._read_receipt(receipt) for receipt in found if receipt is not None]
-
-    def _read_receipt(self, mined: TxReceipt) -> BidReceipt:
-        logs = [log for log in mined["logs"] if log["address"] == self._bidder and log["topics"][0] == _BID_MADE]
-        if len(logs) != 1:
-            raise ChainError(f"transaction {mined['transactionHash'].to_0x_hex()}: expected one bid, got {len(logs)}")
-        data, sell = bytes(logs[0]["data"]), to_checksum_address(bytes(logs[0]["topics"][2])[12:])
-        return _receipt(mined, sell, int.from_bytes(data[:32]), int.from_bytes(data[64:96]))
-
 
 def _known(addresses: Iterable[str], states: Mapping[str, PoolState]) -> tuple[PoolState, ...]:
     return tuple(states[address] for address in addresses)
-
-
-def _receipt(mined: TxReceipt, sell: str, sold: int, profit: int, reverted: str = "") -> BidReceipt:
-    return BidReceipt(
-        tx_hash=mined["transactionHash"].to_0x_hex(),
-        block=mined["blockNumber"],
-        sell=sell,
-        sold=sold,
-        profit=profit,
-        gas_used=mined["gasUsed"],
-        gas_price_wei=mined["effectiveGasPrice"],
-        reverted=reverted,
-    )

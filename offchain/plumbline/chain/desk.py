@@ -16,7 +16,7 @@ from plumbline.chain.erc20 import ChainToken
 from plumbline.chain.pool import Place as BlockPlace
 from plumbline.chain.pool import PoolBook, find_pool
 from plumbline.chain.rpc import Rpc
-from plumbline.chain.tx import GWEI, MinedRevert, Sender
+from plumbline.chain.tx import GWEI, Sender, Spent
 from plumbline.chain.vault import ChainVault, scale
 from plumbline.config_keeper import DeskConfig
 from plumbline.core.arbitrage import Token
@@ -114,10 +114,10 @@ class ChainDesk:
         return mined if isinstance(mined, DeskReceipt) else _receipt(mined, self._placed(setting, mined))
 
     async def _send(self, to: str, data: str) -> TxReceipt | DeskReceipt:
-        """The receipt as web3 gives it; of a transaction that reverted on chain, ours."""
+        """The receipt as web3 gives it; of a transaction that reverted or was cancelled on chain, ours."""
         try:
             return await self._sender.send(to, data)
-        except MinedRevert as failed:
+        except Spent as failed:
             return _receipt(failed.receipt, Flows(), failed.reason or str(failed))
 
     def _encode(self, function: str, argument: tuple[Any, ...]) -> str:

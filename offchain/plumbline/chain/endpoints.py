@@ -29,7 +29,7 @@ _FAILURES: Final = (aiohttp.ClientError, OSError)
 _HEADERS: Final = {"content-type": "application/json", "accept-encoding": "identity"}
 _BATCH: Final = 50
 """Requests that travel together; endpoints have bounds of 100 and more."""
-_LOOK_S: Final = 10.0
+LOOK_EVERY_S: Final = 10.0
 """Wall time between two comparisons."""
 _BEHIND_BLOCKS: Final = 5
 """An endpoint so far behind the others is asked last."""
@@ -183,9 +183,9 @@ def _matched(said: Any, requests: Sequence[RPCRequest]) -> list[RPCResponse] | N
 class Endpoints:
     """Compares what the endpoints of one provider show of the chain."""
 
-    def __init__(self, provider: HttpProvider, urls: Sequence[str], chain_id: int | None) -> None:
+    def __init__(self, provider: HttpProvider, urls: Sequence[str], chain_id: int | None, every_s: float) -> None:
         """chain_id: an endpoint on another chain is never asked; None takes the first endpoint's for the right one."""
-        self._provider, self._urls, self._chain_id = provider, tuple(urls), chain_id
+        self._provider, self._urls, self._chain_id, self._every_s = provider, tuple(urls), chain_id, every_s
         self._looked_s = float("-inf")
         self.trouble = ""
         self.forked = ""
@@ -196,7 +196,7 @@ class Endpoints:
 
         An endpoint that does not answer is not in disagreement: it is simply passed over.
         """
-        if len(self._urls) > 1 and time.monotonic() - self._looked_s >= _LOOK_S:
+        if len(self._urls) > 1 and time.monotonic() - self._looked_s >= self._every_s:
             self._looked_s = time.monotonic()
             trouble = await self._compare()
             if trouble != self.trouble:

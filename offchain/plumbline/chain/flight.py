@@ -31,6 +31,14 @@ _NOTHING_GAS: Final = 21_000
 log = structlog.get_logger(__name__)
 
 
+class Spent(ChainError):
+    """A transaction of ours was mined to no end: its gas is paid."""
+
+    def __init__(self, message: str, receipt: TxReceipt, reason: str) -> None:
+        super().__init__(message, reason)
+        self.receipt = receipt
+
+
 class Guard(Protocol):
     """Has the last word before a signed transaction goes out."""
 
@@ -78,7 +86,8 @@ class Flight:
         """The receipt of what was mined, reverted or not.
 
         Raises:
-            ChainError: dearer than the cap, refused, cancelled, not mined within the deadline, or its nonce is gone.
+            Spent: it was cancelled.
+            ChainError: dearer than the cap, refused, not mined within the deadline, or its nonce is gone.
             ChainUnfunded: the key cannot pay for it.
             ChainUnreachable: no endpoint answers; it may or may not be mined.
         """
@@ -100,10 +109,11 @@ class Flight:
             mined = await self._wait(self._config.deadline_blocks)
         if mined is None and self._config.cancel and await self._cancel():
             mined = await self._wait(self._config.deadline_blocks)
-        cancelled = mined is not None and mined["transactionHash"].to_0x_hex() in self._cancellations
-        if mined is None or cancelled:
-            why = f"not mined within {blocks} blocks" + (", and cancelled" if cancelled else "")
-            raise ChainError(f"{why}: {', '.join(self._hashes)}", why)
+        why, hashes = f"not mined within {blocks} blocks", ", ".join(self._hashes)
+        if mined is None:
+            raise ChainError(f"{why}: {hashes}", why)
+        if mined["transactionHash"].to_0x_hex() in self._cancellations:
+            raise Spent(f"{why}, and cancelled: {hashes}", mined, f"{why}, and cancelled")
         return mined
 
     async def _wait(self, blocks: int) -> TxReceipt | None:

@@ -8,26 +8,21 @@ block, known by its hash.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from eth_utils.address import to_checksum_address
-from web3.types import TxReceipt
-
 from plumbline.chain.abi import Function, event_topic
-from plumbline.chain.fees import GWEI
 from plumbline.chain.parity_setting import Setting, bound, find_setting
 from plumbline.chain.pool import Place
-from plumbline.chain.receipts import receipt_of
-from plumbline.chain.rpc import Header, Rpc, quantity
-from plumbline.chain.simulation import Simulation
-from plumbline.chain.tx import MinedRevert, Sender
+from plumbline.chain.rpc import Header, Rpc, everything
+from plumbline.chain.taking import ChainTaking
+from plumbline.chain.tx import Sender
 from plumbline.config import KeeperConfig
 from plumbline.core.arbitrage import Leg, ParityMarket, ParityTrade, Side, Token, tick_limits
 from plumbline.core.cycle import Component, CycleMarket
 from plumbline.core.uniswap_math import TICK_OFFSET
 from plumbline.errors import ChainError
-from plumbline.ports import ParityReceipt, ParitySnapshot
+from plumbline.ports import ParitySnapshot
 
 _TRADES: Final = {
     (Side.PREMIUM, False): Function("ParityArbitrageur", "mint_and_sell"),
@@ -52,7 +47,7 @@ def _nothing_announced() -> None:
     return None
 
 
-class ChainParity:
+class ChainParity(ChainTaking[ParityTrade]):
     """Reads and trades for `sender`, who must own the arbitrageur."""
 
     def __init__(
@@ -63,9 +58,9 @@ class ChainParity:
         announced: Callable[[], Header | None] = _nothing_announced,
     ) -> None:
         """announced: the latest block as somebody says; a guess, that saves asking for it first."""
-        self._rpc, self._sender, self._config, self._announced = rpc, sender, config, announced
-        self._simulation = Simulation(rpc)
-        self._arbitrageur = str(to_checksum_address(config.arbitrageur))
+        profit = _TRADES[Side.PREMIUM, True]
+        super().__init__(rpc, sender, config, config.arbitrageur, profit, _EVENTS)
+        self._announced = announced
         self._setting: Setting | None = None
         self._guess: Header | None = None
         self._seen: ParitySnapshot | None = None
@@ -81,7 +76,7 @@ class ChainParity:
 
     async def vault(self) -> str:
         """The address of the vault that the arbitrageur is bound to."""
-        return str(await bound(self._rpc, self._arbitrageur, "VAULT"))
+        return str(await bound(self._rpc, self._contract, "VAULT"))
 
     async def snapshot(self) -> ParitySnapshot:
         """Everything that decides the next trade, as of one block; the sender's nonce is pinned to it.
@@ -100,48 +95,13 @@ class ChainParity:
                 # No words of a contract of ours: whatever answers now may be another chain.
                 self._setting = None
             raise
-        # The base fee rises by at most an eighth from one block to the next (EIP-1559).
-        gas_price_wei = -(-header.base_fee_wei * 9 // 8) + self._config.tx.priority_fee_gwei * GWEI
-        self._seen = ParitySnapshot(header.number, header.timestamp, gas_price_wei, market, cycle)
+        price_wei = self._gas_price_wei(header)
+        self._seen = ParitySnapshot(header.number, header.timestamp, price_wei, market, cycle)
         return self._seen
 
-    async def simulate(self, trade: ParityTrade, min_profit: int) -> tuple[int, int]:
-        """In the block it would land in."""
-        data = self._call(trade, min_profit)
-        output, gas = await self._simulation.run(self._sender.address, self._arbitrageur, data)
-        (profit,) = _TRADES[trade.side, trade.flash].decode(output)
-        return int(profit), gas
-
-    async def execute(
-        self, trade: ParityTrade, min_profit: int, gas: int, tip_wei: int, max_fee_wei: int
-    ) -> ParityReceipt:
-        data = self._call(trade, min_profit)
-        try:
-            receipt = await self._sender.send(
-                self._arbitrageur, data, gas=gas, tip_wei=tip_wei, max_fee_wei=max_fee_wei
-            )
-        except MinedRevert as error:
-            return _receipt(error.receipt, trade.side, 0, 0, error.reason)
-        return self._read_receipt(receipt)
-
-    async def receipts_since(self, block: int) -> list[ParityReceipt]:
-        head = quantity(await self._rpc.request("eth_blockNumber"))
-        window = {"fromBlock": hex(block if block <= head else 0), "toBlock": hex(head)}
-        topics = ["0x" + topic.hex() for topic in _EVENTS]
-        logs = await self._rpc.request("eth_getLogs", {"address": self._arbitrageur, "topics": [topics], **window})
-        found = await asyncio.gather(*(receipt_of(self._rpc, log["transactionHash"]) for log in logs))
-        # None: reorganised away between the two questions.
-        return [self._read_receipt(receipt) for receipt in found if receipt is not None]
-
-    def _read_receipt(self, receipt: TxReceipt) -> ParityReceipt:
-        own = [log for log in receipt["logs"] if log["address"] == self._arbitrageur]
-        found = [(side, bytes(log["data"])) for log in own if (side := _EVENTS.get(bytes(log["topics"][0])))]
-        if len(found) != 1:
-            raise ChainError(
-                f"transaction {receipt['transactionHash'].to_0x_hex()}: expected one trade, got {len(found)}"
-            )
-        side, data = found[0]
-        return _receipt(receipt, side, int.from_bytes(data[:32]), int.from_bytes(data[32:64]))
+    def _told(self, log: Any) -> tuple[str, int, int]:
+        data = bytes(log["data"])
+        return _EVENTS[bytes(log["topics"][0])], int.from_bytes(data[:32]), int.from_bytes(data[32:64])
 
     def _call(self, trade: ParityTrade, min_profit: int) -> str:
         seen = self._seen
@@ -173,11 +133,11 @@ class ChainParity:
 
     async def _markets(self, setting: Setting, header: Header) -> tuple[ParityMarket, CycleMarket | None]:
         at, asked = header.hash, self._rpc.call
-        states, basket, priced, floated, held, _ = await _all(
+        states, basket, priced, floated, held, _ = await everything(
             setting.book.states(Place(header.number, at, header.parent)),
             asked(setting.vault, _COMPONENTS.encode(), at),
             asked(self._config.chain.oracle, _PRICES.encode(setting.feeds, self._config.max_age_s), at),
-            asked(setting.vault, _FLOAT_OF.encode(self._arbitrageur), at),
+            asked(setting.vault, _FLOAT_OF.encode(self._contract), at),
             asked(setting.tokens[-1], _BALANCE_OF.encode(self._sender.address), at),
             self._sender.pin(header),
         )
@@ -194,15 +154,6 @@ class ChainParity:
             redeem_fee_bps=setting.terms.redeem_fee_bps,
         )
         return market, _cycle(setting, market, states, units)
-
-
-async def _all(*questions: Awaitable[Any]) -> Sequence[Any]:
-    """Their answers, once all have ended: none goes on after another one has failed, and tells of a block given up."""
-    answers = await asyncio.gather(*questions, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return answers
 
 
 def _cycle(setting: Setting, market: ParityMarket, states: dict[str, Any], units: Sequence[int]) -> CycleMarket | None:
@@ -225,16 +176,3 @@ def words_of(legs: tuple[Leg, ...]) -> list[int]:
 
 def _word(leg: Leg, amount: int | None = None) -> int:
     return leg.place << 152 | leg.fee_pips << 128 | (leg.amount if amount is None else amount)
-
-
-def _receipt(mined: TxReceipt, side: Side, shares: int, profit: int, reverted: str = "") -> ParityReceipt:
-    return ParityReceipt(
-        tx_hash=mined["transactionHash"].to_0x_hex(),
-        block=mined["blockNumber"],
-        side=side,
-        shares=shares,
-        profit=profit,
-        gas_used=mined["gasUsed"],
-        gas_price_wei=mined["effectiveGasPrice"],
-        reverted=reverted,
-    )

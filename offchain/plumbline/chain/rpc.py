@@ -7,6 +7,7 @@ said nonsense. Nothing is kept between requests but idle connections, so a resta
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,7 +22,7 @@ from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
 from web3.types import RPCEndpoint
 
 from plumbline.chain.abi import load_abi
-from plumbline.chain.endpoints import Endpoints, HttpProvider
+from plumbline.chain.endpoints import LOOK_EVERY_S, Endpoints, HttpProvider
 from plumbline.config import ChainConfig
 from plumbline.errors import ChainError
 
@@ -63,10 +64,17 @@ class Rpc:
     urls: endpoints of one chain, best first; the next one is asked when one does not answer.
     """
 
-    def __init__(self, urls: Sequence[str], *, timeout_s: float, chain_id: int | None = None) -> None:
-        """chain_id: the only one that is accepted; None accepts any."""
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        timeout_s: float,
+        chain_id: int | None = None,
+        compare_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        """chain_id: the only one that is accepted; None accepts any. compare_every_s: how old `agree` may be."""
         self._provider, self._pinned = HttpProvider(urls, timeout_s), chain_id
-        self._endpoints = Endpoints(self._provider, urls, chain_id)
+        self._endpoints = Endpoints(self._provider, urls, chain_id, compare_every_s)
         self.w3: AsyncWeb3[Any] = AsyncWeb3(self._provider)
         # It asks for the chain's id before every call, to check a key that ours never have: half of all requests.
         self.w3.middleware_onion.remove("validation")
@@ -196,3 +204,12 @@ def revert_reason(message: str, data: Any) -> str:
     if _REVERTED in message:
         return message.partition(_REVERTED)[2].lstrip(":, ").removesuffix("no data").strip()
     return ""
+
+
+async def everything(*questions: Awaitable[Any]) -> Sequence[Any]:
+    """Their answers, once all have ended: none goes on after another one has failed, and tells of a block given up."""
+    answers: list[Any] = await asyncio.gather(*questions, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers

@@ -17,25 +17,24 @@ from eth_utils.address import to_checksum_address
 from web3.types import TxReceipt
 
 from plumbline.chain.fees import GWEI, FeePolicy, Fees
-from plumbline.chain.flight import Flight, Guard, Relay
+from plumbline.chain.flight import Flight, Guard, Relay, Spent
 from plumbline.chain.receipts import receipt_of
 from plumbline.chain.rpc import Header, Rpc, quantity
 from plumbline.config import TxConfig
 from plumbline.errors import ChainError
 from plumbline.ports import Signer
 
-__all__ = ["GWEI", "Fees", "Guard", "MinedRevert", "Sender"]
+__all__ = ["GWEI", "Fees", "Guard", "MinedRevert", "Sender", "Spent"]
 
 _GAS_MARGIN_PERCENT: Final = 20
 """Added to the estimate: the state may differ by the time the transaction lands."""
 
 
-class MinedRevert(ChainError):
+class MinedRevert(Spent):
     """A transaction of ours failed on chain: its gas is paid."""
 
     def __init__(self, receipt: TxReceipt, reason: str) -> None:
-        super().__init__(f"transaction {receipt['transactionHash'].to_0x_hex()} reverted: {reason}", reason)
-        self.receipt = receipt
+        super().__init__(f"transaction {receipt['transactionHash'].to_0x_hex()} reverted: {reason}", receipt, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +111,9 @@ class Sender:
 
         Raises:
             MinedRevert: it reverted on chain.
-            ChainError: would revert (`reason`), not signed by the key's holder, cancelled or not mined within the
-                deadline, or dearer than the cap.
+            Spent: it was cancelled there.
+            ChainError: would revert (`reason`), not signed by the key's holder, not mined within the deadline, or
+                dearer than the cap.
             ChainUnreachable: no endpoint answers; the transaction may or may not be mined.
         """
         call = {"from": self._from, "to": to, "data": data, "value": hex(value_wei)}

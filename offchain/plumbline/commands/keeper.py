@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from plumbline.chain.tx import Sender
     from plumbline.config import KeeperConfig
     from plumbline.keeper.limits import Limits
-    from plumbline.keeper.parity import KeeperRules
     from plumbline.keeper.replica import Replica
+    from plumbline.keeper.rules import KeeperRules
     from plumbline.keeper.strategy import Strategy
     from plumbline.metrics import KeeperMetrics
     from plumbline.store.trades import TradeJournal
@@ -164,7 +164,7 @@ def _desk(config: KeeperConfig, rpc: Rpc, sender: Sender, journal: TradeJournal,
 
 def _rules(config: KeeperConfig) -> KeeperRules:
     from plumbline.core.units import parse_wad
-    from plumbline.keeper.parity import KeeperRules
+    from plumbline.keeper.rules import KeeperRules
 
     return KeeperRules(
         parse_wad(config.gas_token_usd),

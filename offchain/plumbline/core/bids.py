@@ -51,7 +51,11 @@ class BidMarket:
     pools: Mapping[tuple[int, int], tuple[PoolState, ...]]
     """By the places of (token0, token1)."""
     middle: int
-    """The token a route may go through."""
+    """The quote token, which a route may go through."""
+
+    @property
+    def quote(self) -> Token:
+        return self.lots[self.middle].token
 
     def hop(self, give: int, get: int) -> tuple[PoolState, ...]:
         return self.pools.get((give, get), ()) + self.pools.get((get, give), ())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
 from fractions import Fraction
 from math import ceil
 from typing import Any, Final
@@ -23,6 +22,7 @@ from plumbline.core.desk_books import Booking, Flows, Mark, book
 from plumbline.core.units import MAX_BPS, WAD
 from plumbline.errors import ChainError
 from plumbline.keeper.limits import DAY_S, Limits
+from plumbline.keeper.outcome import Outcome, Telling
 from plumbline.metrics import KeeperMetrics
 from plumbline.ports import DeskReceipt, DeskSnapshot, DeskVenue
 from plumbline.store.desk import DeskJournal
@@ -32,31 +32,6 @@ log = structlog.get_logger(__name__)
 MOVED_BPS: Final = 10
 """How much worse than foreseen a hedge may come out by the time it lands."""
 _NO_LIMITS: Final = Limits()
-
-
-class DeskOutcome(StrEnum):
-    """What became of a look at a block."""
-
-    NEUTRAL = "neutral"
-    HEDGED = "hedged"
-    PLACED = "placed"
-    """The range was put around NAV."""
-    TOO_DEAR = "too dear"
-    """A hedge is wanted, and costs more than the rules allow: the exposure stays."""
-    SHORT = "short of quote"
-    """There is not enough quote in hand to mint what is missing."""
-    NO_PRICE = "no price"
-    FORBIDDEN = "forbidden"
-    """A limit of the keeper's own is reached."""
-    REFUSED = "refused"
-    """The chain would not take it."""
-    REVERTED = "reverted"
-    """It failed on chain, and its gas is paid."""
-    DRY = "dry run"
-    """It would have acted."""
-
-
-_UNREADY: Final = (DeskOutcome.TOO_DEAR, DeskOutcome.SHORT, DeskOutcome.NO_PRICE, DeskOutcome.FORBIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,79 +53,78 @@ class Desk:
         self._venue, self._journal, self._terms = venue, journal, terms
         self.metrics = metrics or KeeperMetrics()
         self.last: DeskSnapshot | None = None
-        self.outcome: DeskOutcome | None = None
-        self._reason = ""
+        self._telling = Telling("desk stands still")
         self.earned = journal.total()
         """Since the journal began."""
 
-    async def turn(self) -> DeskOutcome:
+    async def turn(self) -> Outcome:
         """One look at the latest block, and one step. Raises ChainError when the chain does not answer."""
-        self._reason = ""
-        outcome = await self._turn()
-        if outcome is not self.outcome and outcome in _UNREADY:
-            log.warning("desk stands still", outcome=str(outcome), reason=self._reason)
-        self.outcome = outcome
-        return outcome
+        self._telling.reason = ""
+        return self._telling.tell(await self._turn())
 
-    async def _turn(self) -> DeskOutcome:
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._telling.outcome
+
+    async def _turn(self) -> Outcome:
         try:
             snapshot = await self._look(Flows())
         except ChainError as error:
             if not error.reason:
                 raise
-            self._reason = error.reason
-            return DeskOutcome.NO_PRICE
+            self._telling.reason = error.reason
+            return Outcome.NO_PRICE
         step = decide(snapshot.state, self._terms.rules)
         if step is None:
-            return DeskOutcome.NEUTRAL
-        self._reason = self._terms.limits.forbids(
+            return Outcome.NEUTRAL
+        self._telling.reason = self._terms.limits.forbids(
             lambda: self._journal.hours(snapshot.at_s - DAY_S), snapshot.at_s, snapshot.quote.usd
         )
-        if self._reason:
-            return DeskOutcome.FORBIDDEN
+        if self._telling.reason:
+            return Outcome.FORBIDDEN
         try:
             return await (self._hedge(snapshot, step) if isinstance(step, Hedge) else self._place(snapshot, step))
         except ChainError as error:
             if not error.reason:
                 raise
-            self._reason = error.reason
+            self._telling.reason = error.reason
             log.info("desk refused", step=type(step).__name__, reason=error.reason)
-            return DeskOutcome.REFUSED
+            return Outcome.REFUSED
 
-    async def _hedge(self, snapshot: DeskSnapshot, hedge: Hedge) -> DeskOutcome:
+    async def _hedge(self, snapshot: DeskSnapshot, hedge: Hedge) -> Outcome:
         minting, price = hedge.shares > 0, await self._venue.price_of(hedge)
         at_nav = abs(hedge.shares) * snapshot.state.nav
         worst = at_nav * (MAX_BPS + (1 if minting else -1) * self._terms.max_cost_bps) / MAX_BPS
         if price > worst if minting else price < worst:
             cost = float((price / at_nav - 1) * (1 if minting else -1)) * MAX_BPS
-            self._reason = f"{abs(hedge.shares) / WAD:,.4f} shares cost {cost:.1f} bps of their value"
-            return DeskOutcome.TOO_DEAR
+            self._telling.reason = f"{abs(hedge.shares) / WAD:,.4f} shares cost {cost:.1f} bps of their value"
+            return Outcome.TOO_DEAR
         if minting and price > snapshot.state.quote:
-            self._reason = f"minting takes {price} of the quote, {snapshot.state.quote} are in hand"
-            return DeskOutcome.SHORT
+            self._telling.reason = f"minting takes {price} of the quote, {snapshot.state.quote} are in hand"
+            return Outcome.SHORT
         if self._terms.dry_run:
             log.info("would hedge", shares=hedge.shares / WAD, quote=price)
-            return DeskOutcome.DRY
+            return Outcome.DRY
         moved = Fraction(price * MOVED_BPS, MAX_BPS)
         limit = int(min(price + moved, worst)) if minting else ceil(max(price - moved, worst))
         receipt = await self._venue.hedge(hedge, min(limit, snapshot.state.quote) if minting else limit)
-        return await self._settle(snapshot, receipt, DeskOutcome.HEDGED)
+        return await self._settle(snapshot, receipt, Outcome.HEDGED)
 
-    async def _place(self, snapshot: DeskSnapshot, place: Place) -> DeskOutcome:
+    async def _place(self, snapshot: DeskSnapshot, place: Place) -> Outcome:
         if self._terms.dry_run:
             log.info("would place", low=place.low, high=place.high, liquidity=place.liquidity)
-            return DeskOutcome.DRY
+            return Outcome.DRY
         receipt = await self._venue.place(snapshot.state, place)
-        return await self._settle(snapshot, receipt, DeskOutcome.PLACED)
+        return await self._settle(snapshot, receipt, Outcome.PLACED)
 
-    async def _settle(self, snapshot: DeskSnapshot, receipt: DeskReceipt, outcome: DeskOutcome) -> DeskOutcome:
+    async def _settle(self, snapshot: DeskSnapshot, receipt: DeskReceipt, outcome: Outcome) -> Outcome:
         """Book a mined transaction at once: what it moved is known now, and nobody tells it again."""
         gas = gas_cost(snapshot.quote, receipt.gas_used, receipt.gas_price_wei, self._terms.gas_token_usd_wad)
         after = await self._look(replace(receipt.flows, gas=gas))
         if receipt.reverted:
-            self._reason = receipt.reverted
+            self._telling.reason = receipt.reverted
             log.warning("desk reverted", reason=receipt.reverted, tx=receipt.tx_hash)
-            return DeskOutcome.REVERTED
+            return Outcome.REVERTED
         log.info(
             str(outcome),
             shares=receipt.flows.hedged[0] / WAD,
@@ -180,11 +154,7 @@ class Desk:
         """Nothing to make up for: what was mined unseen is in the next look's balances."""
 
     def unready(self) -> str:
-        if self.last is None:
-            return "no block seen yet"
-        if self.outcome not in _UNREADY:
-            return ""
-        return f"{self.outcome}: {self._reason}" if self._reason else str(self.outcome)
+        return "no block seen yet" if self.last is None else self._telling.unready()
 
     def status(self) -> Mapping[str, Any]:
         """For the page: shares in wei, earnings in the quote's smallest units."""

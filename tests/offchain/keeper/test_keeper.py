@@ -17,9 +17,12 @@ from tests.helpers.parity import GWEI, WIDE, FakeVenue, market_at
 from plumbline.core.arbitrage import Side, band, best_trade
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
+from plumbline.keeper.outcome import Outcome
 from plumbline.keeper.pages import keeper_app
-from plumbline.keeper.parity import MAX_REVERTS, PAUSE_BLOCKS, KeeperRules, Outcome, Parity
+from plumbline.keeper.parity import Parity
+from plumbline.keeper.rules import KeeperRules
 from plumbline.keeper.service import Keeper, every
+from plumbline.keeper.taking import MAX_REVERTS, PAUSE_BLOCKS
 from plumbline.store.trades import TradeJournal
 
 HELD = 10**13

@@ -16,7 +16,9 @@ from plumbline.core.arbitrage import best_trade, gas_cost
 from plumbline.core.units import WAD
 from plumbline.errors import ChainUnfunded
 from plumbline.keeper.limits import Limits
-from plumbline.keeper.parity import KeeperRules, Outcome, Parity
+from plumbline.keeper.outcome import Outcome
+from plumbline.keeper.parity import Parity
+from plumbline.keeper.rules import KeeperRules
 from plumbline.store.trades import TradeJournal
 
 HELD = 10**13

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from plumbline.keeper.parity import Outcome
+from plumbline.keeper.outcome import Outcome
 from plumbline.overview.look import KEEPER_SAYS
 from plumbline.overview.nodes import against_median, status_page
 
@@ -88,5 +88,6 @@ def test_against_median__no_row_or_no_price__is_none_not_zero() -> None:
     assert found["c"]["off_bps"] == {"BTC/USD": 0.0}
 
 
-def test_keeper__every_outcome_has_words() -> None:
-    assert KEEPER_SAYS.keys() == {str(outcome) for outcome in Outcome}
+def test_keeper__every_outcome_of_a_trade_has_words() -> None:
+    others = "no auction", "waiting", "bid", "neutral", "hedged", "placed", "too dear", "short of quote"
+    assert {*KEEPER_SAYS, *others} == {str(outcome) for outcome in Outcome}
