@@ -7,7 +7,7 @@ import os
 from datetime import datetime
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -15,7 +15,15 @@ from plumbline.commands.lab import Config, Data, Numbers, Start, numbers, say, s
 from plumbline.commands.lab import app as app
 
 if TYPE_CHECKING:
-    from plumbline.lab.paths import Basket, DaysSpec
+    from collections.abc import Callable, Sequence
+
+    from plumbline.lab.advise import Advice
+    from plumbline.lab.parity import ParityResult
+    from plumbline.lab.paths import Basket, DaysSpec, PathsTask
+    from plumbline.lab.rebalance import RebalanceResult
+    from plumbline.lab.show_market import Columns
+
+R = TypeVar("R", "ParityResult", "RebalanceResult")
 
 BasketText = Annotated[str, typer.Option("--basket", help="Feeds and percents of the index's value.")]
 Quote = Annotated[str, typer.Option(help="The feed of the token that shares are traded against.")]
@@ -53,9 +61,7 @@ def parity(
     """Sweep a keeper's threshold, the pool's depth and fee, the vault's fees, gas and latency."""
     from plumbline.lab.advise import advise_parity
     from plumbline.lab.parity import ParityResult, ParitySetting, ParityStudy, ParityTask, study_parity
-    from plumbline.lab.paths import paths_of
-    from plumbline.lab.show_market import PARITY, table, write_csv, write_parity_png
-    from plumbline.lab.tasks import run_tasks
+    from plumbline.lab.show_market import PARITY, write_parity_png
 
     days, parts = _days(data, start, hours, seed, config, basket, quote)
     study = ParityStudy(days, parts, pushes, gas_token_usd=gas_token_usd)
@@ -68,11 +74,7 @@ def parity(
         numbers("--latencies", latencies),
     )
     tasks = [ParityTask(study, ParitySetting(*each)) for each in swept]
-    results = run_tasks(tasks, study_parity, ParityResult, out, jobs, say, lambda: paths_of(days, parts))
-    advice = advise_parity(results)
-    _written(out, table(results, PARITY, advice, lambda each: each.tracking))
-    write_csv(out / "sweep.csv", results, PARITY)
-    write_parity_png(out / "sweep.png", results, advice.result)
+    _sweep(tasks, study_parity, ParityResult, out, jobs, PARITY, advise_parity, write_parity_png)
 
 
 @app.command()
@@ -97,7 +99,6 @@ def rebalance(
 ) -> None:
     """Sweep how often and from which drift on an index rebalances, and the pools, gas and delay it does it with."""
     from plumbline.lab.advise import advise_rebalance
-    from plumbline.lab.paths import paths_of
     from plumbline.lab.rebalance import (
         RebalanceResult,
         RebalanceSetting,
@@ -105,8 +106,7 @@ def rebalance(
         RebalanceTask,
         study_rebalance,
     )
-    from plumbline.lab.show_market import REBALANCE, table, write_csv, write_rebalance_png
-    from plumbline.lab.tasks import run_tasks
+    from plumbline.lab.show_market import REBALANCE, write_rebalance_png
 
     days, parts = _days(data, start, hours, seed, config, basket, quote)
     study = RebalanceStudy(days, parts, size * 1_000, gas_token_usd)
@@ -119,11 +119,7 @@ def rebalance(
         [each * 60 for each in numbers("--stale", stale, least=0)],
     )
     tasks = [RebalanceTask(study, RebalanceSetting(*each)) for each in swept]
-    results = run_tasks(tasks, study_rebalance, RebalanceResult, out, jobs, say, lambda: paths_of(days, parts))
-    advice = advise_rebalance(results)
-    _written(out, table(results, REBALANCE, advice, lambda each: each.tracking))
-    write_csv(out / "sweep.csv", results, REBALANCE)
-    write_rebalance_png(out / "sweep.png", results, advice.result)
+    _sweep(tasks, study_rebalance, RebalanceResult, out, jobs, REBALANCE, advise_rebalance, write_rebalance_png)
 
 
 def _days(
@@ -145,7 +141,25 @@ def _tiers(text: str) -> tuple[int, ...]:
     return tiers
 
 
-def _written(out: Path, text: str) -> None:
+def _sweep(
+    tasks: Sequence[PathsTask[Any, Any]],
+    study: Callable[[PathsTask[Any, Any]], list[R]],
+    kind: type[R],
+    out: Path,
+    jobs: int,
+    columns: Columns[R],
+    advise: Callable[[Sequence[R]], Advice[R]],
+    picture: Callable[[Path, Sequence[R], R], None],
+) -> None:
+    """All of one study, and its results as a table, CSV and a picture, the recommended one marked."""
+    from plumbline.lab.show_market import table, write_csv
+    from plumbline.lab.tasks import run_tasks
+
+    results = run_tasks(tasks, study, kind, out, jobs, say, tasks[0].paths)
+    advice = advise(results)
+    text = table(results, columns, advice, lambda each: each.tracking)
     (out / "table.txt").write_text(text + "\n", encoding="utf-8")
     typer.echo(text)
+    write_csv(out / "sweep.csv", results, columns)
+    picture(out / "sweep.png", results, advice.result)
     typer.echo(f"\nwritten to {out}: sweep.png, sweep.csv, table.txt")

@@ -15,23 +15,23 @@ from dataclasses import dataclass, replace
 from math import isqrt, sqrt
 from typing import Final
 
-from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token, best_trade, evaluate, gas_cost
+from plumbline.core.arbitrage import ParityMarket, ParityTrade, Side, Token, best_trade, evaluate, gas_cost, tick_limits
 from plumbline.core.curve import Market
 from plumbline.core.uniswap_math import MAX_TICK, MIN_TICK, PoolState, sqrt_price_of, swap, tick_at_sqrt_price
 from plumbline.core.units import MAX_BPS, WAD
-from plumbline.lab.paths import DECIMALS, SCALE, Basket, DaysSpec, Paths, paths_of
-from plumbline.lab.tasks import key_of, stamp
+from plumbline.lab.paths import DECIMALS, SCALE, Basket, Paths, PathsTask, Study
+from plumbline.lab.publish import DAY_S
 
 BLOCK_S: Final = 12
-DAY_S: Final = 86_400
-TRADE_GAS: Final = 266_000
+TRADE_GAS: Final = 270_000
 """With float and one pool: `make bench-keeper`."""
-REVERT_GAS: Final = 90_000
-"""A trade that finds too little profit has moved the pool before it knows."""
+BEATEN_GAS: Final = 34_000
+"""Of one that sees at once that the pool has moved (`make bench-rivals`) ..."""
+LATE_GAS: Final = 276_000
+"""... and of one that finds too little profit at its end: without the refunds of one that goes through."""
 NAV_USD: Final = 100
 SPACING: Final = {100: 1, 500: 10, 3_000: 60, 10_000: 200}
 _PLENTY: Final = 1 << 120
-_FORM: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,13 @@ class ParitySetting:
     latency: int
     """{blocks} from the state a trade is decided on to the block it lands in; 1: the next one."""
 
+    @property
+    def name(self) -> str:
+        return f"edge {self.min_edge_usd} USD, {self.depth_usd:,} USD deep, latency {self.latency}"
+
 
 @dataclass(frozen=True, slots=True)
-class ParityStudy:
-    days: DaysSpec
-    basket: Basket
+class ParityStudy(Study):
     pushes_a_day: int = 240
     push_bps: tuple[int, int] = (50, 300)
     gas_token_usd: int = 2_000
@@ -84,23 +86,11 @@ class ParityResult:
     """{USD} what those who push pay beyond NAV."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParityTask:
-    study: ParityStudy
-    setting: ParitySetting
-
-    @property
-    def key(self) -> str:
-        return key_of(_FORM, self.study, self.setting, stamp(self.study.days.file))
-
-    @property
-    def name(self) -> str:
-        each = self.setting
-        return f"edge {each.min_edge_usd} USD, {each.depth_usd:,} USD deep, latency {each.latency}"
+ParityTask = PathsTask[ParityStudy, ParitySetting]
 
 
 def study_parity(task: ParityTask) -> list[ParityResult]:
-    return [simulate(task.study, task.setting, paths_of(task.study.days, task.study.basket))]
+    return [simulate(task.study, task.setting, task.paths())]
 
 
 class ParityModel:
@@ -112,6 +102,8 @@ class ParityModel:
         self.trades = self.reverts = 0
         self.profit = self.gas = 0
         """{quote}"""
+        self._limits: tuple[int, ...] = ()
+        """The ticks that the trade decided on goes out with."""
 
     def push(self, bps: int) -> int:
         """Moves the share's price in the deepest pool; returns {quote} what that costs beyond NAV."""
@@ -126,21 +118,26 @@ class ParityModel:
 
     def decide(self) -> ParityTrade | None:
         trade = best_trade(self.market)
-        return trade if trade is not None and trade.profit >= self._floor() else None
+        if trade is None or trade.profit < self._floor():
+            return None
+        self._limits = tick_limits(self.market.share, trade, self._floor())
+        return trade
 
     def land(self, trade: ParityTrade) -> None:
         """The trade as decided, in the state there is now; it reverts when that pays too little."""
+        selling = trade.side is Side.PREMIUM
+        down, limit = self.market.share.is_token0 == selling, {True: 0, False: 1 << 160}
+        pools = {pool.fee_pips: pool for pool in self.market.share.pools}
+        ticks = [pools[leg.fee_pips].tick for leg in trade.share_legs]
+        beaten = any(at < last if down else at > last for at, last in zip(ticks, self._limits, strict=True))
         profit = evaluate(self.market, trade.side, trade.share_legs).profit
-        if profit < self._floor():
+        if beaten or profit < self._floor():
             self.reverts += 1
-            self.gas += self._cost(REVERT_GAS)
+            self.gas += self._cost(BEATEN_GAS if beaten else LATE_GAS)
             return
         self.trades += 1
         self.profit += profit
         self.gas += self._cost(TRADE_GAS)
-        selling = trade.side is Side.PREMIUM
-        down, limit = self.market.share.is_token0 == selling, {True: 0, False: 1 << 160}
-        pools = {pool.fee_pips: pool for pool in self.market.share.pools}
         for leg in trade.share_legs:
             pool = pools[leg.fee_pips]
             moved = swap(pool, zero_for_one=down, amount=leg.amount, limit_x96=limit[down], exact_in=selling)

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from plumbline.core.engine import IndexEngine
 from plumbline.core.models import Trade
 from plumbline.core.rules import FeedRule
 from plumbline.core.units import MAX_BPS, WAD
 from plumbline.errors import ConfigError
+from plumbline.lab.tasks import key_of, stamp
 from plumbline.replay.simulation import simulated_trades
 from plumbline.replay.tape import recorded_trades
 
 DECIMALS: Final = 8
 """Of prices and tokens in a study: 1e8 of a token is one of it, at so many 1e-8 USD."""
 SCALE: Final = 10 ** (2 * DECIMALS)
+_FORM: Final = 2
+"""Of a study's results; those of another one are computed anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +123,39 @@ def _trades(spec: DaysSpec) -> Iterable[Trade]:
         return recorded_trades(spec.file, spec.start_s, spec.end_s)
     endless = simulated_trades(spec.seed, spec.start_s * 1000)
     return takewhile(lambda trade: trade.at_ms < spec.end_s * 1000, endless)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is common to all settings."""
+
+    days: DaysSpec
+    basket: Basket
+
+
+class Setting(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+StudyT = TypeVar("StudyT", bound=Study)
+SettingT = TypeVar("SettingT", bound=Setting)
+
+
+@dataclass(frozen=True)
+class PathsTask(Generic[StudyT, SettingT]):
+    """A study of prices over days, under one setting."""
+
+    study: StudyT
+    setting: SettingT
+
+    @property
+    def key(self) -> str:
+        return key_of(_FORM, type(self.setting).__name__, self.study, self.setting, stamp(self.study.days.file))
+
+    @property
+    def name(self) -> str:
+        return self.setting.name
+
+    def paths(self) -> Paths:
+        return paths_of(self.study.days, self.study.basket)

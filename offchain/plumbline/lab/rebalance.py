@@ -16,16 +16,15 @@ from typing import Final
 
 from plumbline.core.uniswap_math import MAX_TICK, MIN_TICK, PoolState, sqrt_price_of, swap, tick_at_sqrt_price
 from plumbline.core.units import MAX_BPS, WAD
-from plumbline.lab.parity import DAY_S, SPACING
-from plumbline.lab.paths import DECIMALS, SCALE, Basket, DaysSpec, Paths, paths_of
-from plumbline.lab.tasks import key_of, stamp
+from plumbline.lab.parity import SPACING
+from plumbline.lab.paths import DECIMALS, SCALE, Basket, Paths, PathsTask, Study
+from plumbline.lab.publish import DAY_S
 
 HOUR_S: Final = 3_600
 TURN_GAS: Final = 332_000
 """To propose and open a rebalance: `make bench-vault`, 20 components ..."""
-BID_GAS: Final = 276_000
+BID_GAS: Final = 281_000
 """... and of each flash-funded bid: `make bench-keeper`."""
-_FORM: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,13 @@ class RebalanceSetting:
     stale_s: int
     """How old the weights are by the time they are traded."""
 
+    @property
+    def name(self) -> str:
+        return f"every {self.every_s / HOUR_S:g} h, tolerance {self.tolerance_bps} bps"
+
 
 @dataclass(frozen=True, slots=True)
-class RebalanceStudy:
-    days: DaysSpec
-    basket: Basket
+class RebalanceStudy(Study):
     size_usd: int = 10_000_000
     gas_token_usd: int = 2_000
 
@@ -72,22 +73,11 @@ class RebalanceResult:
         return self.slippage_a_day + self.gas_a_day
 
 
-@dataclass(frozen=True, slots=True)
-class RebalanceTask:
-    study: RebalanceStudy
-    setting: RebalanceSetting
-
-    @property
-    def key(self) -> str:
-        return key_of(_FORM, self.study, self.setting, stamp(self.study.days.file))
-
-    @property
-    def name(self) -> str:
-        return f"every {self.setting.every_s / HOUR_S:g} h, tolerance {self.setting.tolerance_bps} bps"
+RebalanceTask = PathsTask[RebalanceStudy, RebalanceSetting]
 
 
 def study_rebalance(task: RebalanceTask) -> list[RebalanceResult]:
-    return [simulate(task.study, task.setting, paths_of(task.study.days, task.study.basket))]
+    return [simulate(task.study, task.setting, task.paths())]
 
 
 class Holdings:
