@@ -6,9 +6,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.helpers.contracts import deployer
 from tests.unit.auction.conftest import (
-    DELAY_S,
     DURATION_S,
     EURC,
     FLOOR_BPS,
@@ -26,7 +24,7 @@ from tests.unit.auction.conftest import (
     rebalance,
     set_prices,
 )
-from tests.unit.vault.conftest import MAX_UINT, balances, events, fund, mint, pass_time, redeem
+from tests.unit.vault.conftest import balances, events, mint, pass_time, redeem
 
 LOT = 2_000_000
 """0.02 of the 0.05 WBTC for sale."""
@@ -232,71 +230,3 @@ def test_bids_and_exits__leave_nobody_short(open_index, house, oracle, tokens, b
     house.close(open_index.address, sender=open_index.owner())
     assert [open_index.sync(token.address) for token in tokens] == [WAD] * 4
     redeem(open_index, open_index.balanceOf(depositor), depositor)
-
-
-def test_bid__on_a_component_with_a_loss__waits_until_it_is_shared(
-    create, params, tokens, house, oracle, owner, depositor, stranger
-):
-    """Claims are owed in it, too: a bid must not take the whole backing out while they bear the loss alone."""
-    lossy = deployer("MockSlashableERC20").deploy("Lossy", "LOSS", 6)
-    components = [*tokens[:EURC], lossy]
-    index = create(params.but(tokens=tuple(token.address for token in components)))
-    fund(components, index, depositor)
-    index.mint(100 * WAD, depositor, [MAX_UINT] * 4, MAX_UINT, sender=depositor)
-    index.redeem_skipping(50 * WAD, depositor, [0] * 4, 1 << EURC, MAX_UINT, sender=depositor)
-    claim = index.claim_of(depositor, lossy.address)
-    house.propose(index.address, rebalance((KEEP, 10**9 * WAD, KEEP, 0)), sender=owner)
-    pass_time(DELAY_S)
-    set_prices(oracle)
-    house.open(index.address, sender=owner)
-    lossy.slash(index.address, lossy.balanceOf(index.address) * 2 // 5)
-    with boa.reverts("vault: sync first"):
-        bid(house, index, lossy, tokens[USDC], 10**6, depositor)
-    left = index.sync(lossy.address, sender=stranger)
-    bid(house, index, lossy, tokens[USDC], 10**40, depositor)
-    assert index.sync(lossy.address, sender=stranger) == WAD
-    assert index.claim(lossy.address, depositor, sender=depositor) == claim * left // WAD
-
-
-def test_bid__paid_in_a_component_with_a_loss__waits_until_it_is_shared(
-    create, params, tokens, house, oracle, owner, depositor, stranger
-):
-    """Who has a claim on it must not bring backing in to share a loss that was there before."""
-    lossy = deployer("MockSlashableERC20").deploy("Lossy", "LOSS", 6)
-    components = [*tokens[:EURC], lossy]
-    index = create(params.but(tokens=tuple(token.address for token in components)))
-    fund(components, index, depositor)
-    index.mint(100 * WAD, depositor, [MAX_UINT] * 4, MAX_UINT, sender=depositor)
-    index.redeem_skipping(50 * WAD, depositor, [0] * 4, 1 << EURC, MAX_UINT, sender=depositor)
-    claim = index.claim_of(depositor, lossy.address)
-    house.propose(index.address, rebalance((KEEP, 5_000_000 * WAD, KEEP, 10**9 * WAD)), sender=owner)
-    pass_time(DELAY_S)
-    set_prices(oracle)
-    house.open(index.address, sender=owner)
-    lossy.slash(index.address, lossy.balanceOf(index.address) * 2 // 5)
-    with boa.reverts("vault: sync first"):
-        bid(house, index, tokens[USDC], lossy, 10**6, depositor)
-    left = index.sync(lossy.address, sender=stranger)
-    bid(house, index, tokens[USDC], lossy, 10**40, depositor)
-    assert index.sync(lossy.address, sender=stranger) == WAD
-    assert index.claim(lossy.address, depositor, sender=depositor) == claim * left // WAD
-
-
-def test_bid__paid_in_a_component_that_was_lost_altogether__is_refused(
-    create, params, tokens, house, oracle, owner, depositor, stranger
-):
-    """With a unit again, it would be owed again, and whoever skips it would get no claim."""
-    lossy = deployer("MockSlashableERC20").deploy("Lossy", "LOSS", 6)
-    components = [*tokens[:EURC], lossy]
-    index = create(params.but(tokens=tuple(token.address for token in components)))
-    fund(components, index, depositor)
-    index.mint(100 * WAD, depositor, [MAX_UINT] * 4, MAX_UINT, sender=depositor)
-    house.propose(index.address, rebalance((KEEP, 5_000_000 * WAD, KEEP, 10**9 * WAD)), sender=owner)
-    pass_time(DELAY_S)
-    set_prices(oracle)
-    house.open(index.address, sender=owner)
-    lossy.slash(index.address, lossy.balanceOf(index.address))
-    assert index.sync(lossy.address, sender=stranger) == 0
-    with boa.reverts("reserves: token is worthless"):
-        bid(house, index, tokens[USDC], lossy, 10**6, depositor)
-    assert index.components()[1][EURC] == 0
