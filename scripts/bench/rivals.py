@@ -4,7 +4,7 @@
 Two keepers, each with its own key, arbitrageur and connection, on a real Anvil that makes a block a second. A trader
 pushes the share's pool; both look at that block, half the time at the same moment, else up to a block's time apart. Who
 looks when the other one's trade waits in the pool is told by its simulation, which runs in the block to come. Only who
-sends before the other one's trade is known pays for a revert.
+sends before the other one's trade is known pays for a revert, and for no more than a look at the pool.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from web3 import HTTPProvider, Web3
@@ -36,6 +36,7 @@ from plumbline.core.units import parse_wad
 from plumbline.keeper.outcome import Outcome
 from plumbline.keeper.parity import Parity
 from plumbline.keeper.rules import KeeperRules
+from plumbline.ports import TakenReceipt
 from plumbline.store.trades import TradeJournal
 from plumbline.supervisor.anvil import Anvil
 from plumbline.trader.service import Trader
@@ -77,15 +78,25 @@ class Race:
 @contextmanager
 def blocks_every(chain: Chain, seconds: int) -> Iterator[None]:
     """Instead of one for each transaction."""
-
-    def ask(method: str, argument: object) -> None:
-        chain.web3.provider.make_request(method, [argument])  # type: ignore[arg-type]
-
-    ask("evm_setAutomine", False)
-    ask("evm_setIntervalMining", seconds)
+    _ask(chain, "evm_setAutomine", False)
+    _ask(chain, "evm_setIntervalMining", seconds)
     yield
-    ask("evm_setIntervalMining", 0)
-    ask("evm_setAutomine", True)
+    _ask(chain, "evm_setIntervalMining", 0)
+    _ask(chain, "evm_setAutomine", True)
+
+
+def _ask(chain: Chain, method: str, *arguments: object) -> Any:
+    return chain.web3.provider.make_request(method, arguments)["result"]  # type: ignore[arg-type]
+
+
+async def _in_one_block(chain: Chain, *sends: Awaitable[TakenReceipt]) -> list[TakenReceipt]:
+    """No block is made until all of them wait for it."""
+    _ask(chain, "evm_setIntervalMining", 0)
+    waiting = asyncio.gather(*sends)
+    while int(_ask(chain, "txpool_status")["pending"], 16) < len(sends):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    _ask(chain, "evm_setIntervalMining", 1)
+    return await waiting
 
 
 async def race(url: str, chain: Chain, folder: Path, rounds: int, funding: str, rng: random.Random) -> Race:
@@ -148,8 +159,8 @@ async def beaten(url: str, chain: Chain, bps: int, funding: str) -> int:
         assert first is not None
         assert second is not None
         price = 20 * GWEI
-        receipts = await asyncio.gather(
-            winner.execute(first, 1, 3_000_000, 2 * GWEI, price), loser.execute(second, 1, 3_000_000, 0, price)
+        receipts = await _in_one_block(
+            chain, winner.execute(first, 1, 3_000_000, 2 * GWEI, price), loser.execute(second, 1, 3_000_000, 0, price)
         )
     assert [bool(receipt.reverted) for receipt in receipts] == [False, True], receipts
     return receipts[1].gas_used

@@ -15,7 +15,7 @@ from web3.types import TxReceipt
 from plumbline.chain.erc20 import ChainToken
 from plumbline.chain.pool import Place as BlockPlace
 from plumbline.chain.pool import PoolBook, find_pool
-from plumbline.chain.rpc import Rpc
+from plumbline.chain.rpc import Header, Rpc, everything
 from plumbline.chain.tx import GWEI, Sender, Spent
 from plumbline.chain.vault import ChainVault, scale
 from plumbline.config_keeper import DeskConfig
@@ -71,17 +71,18 @@ class ChainDesk:
         self._seen_s = 0
 
     async def snapshot(self) -> DeskSnapshot:
+        """As of the latest block; the sender's nonce is pinned to it."""
         try:
-            header: Any = await self._rpc.ask(self._rpc.w3.eth.get_block("latest"))
+            header = await self._rpc.header()
             setting = self._setting = self._setting or await self._find()
             state, quote = await self._state(setting, header)
         except ChainError as error:
             if not error.reason:
                 self._setting = None
             raise
-        self._seen_s = int(header["timestamp"])
-        gas_price_wei = int(header["baseFeePerGas"]) + self._sender.config.priority_fee_gwei * GWEI
-        return DeskSnapshot(int(header["number"]), self._seen_s, gas_price_wei, state, quote)
+        self._seen_s = header.timestamp
+        gas_price_wei = header.base_fee_wei + self._sender.config.priority_fee_gwei * GWEI
+        return DeskSnapshot(header.number, self._seen_s, gas_price_wei, state, quote)
 
     async def price_of(self, hedge: Hedge) -> int:
         setting = self._known()
@@ -160,17 +161,19 @@ class ChainDesk:
             raise ChainError("the chain was not looked at yet")
         return self._setting
 
-    async def _state(self, setting: _Setting, header: Any) -> tuple[DeskState, Token]:
-        at: Any = int(header["number"])
-        block = BlockPlace(at, bytes(header["hash"]), bytes(header["parentHash"]))
+    async def _state(self, setting: _Setting, header: Header) -> tuple[DeskState, Token]:
+        at: Any = header.number
+        block = BlockPlace(at, header.hash, header.parent)
         price = setting.oracle.functions.price(setting.quote_feed, self._max_age_s)
-        states, nav_wad, quote_price, shares, quote, found = await asyncio.gather(
+        states, nav_wad, quote_price, shares, quote, found, _ = await everything(
             setting.book.states(block),
             setting.vault.nav_wad(self._max_age_s, at),
             self._rpc.ask(price.call(block_identifier=at)),
             ChainToken(self._rpc, setting.vault.address).balance(self._sender.address, at),
             ChainToken(self._rpc, setting.quote).balance(self._sender.address, at),
             self._range(setting, at),
+            # What is decided on this block is never mined after another transaction of the key's.
+            self._sender.pin(header),
         )
         token = Token(0, quote_price, setting.quote_scale, quote)
         nav_in_quote = Fraction(nav_wad, WAD * WAD) / token.usd
