@@ -139,7 +139,8 @@ class Desk:
         snapshot = self.last = await self._venue.snapshot()
         rules, before = self._terms.rules, self._journal.mark()
         mark = Mark.of(snapshot.state, rules.target)
-        if mark != before:
+        # Of one that reverted nothing is left but its gas.
+        if mark != before or flows.gas:
             booked = Booking() if before is None else book(before, mark, flows)
             self._journal.book(snapshot.at_s, booked, mark)
             self.earned += booked
