@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from functools import cache
 from typing import Any
 
@@ -14,11 +16,20 @@ from vyper.compiler.settings import anchor_settings
 from vyper.ir.compile_ir import assembly_to_evm
 
 boa.interpret.set_search_paths([str(ROOT)])
+# Left to itself it would write into the home of whoever runs the tests.
+boa.interpret.set_cache_dir(os.environ.get("TITANOBOA_CACHE", ROOT / ".cache" / "titanoboa"))
 
 
 @cache
 def deployer(name: str) -> VyperDeployer:
-    return boa.load_partial(str(sources()[name]), compiler_args={"evm_version": EVM_VERSION})
+    # Compiled contracts are some hundred thousand objects that all stay: walking them again and again, looking for
+    # garbage, was three quarters of what loading took, and seconds of every test file after it.
+    gc.disable()
+    try:
+        return boa.load_partial(str(sources()[name]), compiler_args={"evm_version": EVM_VERSION})
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @cache
