@@ -9,7 +9,7 @@ ClientError
 |-- NotMined               a transaction was sent and is not in a block yet; carries its hash
 `-- Reverted               the contract said no; `reason` are its own words
     |-- NoPrice            the oracle serves no price now: stop what needs one, it comes back by itself
-    |   `-- StalePrice, FeedTripped, OraclePaused, NoAnswerYet, SequencerDown
+    |   `-- StalePrice, FeedTripped, OraclePaused, NoAnswerYet, SequencerDown, RateOutOfLimits
     |-- NoHistory          `-- NoAnswerInRound, RoundNotInHistory, TimeNotReached, GapInWindow, KeepsNoTwap
     |-- UnknownFeed
     |-- RoundRefused       `-- RoundNotNewer, RoundOffTheClock, RoundShortOfQuorum, BadBundle
@@ -21,7 +21,12 @@ ClientError
     |-- FloatRefused       `-- InsufficientFloat
     |-- InvalidBasket      an index that cannot be
     |-- AuctionRefused     `-- AuctionsPaused, NoBidding, AuctionUnderWay, BidLimit, InvalidRebalance, NothingToContest
-    `-- NoticeRefused      the end of a feed cannot be announced so
+    |-- NoticeRefused      the end of a feed cannot be announced so
+    |-- RouterRefused      `-- RouterLimit, RouterDeadlinePassed, RouterBasketChanged, InvalidRoute, PoolRanDry, ...
+    |-- DeskRefused        `-- InsufficientCredit, RequestRefused, RequestExpired, SettlementRefused, InvalidDeskCall
+    |-- RegistryRefused    nobody can be registered so
+    |-- InvalidYieldFeed   what an owner of yield feeds sets
+    `-- ViewRefused        a lens, or ERC-7621's view, cannot tell this
 """
 
 from __future__ import annotations
@@ -67,6 +72,23 @@ from plumbline.client.oracle_reverts import TimeNotReached as TimeNotReached
 from plumbline.client.oracle_reverts import TooEarly as TooEarly
 from plumbline.client.oracle_reverts import TooLate as TooLate
 from plumbline.client.oracle_reverts import UnknownFeed as UnknownFeed
+from plumbline.client.periphery_reverts import DeskRefused as DeskRefused
+from plumbline.client.periphery_reverts import InsufficientCredit as InsufficientCredit
+from plumbline.client.periphery_reverts import InvalidDeskCall as InvalidDeskCall
+from plumbline.client.periphery_reverts import InvalidRoute as InvalidRoute
+from plumbline.client.periphery_reverts import InvalidRouterCall as InvalidRouterCall
+from plumbline.client.periphery_reverts import InvalidYieldFeed as InvalidYieldFeed
+from plumbline.client.periphery_reverts import PoolRanDry as PoolRanDry
+from plumbline.client.periphery_reverts import RateOutOfLimits as RateOutOfLimits
+from plumbline.client.periphery_reverts import RegistryRefused as RegistryRefused
+from plumbline.client.periphery_reverts import RequestExpired as RequestExpired
+from plumbline.client.periphery_reverts import RequestRefused as RequestRefused
+from plumbline.client.periphery_reverts import RouterBasketChanged as RouterBasketChanged
+from plumbline.client.periphery_reverts import RouterDeadlinePassed as RouterDeadlinePassed
+from plumbline.client.periphery_reverts import RouterLimit as RouterLimit
+from plumbline.client.periphery_reverts import RouterRefused as RouterRefused
+from plumbline.client.periphery_reverts import SettlementRefused as SettlementRefused
+from plumbline.client.periphery_reverts import ViewRefused as ViewRefused
 from plumbline.client.vault_reverts import AboveSupplyCap as AboveSupplyCap
 from plumbline.client.vault_reverts import AmountLimit as AmountLimit
 from plumbline.client.vault_reverts import BasketChanged as BasketChanged

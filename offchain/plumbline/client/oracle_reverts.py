@@ -45,7 +45,7 @@ class SequencerDown(NoPrice):
 class UnknownFeed(Reverted):
     """The oracle has no feed of this name or index."""
 
-    reasons = ("oracle: unknown feed",)
+    reasons = ("oracle: unknown feed", "feeds: unknown feed")
 
 
 class NoHistory(Reverted):
@@ -138,6 +138,9 @@ class NotAllowed(Reverted):
         "auction: not the owner",
         "auction: not the rebalancer",
         "notice: not the owner",
+        "desk: not the maker",
+        "registry: not a registrar",
+        "feeds: not keeper or owner",
     )
 
 
@@ -155,19 +158,27 @@ class NothingProposed(Reverted):
         "clear: nothing proposed",
         "delay: not announced",
         "auction: nothing proposed",
+        "feeds: nothing proposed",
     )
 
 
 class TooEarly(Reverted):
     """The delay after the announcement is not over."""
 
-    reasons = ("epoch: too early", "clear: too early", "delay: not yet", "auction: not yet")
+    reasons = (
+        "epoch: too early",
+        "clear: too early",
+        "delay: not yet",
+        "auction: not yet",
+        "feeds: too early",
+        "feeds: checkpoint too young",
+    )
 
 
 class TooLate(Reverted):
     """The time to do what was announced is over: announce it again."""
 
-    reasons = ("delay: too late", "auction: too late")
+    reasons = ("delay: too late", "auction: too late", "feeds: anchor expired")
 
 
 class NotTripped(Reverted):

@@ -75,7 +75,7 @@ class MintedJustNow(VaultRefused):
 class NotAComponent(VaultRefused):
     """The vault holds no such token, or skips what is not there."""
 
-    reasons = ("vault: not a component", "vault: skips what is not there")
+    reasons = ("vault: not a component", "vault: skips what is not there", "basket: not a constituent")
 
 
 class InvalidVaultCall(VaultRefused):
@@ -83,6 +83,7 @@ class InvalidVaultCall(VaultRefused):
 
     reasons = (
         "vault: wrong number of amounts",
+        "basket: wrong number of amounts",
         "vault: cap too large",
         "vault: initialized",
         "vault: no extension",
@@ -165,7 +166,14 @@ class PermitRefused(ShareRefused):
 class TokenRefused(Reverted):
     """A component's token did not move: balance, allowance, or the token itself."""
 
-    reasons = ("token: transferFrom failed", "token: transfer failed", "token: amount not received")
+    reasons = (
+        "token: transferFrom failed",
+        "token: transfer failed",
+        "token: amount not received",
+        "router: transferFrom failed",
+        "router: approve failed",
+        "desk: approve failed",
+    )
 
 
 class FloatRefused(Reverted):
