@@ -9,7 +9,8 @@ import boa
 import pytest
 
 from tests.helpers.contracts import deployer
-from tests.unit.auction.conftest import PRICES, START_BPS, USDC, WAD, WBTC, floor_due
+from tests.unit.auction.conftest import EURC, PRICES, START_BPS, USDC, WAD, WBTC, floor_due
+from tests.unit.vault.conftest import events
 
 ZERO = "0x" + "00" * 20
 LOT = 10**6
@@ -94,6 +95,25 @@ def test_begin_auction__takes_no_unit_no_duplicate_and_not_the_index_itself(held
     held.begin_auction([], [], sender=house.address)
     with boa.reverts("vault: no auction now"):
         held.begin_auction([], [], sender=house.address)
+
+
+def test_privileged_entries__tell_what_they_did(held, house, tokens, bidder):
+    held.begin_auction([], [], sender=house.address)
+    [begun] = events(held, "AuctionBegun")
+    assert begun.basket == held.basket_data()
+    held.settle(bidder, WBTC, LOT, USDC, DUE, b"", sender=house.address)
+    [settled] = events(held, "Settled")
+    assert (settled.bidder, settled.sell, settled.buy) == (bidder, tokens[WBTC].address, tokens[USDC].address)
+    assert (settled.sold, settled.bought) == (LOT, DUE)
+    held.end_auction(1 << EURC, sender=house.address)
+    [ended] = events(held, "AuctionEnded")
+    assert (ended.basket, ended.generation) == (held.basket_data(), 1)
+    assert held.components()[0] == [token.address for token in tokens[:EURC]]
+
+
+def test_end_auction__never_leaves_an_index_of_nothing(open_index, house):
+    with boa.reverts("vault: no components"):
+        open_index.end_auction(0b1111, sender=house.address)
 
 
 def test_settle__of_more_than_the_backing__reverts(open_index, house, tokens, bidder):

@@ -93,6 +93,18 @@ def test_redeem_skipping__still_holds_the_limits(frozen, depositor):
         frozen.redeem_skipping(WAD, depositor, expected, 1 << FROZEN, MAX_UINT, sender=depositor)
 
 
+def test_redeem_skipping__too_late_or_of_more_than_is_held_or_with_limits_for_others__reverts(frozen, depositor):
+    now = boa.env.evm.patch.timestamp
+    skip = 1 << FROZEN
+    with boa.reverts("vault: expired"):
+        frozen.redeem_skipping(WAD, depositor, [0] * 4, skip, now - 1, sender=depositor)
+    with boa.reverts("share: insufficient balance"):
+        redeem_past(frozen, 100 * WAD + 1, depositor)
+    with boa.reverts("vault: wrong number of amounts"):
+        frozen.redeem_skipping(WAD, depositor, [0] * 3, skip, now, sender=depositor)
+    assert frozen.redeem_skipping(WAD, depositor, [0] * 4, skip, now, sender=depositor)
+
+
 def test_redeem_skipping__what_is_not_there__reverts(frozen, depositor):
     with boa.reverts("vault: skips what is not there"):
         redeem_past(frozen, WAD, depositor, skip=1 << 4)

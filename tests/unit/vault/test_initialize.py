@@ -9,9 +9,15 @@ import rlp
 from eth_utils import keccak, to_checksum_address
 
 from tests.helpers.contracts import deployer
-from tests.unit.vault.conftest import MAX_UINT, WAD, fund
+from tests.unit.vault.conftest import MAX_UINT, WAD, events, fund
 
 ZERO = "0x" + "00" * 20
+CLONE_OF = (
+    bytes.fromhex("3d602d80600a3d3981f3363d3d373d3d3d363d73")
+    + b"?" * 20
+    + bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
+)
+"""EIP-1167: what deploys a minimal clone of the address that takes the place of the question marks."""
 
 
 def test_create__gives_a_working_index(create, factory, implementation, params, oracle, owner, fee_recipient, stranger):
@@ -35,6 +41,33 @@ def test_create__twice__gives_two_indices_that_know_nothing_of_each_other(create
     assert (first.owner(), second.owner()) == (params.owner, stranger)
     assert [factory.index_at(i) for i in range(factory.index_count())] == [first.address, second.address]
     assert first.DOMAIN_SEPARATOR() != second.DOMAIN_SEPARATOR()
+
+
+@pytest.fixture
+def clone(implementation, interface):
+    """What the factory makes, before it has made an index of it."""
+    address, _ = boa.env.deploy_code(bytecode=CLONE_OF.replace(b"?" * 20, bytes.fromhex(implementation.address[2:])))
+    return interface.at(address)
+
+
+# titanoboa looks for the implementation's code behind the clone and wonders.
+@pytest.mark.filterwarnings("ignore:casted bytecode does not match")
+def test_initialize__says_whose_it_is_and_what_it_holds(clone, stranger, owner, fee_recipient):
+    clone.initialize("Name", "SYM", stranger, owner, fee_recipient)
+    [told] = events(clone, "Initialized")
+    assert (told.owner, told.fee_recipient, told.basket) == (owner, fee_recipient, stranger)
+    assert (clone.name(), clone.symbol(), clone.owner(), clone.basket_data()) == ("Name", "SYM", owner, stranger)
+    assert clone.fee_recipient() == fee_recipient
+
+
+@pytest.mark.filterwarnings("ignore:casted bytecode does not match")
+def test_initialize__for_nobody_or_with_fees_to_nobody_or_itself__reverts(clone, stranger, owner, fee_recipient):
+    with boa.reverts("owner: zero address"):
+        clone.initialize("Name", "SYM", stranger, ZERO, fee_recipient)
+    for recipient in (ZERO, clone.address):
+        with boa.reverts("share: invalid receiver"):
+            clone.initialize("Name", "SYM", stranger, owner, recipient)
+    clone.initialize("Name", "SYM", stranger, owner, fee_recipient)
 
 
 def test_initialize__a_second_time__reverts(create, params, attacker):

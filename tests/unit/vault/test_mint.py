@@ -6,7 +6,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.unit.vault.conftest import MAX_UINT, START_S, WAD, YEAR_S, balances, events, mint, pass_time
+from tests.unit.vault.conftest import MAX_UINT, START_S, WAD, YEAR_S, balances, events, fund, mint, pass_time
 
 # 100 shares and the fee of 5 bps: 100.05 times what one share holds.
 PAID = [10_005_000, 2_501_250_000, 2_501_250_000, 2_001_000_000]
@@ -91,3 +91,12 @@ def test_mint__without_the_tokens__reverts(vault, tokens, stranger):
         token.approve(vault.address, MAX_UINT, sender=stranger)
     with boa.reverts("erc20: insufficient balance"):
         mint(vault, WAD, stranger)
+
+
+def test_mint__of_more_than_the_ledger_holds__reverts(create, params, tokens, depositor):
+    index = create(params.but(mint_fee_bps=0, streaming_fee_bps=0))
+    fund(tokens, index, depositor, 2**120)
+    mint(index, 2**112 - 1, depositor)
+    with boa.reverts("vault: supply too large"):
+        mint(index, 1, depositor)
+    assert index.totalSupply() == 2**112 - 1
