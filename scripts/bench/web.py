@@ -23,9 +23,11 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 from tests.helpers.anvil import Anvil
+from tests.helpers.looks import auction, healthy, venue
 from web3 import HTTPProvider, Web3
 
 from plumbline.config import HttpConfig
+from plumbline.overview.chain import KEPT_ROUNDS, KEPT_TRADES
 from plumbline.transport.server import HttpServer
 from plumbline.web.app import web_app
 from plumbline.web.history import History
@@ -40,55 +42,35 @@ ROUNDS = 5
 NOW_S = int(time.time())
 FEEDS = ("BTC/USD", "USDC/USD", "USDT/USD", "EUR/USD")
 VENUES = ("binance", "bybit", "coinbase", "cryptocom", "kraken")
+COMPONENTS = ("WBTC", "USDC", "USDT", "EURC")
+CHARTS = 5
 _NAMED = ("oracle", "vault", "pool", "arbitrageur")
 _READY = "() => document.querySelector('#hero .value')"
-_DRAWN = "() => Object.values(plumblineCharts() ?? {}).filter((chart) => chart.drawn_ms !== null).length >= 4"
+_DRAWN = f"() => Object.values(plumblineCharts() ?? {{}}).filter((chart) => chart.drawn_ms !== null).length >= {CHARTS}"
 _SLOWEST = "() => Math.max(...Object.values(plumblineCharts()).map((chart) => chart.drawn_ms))"
 
 
 def look(at_s: int) -> dict[str, Any]:
-    """One second of a market that swings: as large as a demo's look."""
-    price = f"{64_000 + 300 * math.sin(at_s / 500):.8f}"
-    contributions = [
-        {"venue": venue, "symbol": "BTC/USD", "price": price, "converted": price, "age_ms": 500, "included": True}
-        | {"reason": "", "weight_bps": 2_000}
-        for venue in VENUES
+    """One second of a market that swings, as large as a look at a busy demo: every list is as long as it gets."""
+    price, premium = f"{64_000 + 300 * math.sin(at_s / 500):.8f}", round(1_500 * math.sin(at_s / 50))
+    seen = healthy(at_s, btc=price)
+    served, observed, reporter = seen["oracle"]["feeds"][0], seen["observed"][0], seen["reporters"][0]
+    market, component = observed["contributions"][0], seen["vault"]["components"][0]
+    markets = [
+        market | {"venue": name, "symbol": f"BTC/{quote}"} for name in VENUES for quote in ("USD", "USDC", "EUR")
     ]
-    feed = {"quorum": 3, "heartbeat_s": 10, "deviation_bps": 10, "reason": "", "round_id": 1, "at_s": at_s, "age_s": 1}
-    premium = round(1_500 * math.sin(at_s / 50))
-    return {
-        "wall_ms": at_s * 1_000,
-        "trouble": "",
-        "block": at_s,
-        "at_s": at_s,
-        "oracle": {"epoch": 1, "period_s": 5, "paused": False, "reporters": ["0x"] * 5, "round_id": 1}
-        | {
-            "round_at_s": at_s,
-            "round_age_s": 1,
-            "rounds": [],
-            "feeds": [feed | {"name": f, "price": price} for f in FEEDS],
-        },
-        "vault": {"symbol": "PLUMB", "nav": "136.63", "reason": "", "supply": "1", "pending_fees": "0", "paused": False}
-        | {"mint_fee_bps": 5, "redeem_fee_bps": 5, "streaming_fee_bps": 50, "components": []},
-        "pool": {
-            "quote": "USDC",
-            "price": f"{136.63 * (1 + premium / 1e6):.8f}",
-            "price_in_quote": "136.6",
-            "reason": "",
-        }
-        | {"premium_ppm": premium, "band_low_ppm": -1_000, "band_high_ppm": 1_000, "in_band": abs(premium) <= 1_000},
-        "trades": {"count": 1, "quote": "USDC", "profit": str(at_s % 10_000), "recent": []},
-        "observer": "reporter-1",
-        "venues": [{"name": venue, "connected": True, "reason": ""} for venue in VENUES],
-        "observed": [
-            {"name": f, "at_ms": at_s * 1_000, "price": price, "reason": "", "contributions": contributions}
-            for f in FEEDS
-        ],
-        "reporters": [],
-        "relayer": None,
-        "keeper": None,
-        "attention": [],
-    }
+    seen["oracle"]["feeds"] = [served | {"name": feed} for feed in FEEDS]
+    seen["oracle"]["rounds"] *= KEPT_ROUNDS
+    seen["trades"]["recent"] *= KEPT_TRADES
+    seen["trades"]["profit"] = str(at_s % 10_000)
+    seen["observed"] = [observed | {"name": feed, "contributions": markets} for feed in FEEDS]
+    seen["venues"] = [venue(name) for name in VENUES]
+    off = {feed: math.sin(at_s / 30) for feed in FEEDS}
+    seen["reporters"] = [reporter | {"name": f"reporter-{index}", "off_bps": off} for index in range(1, 6)]
+    seen["vault"]["components"] = [component | {"symbol": symbol, "claims": "0.25"} for symbol in COMPONENTS]
+    seen["vault"]["auction"] = auction()
+    seen["pool"] |= {"price": f"{136.63 * (1 + premium / 1e6):.8f}", "premium_ppm": premium}
+    return seen
 
 
 class Server(threading.Thread):
