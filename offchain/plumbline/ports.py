@@ -301,6 +301,8 @@ class Due:
     """Generations of the basket that are over, with float of the keeper's arbitrageur that was not brought over."""
     float_claims: tuple[tuple[str, int], ...] = ()
     """(token, amount that would be paid now) of every claim of the arbitrageur's: float of what left the index."""
+    losses: tuple[tuple[str, int], ...] = ()
+    """(component, part lost times 1e18) of what the index owes and has not: nobody has shared it yet."""
 
 
 class ChoresVenue(Protocol):
@@ -309,6 +311,10 @@ class ChoresVenue(Protocol):
     async def due(self) -> Due: ...
 
     async def collect_fees(self) -> None: ...
+
+    async def sync(self, token: str) -> None:
+        """Share the loss of a component among all it is owed to."""
+        ...
 
     async def claim(self, token: str) -> None: ...
 

@@ -155,6 +155,29 @@ def test_chores__own_claim_on_what_has_left__is_paid(stage):
     asyncio.run(main())
 
 
+def test_chores__a_component_has_lost_a_part__the_loss_is_shared_once(stage):
+    """Half of what the index holds of a token is gone: taken out by the token itself, here by who may be the index."""
+
+    async def main() -> None:
+        url, chain = stage
+        vault, where = functions(chain, "vault", "IndexVault"), chain.address("vault")
+        async with doing_chores(url, chain) as look:
+            # Fees that are pending from the beginning.
+            await look()
+            place = [str(each) for each in vault.components().call()[0]].index(chain.address("token EURC"))
+            unit = vault.components().call()[1][place]
+            rpc(url, "anvil_setBalance", where, hex(10**18))
+            rpc(url, "anvil_impersonateAccount", where)
+            half = token(chain, "EURC").balanceOf(where).call() // 2
+            chain.send(token(chain, "EURC").transfer(cast.address("trader"), half), where)
+            assert await look() == "done"
+            assert vault.components().call()[1][place] == pytest.approx(unit / 2, rel=1e-6)
+            assert vault.sync(chain.address("token EURC")).call() == WAD
+            assert await look() == "nothing due"
+
+    asyncio.run(main())
+
+
 async def publish(client: Rpc, chain: Chain, btc_percent: int) -> None:
     """A round of this moment in which bitcoin stands at so much of its opening price."""
     oracle = ChainOracle(client, chain.address("oracle"), players.sender(client, "relayer"))

@@ -74,6 +74,7 @@ class ChainChores:
             ask(functions.components().call()),
             ask(functions.float_generation().call()),
         )
+        losses = await self._losses(vault, [str(token) for token in components])
         tokens = sorted({*map(str, components), *past.tokens})
         stranded: tuple[int, ...] = ()
         float_claims: tuple[tuple[str, int], ...] = ()
@@ -81,7 +82,7 @@ class ChainChores:
             stranded = tuple(each for each in range(generation) if each not in past.carried)
             float_claims = await self._claims(vault, self._arbitrageur, tokens)
         claims = await self._claims(vault, self._sender.address, tokens)
-        return Due(pending * nav_wad // WAD, claims, stranded, float_claims)
+        return Due(pending * nav_wad // WAD, claims, stranded, float_claims, losses)
 
     async def _nav_wad(self, vault: AsyncContract) -> int:
         """0 while the index has no price: claims do not wait for one."""
@@ -91,6 +92,20 @@ class ChainChores:
             if not error.reason:
                 raise
             return 0
+
+    async def _losses(self, vault: AsyncContract, components: list[str]) -> tuple[tuple[str, int], ...]:
+        """(component, part lost times 1e18) of those with a loss, as `sync` would find it."""
+        left = await asyncio.gather(*(self._left_wad(vault, token) for token in components))
+        return tuple((token, WAD - part) for token, part in zip(components, left, strict=True) if part < WAD)
+
+    async def _left_wad(self, vault: AsyncContract, token: str) -> int:
+        """1e18 for a token that does not tell its balance: it keeps nobody from the other chores."""
+        try:
+            return int(await self._rpc.ask(vault.functions.sync(token).call()))
+        except ChainError as error:
+            if not error.reason:
+                raise
+            return WAD
 
     async def _claims(self, vault: AsyncContract, owner: str, tokens: list[str]) -> tuple[tuple[str, int], ...]:
         """(token, amount) of what would be paid now."""
@@ -127,6 +142,9 @@ class ChainChores:
 
     async def collect_fees(self) -> None:
         await self._send(await self._vault(), "collect_fees")
+
+    async def sync(self, token: str) -> None:
+        await self._send(await self._vault(), "sync", token)
 
     async def claim(self, token: str) -> None:
         await self._send(await self._vault(), "claim", token, self._sender.address)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The chores: the fees that have accrued to the index's fee recipient are minted, claims paid, float brought home.
+"""The chores: losses are shared, the fees that have accrued to the index's fee recipient minted, claims paid, float
+brought home.
 
-Fees earn the keeper nothing by themselves, so they wait until `min_fees_usd` of them are pending. A claim of the
-keeper's own, or of its arbitrageur's, is paid as soon as the vault could pay any of it; float that was left in a
-generation of the basket that is over is brought over, once.
+A loss comes first: until somebody shares it no bid is taken in that component, and who redeems in kind takes more than
+is left for the others. That pays the keeper nothing, so it waits until `MIN_LOSS_WAD` is lost: a component that melts
+away slowly does not cost a transaction at each look. Fees earn the keeper nothing by themselves either, so they wait
+until `min_fees_usd` of them are pending. A claim of the keeper's own, or of its arbitrageur's, is paid as soon as the
+vault could pay any of it; float that was left in a generation of the basket that is over is brought over, once.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any, Final
 
 import structlog
 
+from plumbline.core.units import WAD
 from plumbline.errors import ChainError
 from plumbline.ports import ChoresVenue
 
@@ -21,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY: Final = 50
 """{blocks} Nothing here is urgent."""
+MIN_LOSS_WAD: Final = WAD // 10_000
+"""A basis point of what is owed of a component."""
 
 
 class Chores:
@@ -50,6 +56,11 @@ class Chores:
     async def _turn(self) -> str:
         due = await self._venue.due()
         jobs: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        jobs += [
+            (f"loss of {lost_wad * 10_000 // WAD} bps of {token} shared", partial(self._venue.sync, token))
+            for token, lost_wad in due.losses
+            if lost_wad >= MIN_LOSS_WAD
+        ]
         if due.pending_fees_usd_wad >= self._min_fees_usd_wad:
             jobs.append(("fees collected", self._venue.collect_fees))
         jobs += [(f"float of generation {each} carried", partial(self._venue.carry, each)) for each in due.stranded]

@@ -9,7 +9,7 @@ import pytest
 
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
-from plumbline.keeper.chores import LOOK_EVERY, Chores
+from plumbline.keeper.chores import LOOK_EVERY, MIN_LOSS_WAD, Chores
 from plumbline.ports import Due
 
 WORTH = 100 * WAD
@@ -21,6 +21,7 @@ class FakeIndex:
         self.claims: tuple[tuple[str, int], ...] = ()
         self.stranded: tuple[int, ...] = ()
         self.float_claims: tuple[tuple[str, int], ...] = ()
+        self.losses: tuple[tuple[str, int], ...] = ()
         self.frozen = ""
         self.trouble: ChainError | None = None
         self.done: list[str] = []
@@ -28,11 +29,14 @@ class FakeIndex:
     async def due(self) -> Due:
         if self.trouble is not None:
             raise self.trouble
-        return Due(self.fees_usd_wad, self.claims, self.stranded, self.float_claims)
+        return Due(self.fees_usd_wad, self.claims, self.stranded, self.float_claims, self.losses)
 
     async def collect_fees(self) -> None:
         self.done.append("fees")
         self.fees_usd_wad = 0
+
+    async def sync(self, token: str) -> None:
+        self.done.append(f"sync {token}")
 
     async def claim(self, token: str) -> None:
         if token == self.frozen:
@@ -80,6 +84,18 @@ def test_turn__float_of_what_left__is_carried_and_claimed(index):
     index.stranded, index.float_claims = (0, 1), (("0xa", 5),)
     assert turns(Chores(index, WORTH), 1) == ["done"]
     assert index.done == ["carry 0", "carry 1", "float 0xa"]
+
+
+def test_turn__a_loss_of_a_basis_point__is_shared_before_anything_is_paid(index):
+    index.losses, index.fees_usd_wad, index.claims = (("0xa", MIN_LOSS_WAD),), WORTH, (("0xa", 5),)
+    assert turns(Chores(index, WORTH), 1) == ["done"]
+    assert index.done == ["sync 0xa", "fees", "0xa"]
+
+
+def test_turn__a_loss_smaller_than_that__waits(index):
+    index.losses = (("0xa", MIN_LOSS_WAD - 1),)
+    assert turns(Chores(index, WORTH), 1) == ["nothing due"]
+    assert index.done == []
 
 
 def test_turn__one_token_stands_still__the_others_are_claimed_all_the_same(index):
