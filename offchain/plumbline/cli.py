@@ -17,6 +17,7 @@ from plumbline.commands import (
     journal,
     keeper,
     lab_market,
+    maker,
     relayer,
     replay,
     report,
@@ -43,6 +44,7 @@ app.add_typer(lab_market.app, name="lab")
 app.add_typer(replay.app, name="replay")
 app.add_typer(keeper.app, name="keeper")
 app.add_typer(trader.app, name="trader")
+app.add_typer(maker.app, name="maker")
 app.add_typer(web.app, name="web")
 app.command()(demo.demo)
 app.command()(status.status)

@@ -11,10 +11,10 @@ from fractions import Fraction
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.typed_data import domain_separator, row_digest
 from plumbline.core.engine import IndexEngine
+from plumbline.core.making import quoted
 from plumbline.core.median import lane_medians
 from plumbline.core.models import Row, SignedRow
 from plumbline.core.rules import FeedRule
-from plumbline.core.units import WAD
 from plumbline.ports import Answer, NoAnswer, OracleConfig
 from plumbline.relayer.decision import why_due
 from plumbline.relayer.pace import Pace
@@ -86,14 +86,11 @@ class Outside:
 
     def prices(self) -> dict[str, Fraction]:
         """{quote} smallest units for one of each token."""
-        quote, known = cast.component(cast.QUOTE), dict(self.last_wad)
-        if {"BTC/USD", "BTC/EUR"} <= known.keys():
+        quote, found = cast.component(cast.QUOTE), {}
+        for each in cast.COMPONENTS:
             # Nobody there trades euros for dollars: by way of bitcoin.
-            known["EUR/USD"] = known["BTC/USD"] * WAD // known["BTC/EUR"]
-        if quote.feed not in known:
-            return {}
-        return {
-            each.symbol: Fraction(known[each.feed] * 10**quote.decimals, known[quote.feed] * 10**each.decimals)
-            for each in cast.COMPONENTS
-            if each.feed in known
-        }
+            market, per = ("BTC/USD", "BTC/EUR") if each.feed == "EUR/USD" else (each.feed, None)
+            price = quoted(self.last_wad, market, per, quote.feed, (each.decimals, quote.decimals))
+            if price is not None:
+                found[each.symbol] = price
+        return found

@@ -9,7 +9,14 @@ from scripts.artifacts import ROOT
 from scripts.reference.prose import cell, prose
 from scripts.reference.python_source import Class, Field, classes
 
-FILES = ("config.py", "config_keeper.py", "config_venues.py", "config_feeds.py", "overview/settings.py")
+FILES = (
+    "config.py",
+    "config_keeper.py",
+    "config_maker.py",
+    "config_venues.py",
+    "config_feeds.py",
+    "overview/settings.py",
+)
 PACKAGE = ROOT / "offchain" / "plumbline"
 _INTRO = """\
 # Config files
@@ -28,7 +35,7 @@ def page() -> str:
 def sections() -> dict[str, Class]:
     """Those that have keys: files of processes first, by their place in the sources."""
     found = {name: each for file in FILES for name, each in classes(PACKAGE / file).items() if each.fields}
-    nodes = ("Reporter", "Relayer", "Keeper", "Trader", "Replay", "Web")
+    nodes = ("Reporter", "Relayer", "Keeper", "Trader", "Maker", "Replay", "Web")
     first = {name: each for name, each in found.items() if name.startswith(nodes)}
     return first | found
 

@@ -7,11 +7,25 @@ above by more. Between is a band in which nobody moves the pool: so it follows t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from plumbline.core.curve import limit_of
 from plumbline.core.pushes import Order, Pocket
 from plumbline.core.uniswap_math import sqrt_price_of, swap
+from plumbline.core.units import WAD
+
+
+def quoted(
+    known_wad: Mapping[str, int], market: str, per: str | None, quote_market: str, decimals: tuple[int, int]
+) -> Fraction | None:
+    """{quote} smallest units for a smallest unit of a token that trades in `market` (per `per`), as the quote does in
+    its own; `decimals` are the token's and the quote's. None: one of them has no price."""
+    if not {market, per or market, quote_market} <= known_wad.keys():
+        return None
+    price = Fraction(known_wad[market] if per is None else Fraction(known_wad[market] * WAD, known_wad[per]))
+    scale = Fraction(10 ** decimals[1], 10 ** decimals[0])
+    return price * scale / known_wad[quote_market]
 
 
 def toward(pocket: Pocket, price: Fraction) -> Order | None:

@@ -19,6 +19,9 @@ from plumbline.supervisor.scenario import MarketKind, Scenario
 REPORTERS: Final = 5
 GAS_TOKEN_USD: Final = "3000"
 """What the keeper reckons its gas at: a demo's ether has no market."""
+MAKERS_VENUE: Final = "kraken"
+MADE: Final = {"WBTC": ("BTC/USD", None), "USDT": ("USDT/USD", None), "EURC": ("BTC/USD", "BTC/EUR")}
+"""Components with pools of their own, and where a price is read: a market, per another one where none is direct."""
 _PORTS: Final = range(15_000, 32_000)
 """Below the range systems take outgoing ports from: what is free now is still free when a process comes to listen."""
 
@@ -84,8 +87,6 @@ class Run:
             "max_age_s": self.scenario.max_age_s,
             "gas_token_usd": GAS_TOKEN_USD,
             "deadline_s": 5 * self.scenario.block_s,
-            # Nobody moves the components' pools here: a flash trade would hold the share to their opening prices.
-            "funding": ["float"],
         }
         node = self._node("keeper")
         del node["clock"]  # it lives by blocks, not by a clock
@@ -102,6 +103,31 @@ class Run:
                 "seed": self.scenario.seed,
                 "interval_s": self.scenario.push_s,
                 "key": self._key("trader"),
+                "clock": self.clock,
+            },
+        )
+
+    def maker(self) -> Path:
+        """Follows the one venue that trades all of it."""
+        local = self.scenario.kind is not MarketKind.LIVE
+        venue = {"name": MAKERS_VENUE, "url": f"ws://127.0.0.1:{self.port('replay')}/{MAKERS_VENUE}" if local else None}
+        pools = [
+            {"token": self.contracts[f"token {symbol}"], "fee_pips": int(fee_pips), "market": market, "per": per}
+            for symbol, (market, per) in MADE.items()
+            for _, of, fee_pips in (name.split() for name in self.contracts if name.startswith("pool "))
+            if of == symbol
+        ]
+        return self.write(
+            "maker",
+            {
+                "rpc_url": self.rpc_url,
+                "router": self.contracts["swap router"],
+                "quote": self.contracts["token USDC"],
+                "quote_market": "USDC/USD",
+                "max_age_s": self.scenario.market_age_s,
+                "venue": venue,
+                "pools": pools,
+                "key": self._key("liquidity-provider"),
                 "clock": self.clock,
             },
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The whole path on one machine: chain, contracts, exchanges, reporters, relayer, pool, trader, keeper.
+"""The whole path on one machine: chain, contracts, exchanges, reporters, relayer, pools, keeper, market maker, trader.
 
-    Anvil -> deploy -> replay + reporters + relayer -> first round -> pool at NAV -> keeper + trader -> watch -> stop
+    Anvil -> deploy -> replay + reporters + relayer -> first round -> pools -> keeper, maker, trader -> watch -> stop
 
 Nothing is restarted: a process that dies ends the run, and the run has failed.
 """
@@ -173,6 +173,7 @@ class Demo:
         run.contracts = self._contracts()
         watch.found_pool(run.contracts["pool"])
         await self._start("keeper", run.keeper())
+        await self._start("maker", run.maker())
         await self._start("trader", run.trader())
         await self._start("web", run.web())
         console = f"APE_FOUNDRY_HOST={run.rpc_url} PLUMBLINE_DEPLOYMENT={self._record} scripts/run ape console"

@@ -12,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from plumbline.config import KeeperConfig, RelayerConfig, ReplayConfig, ReporterConfig, TraderConfig, load
+from plumbline.config_maker import MakerConfig
 from plumbline.errors import ConfigError
 from plumbline.overview.settings import OverviewConfig
 from plumbline.replay.simulation import simulated_markets
@@ -19,7 +20,9 @@ from plumbline.supervisor import feeds, scenario
 from plumbline.supervisor.configs import Run, free_port, reporters
 from plumbline.supervisor.scenario import Scenario
 
-NAMES = ("oracle", "vault", "pool", "arbitrageur", "swap router", "feed notices", "token USDC")
+TOKENS = ("token USDC", "token WBTC", "token USDT", "token EURC")
+POOLS = ("pool", "pool WBTC 500", "pool WBTC 3000", "pool USDT 500", "pool EURC 500")
+NAMES = ("oracle", "vault", "arbitrageur", "swap router", "feed notices", *TOKENS, *POOLS)
 CONTRACTS = {name: f"0x{index:040x}" for index, name in enumerate(NAMES, 1)}
 CLOCK = {"kind": "market", "market_origin_ms": 1_678_521_600_000, "wall_origin_ms": 1_800_000_000_000, "speed": 30.0}
 
@@ -59,6 +62,14 @@ def test_run__every_config__is_accepted_by_its_own_process(played: Scenario, tmp
     assert keeper.max_age_s == played.max_age_s
     assert trader.interval_s == played.push_s <= 60  # the demo promises a push a minute
     assert (trader.min_push_bps, trader.max_push_bps) == (50, 300)
+
+
+def test_run__maker__moves_every_component_pool_at_prices_of_markets_its_venue_lists(played, tmp_path: Path) -> None:
+    maker = load(Run(tmp_path, played, "http://127.0.0.1:8545", CLOCK, CONTRACTS).maker(), MakerConfig)
+    made = [(pool.token, pool.fee_pips) for pool in maker.pools]
+    assert made == [(CONTRACTS[f"token {pool.split()[1]}"], int(pool.split()[2])) for pool in POOLS[1:]]
+    assert set(maker.markets) <= set(played.listed[maker.venue.name])
+    assert (maker.venue.url is None) == (played.kind == "live")
 
 
 def test_run__live__reads_the_exchanges_themselves(tmp_path: Path) -> None:

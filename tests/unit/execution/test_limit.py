@@ -48,14 +48,14 @@ def limit_of(market: Market, name: str, pool: Any, ahead: int) -> int:
     return pool.slot0()[1] + (-ahead if down else ahead)
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 100])
+@pytest.mark.parametrize("ahead", [0, 1])
 def test_limit__pool_not_beyond_it__trades_for_the_same_profit(pushed, name, ahead):
     with boa.env.anchor():
         free = trade(pushed, name, leg(SHARES))
     assert trade(pushed, name, leg(SHARES, limit=limit_of(pushed, name, pushed.pool, ahead))) == free
 
 
-@pytest.mark.parametrize("ahead", [-1, -100])
+@pytest.mark.parametrize("ahead", [-1])
 def test_limit__pool_beyond_it__reverts_for_the_price_of_a_look(pushed, name, ahead):
     before = pushed.wealth()
     with boa.reverts("arbitrageur: pool has moved"):
