@@ -121,8 +121,8 @@ class BusConfig(Section, frozen=True):
     url: str = "nats://127.0.0.1:4222"
     stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "plumbline"
     """Begins the name of every stream, bucket and subject: one for each reporter."""
-    lease_s: Annotated[float, Meta(ge=0.5, le=60)] = 3.0
-    """A process that is silent for so long has lost its work to the others."""
+    lease_s: Annotated[float, Meta(ge=0.5, le=60)] = 2.0
+    """A process that is silent for so long has lost its work to the others, who look for it five times as often."""
     wait_ms: NonNegative = 150
     """Clock time after `delay_ms` in which a feed's price may reach the signer; then the row goes without it."""
 

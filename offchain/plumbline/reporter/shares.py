@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -21,6 +21,11 @@ from plumbline.transport.bus import Bus, subject_of
 
 log = structlog.get_logger(__name__)
 
+GLANCES: Final = 20
+"""How often in the life of a lease it is looked at whether it is over."""
+
+AGAIN_S: Final = 0.5
+"""After which what was told to stop, and has not, is told again."""
 
 Work = Callable[[str, Lease], Coroutine[Any, Any, None]]
 
@@ -38,26 +43,33 @@ class Shares:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
+        looking = asyncio.create_task(self._keep_looking())
         try:
-            while True:
-                try:
-                    await self._look()
-                except BusError as error:
-                    log.warning("leases not renewed", kind=self._kind, reason=str(error))
+            # Beside the asking, whose answers may be late: work stops when its lease is over, whatever the broker does.
+            while not looking.done():
                 await self._drop([name for name, lease in self.held.items() if not lease.valid])
-                for task in self._tasks.values():
-                    if task.done():
+                await asyncio.wait((looking, *self._tasks.values()), timeout=self._bus.lease_s / GLANCES)
+                for task in list(self._tasks.values()):
+                    if task.done() and not task.cancelled():
                         task.result()  # work never ends by itself: raise what broke it
-                await asyncio.sleep(self._bus.lease_s / LOOKS)
+            looking.result()
         finally:
-            for lease in [*self.held.values(), *([self._presence] if self._presence else [])]:
-                await self._bus.give_up(lease)
+            await _stop([looking])
+            leases = [*self.held.values(), *([self._presence] if self._presence else [])]
             await self._drop(list(self.held))
+            await asyncio.gather(*(self._bus.give_up(lease) for lease in leases))
+
+    async def _keep_looking(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except BusError as error:
+                log.warning("leases not renewed", kind=self._kind, reason=str(error))
+            await asyncio.sleep(self._bus.lease_s / LOOKS)
 
     async def _look(self) -> None:
-        if self._presence is None or not await self._bus.renew(self._presence, self._holder):
-            self._presence = await self._bus.take(self._me, self._holder)
-        await self._drop([name for name, lease in self.held.items() if not await self._bus.renew(lease, self._holder)])
+        """Renew what is held, all at once, for one after the other the last would be late; then take what is free."""
+        await self._renew()
         present = sum(key.startswith(f"{self._kind}-process.") for key in await self._bus.held())
         share = -(-len(self._names) // max(present, 1))
         for name in list(self.held)[share:]:
@@ -75,11 +87,43 @@ class Shares:
                 self.held[name] = taken
                 self._tasks[name] = asyncio.create_task(self._work(name, taken), name=name)
 
+    async def _renew(self) -> None:
+        held = list(self.held.items())
+        asked = [self._be_present(), *(self._bus.renew(lease, self._holder) for _, lease in held)]
+        # All of them answered or not, before anything is asked of the same leases again.
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for (name, lease), answer in zip(held, answers[1:], strict=True):
+            if answer is False:
+                await self._drop([name])
+            elif answer is True and (self.held.get(name) is not lease or self._tasks[name].cancelling()):
+                # Renewed while its work was being stopped for being late.
+                await self._bus.give_up(lease)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+
+    async def _be_present(self) -> bool:
+        if self._presence is None or not await self._bus.renew(self._presence, self._holder):
+            self._presence = await self._bus.take(self._me, self._holder)
+        return self._presence is not None
+
     async def _drop(self, names: Sequence[str]) -> None:
-        tasks = [self._tasks.pop(name) for name in names]
-        for name, task in zip(names, tasks, strict=True):
-            log.info("gave up", kind=self._kind, name=name)
-            self.held.pop(name).until_s = 0.0
+        """Stop the work on these. Held until it has stopped: nobody here takes it again before."""
+        tasks = [self._tasks[name] for name in names if name in self.held]
+        for task in tasks:
+            self.held[task.get_name()].until_s = 0.0
+            if not task.cancelling():
+                log.info("gave up", kind=self._kind, name=task.get_name())
+        await _stop(tasks)
+        for task in tasks:
+            if self._tasks.get(task.get_name()) is task:
+                del self.held[task.get_name()], self._tasks[task.get_name()]
+
+
+async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until it is heard: `wait_for`, in which the broker's client waits, may lose one before Python 3.12."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        _, pending = await asyncio.wait(pending, timeout=AGAIN_S)

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from tests.helpers.streams import until
 from tests.offchain.fakes import PERIOD_S, START_S, FakeClock, FakeSource
@@ -19,10 +20,11 @@ from plumbline.core.units import WAD
 from plumbline.metrics import ReporterMetrics
 from plumbline.reporter.aggregate import Aggregator
 from plumbline.reporter.ingest import Ingest, wanted_by
+from plumbline.reporter.shares import Shares
 from plumbline.reporter.verify import verify
 from plumbline.store.rows import RowJournal
 from plumbline.transport.broker import Lease
-from plumbline.transport.bus import Batch, Observed
+from plumbline.transport.bus import Batch, Bus, Observed
 
 PRICES = {"binance": 20_000, "coinbase": 20_010, "kraken": 20_040}
 MARKETS = parse_markets([f"{venue}:BTC/USD" for venue in PRICES])
@@ -139,3 +141,101 @@ def test_source_selection__split__goes_on_where_the_worker_before_stood(tmp_path
     assert {each.venue for each in bus.kept if each.verdict is Verdict.EXCLUDED} == {"kraken"}
     assert {each.venue for each in bus.kept} == set(PRICES)
     assert b'plumbline_source_selected{feed="BTC/USD",venue="kraken"} 0.0' in metrics.render()
+
+
+class Mortal(Told):
+    """Its leases live as long as they should."""
+
+    async def take(self, key: str, holder: str) -> Lease | None:
+        return Lease(key, 1, 1, time.monotonic() + self.lease_s)
+
+
+class Hung(Mortal):
+    """A broker that gives leases, and never answers again."""
+
+    async def renew(self, lease: Lease, holder: str) -> bool:
+        await asyncio.Event().wait()
+        raise AssertionError("never answers")
+
+
+def test_shares__broker_hangs__work_stops_when_its_lease_is_over() -> None:
+    worked_s: list[float] = []
+
+    async def work(name: str, lease: Lease) -> None:
+        began = time.monotonic()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            worked_s.append(time.monotonic() - began)
+
+    async def main() -> None:
+        shares = Shares(cast(Bus, Hung()), "feed", ["BTC/USD"], "one", work)
+        running = asyncio.create_task(shares.run())
+        await until(lambda: bool(shares.held))
+        await until(lambda: bool(worked_s))
+        assert not shares.held
+        running.cancel()
+        await asyncio.wait((running,))
+
+    asyncio.run(main())
+    assert worked_s[0] >= 0.9 * Told.lease_s
+
+
+class Slow(Mortal):
+    """A broker that takes a third of a lease for every answer."""
+
+    async def renew(self, lease: Lease, holder: str) -> bool:
+        await asyncio.sleep(self.lease_s / 3)
+        lease.until_s = time.monotonic() + self.lease_s
+        return True
+
+
+def test_shares__slow_broker_and_many_leases__none_is_lost() -> None:
+    """Renewed one after the other, the last would be late by then."""
+    stopped: list[str] = []
+
+    async def work(name: str, lease: Lease) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.append(name)
+
+    async def main() -> None:
+        names = [f"COIN{n}/USD" for n in range(30)]
+        broker = Slow()
+        broker.lease_s = 1.5
+        shares = Shares(cast(Bus, broker), "feed", names, "one", work)
+        running = asyncio.create_task(shares.run())
+        await until(lambda: len(shares.held) == len(names))
+        first = min(lease.until_s for lease in shares.held.values())
+        await until(lambda: min(lease.until_s for lease in shares.held.values()) > first)
+        assert stopped == []
+        running.cancel()
+        await asyncio.wait((running,))
+
+    asyncio.run(main())
+
+
+def test_shares__work_that_loses_a_cancellation__is_stopped_by_the_next() -> None:
+    """As `asyncio.wait_for` of Python 3.11 loses one that comes together with its answer."""
+    heard: list[str] = []
+
+    async def work(name: str, lease: Lease) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            heard.append("lost")
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        shares = Shares(cast(Bus, Mortal()), "feed", ["BTC/USD"], "one", work)
+        running = asyncio.create_task(shares.run())
+        await until(lambda: bool(shares.held))
+        await asyncio.sleep(0)
+        running.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.wait((running,))
+        assert not shares.held
+
+    asyncio.run(main())
+    assert heard == ["lost"]
