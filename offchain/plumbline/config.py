@@ -260,7 +260,7 @@ class RelayerConfig(Section, frozen=True):
     tx: TxConfig = TxConfig()
     policy: PolicyConfig = PolicyConfig()
     retention_days: Positive = 30
-    """How long the journal keeps rows and submissions; evidence against a reporter stays."""
+    """How long the journal keeps rows and submissions; evidence against a reporter stays (of its first 100 rounds)."""
     poll_ms: Positive = 50
     """Wall time between two questions to a peer that has not served the round yet."""
     late_ms: NonNegative = 500

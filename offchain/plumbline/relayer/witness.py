@@ -18,7 +18,7 @@ from plumbline.core.models import SignedRow
 from plumbline.errors import JournalError, PeerError, RowError
 from plumbline.metrics import RelayerMetrics
 from plumbline.ports import Clock, OracleConfig, RowWitness
-from plumbline.store.relays import RelayJournal
+from plumbline.store.relays import ROWS_KEPT, RelayJournal
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class Witnesses:
             self._metrics.refused.labels(witness.name, error.kind).inc()
             return
         domain = domain_separator(config.chain_id, config.address)
-        for signed in rows[: len(config.reporters)]:
+        for signed in rows[: ROWS_KEPT * len(config.reporters)]:
             try:
                 admit(signed, timestamp, config, domain)
             except RowError as error:
@@ -52,7 +52,7 @@ class Witnesses:
 
     def _keep(self, witness: str, config: OracleConfig, signed: SignedRow) -> None:
         try:
-            if self._journal.has(config.chain_id, config.address, signed):
+            if self._journal.knows(config.chain_id, config.address, signed):
                 return
             contradicts = self._journal.keep(config.chain_id, config.address, signed, witness, self._clock.now_ms())
         except JournalError as error:

@@ -12,8 +12,18 @@ from typing import Final
 from plumbline.core.models import Row, SignedRow
 from plumbline.store.database import Database
 
-_VERSION: Final = 2
-_SCHEMA: Final = """
+_VERSION: Final = 3
+_EQUIVOCATIONS: Final = """
+CREATE TABLE equivocations (
+    chain_id INTEGER NOT NULL,
+    oracle TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    timestamp INTEGER NOT NULL,
+    reporter INTEGER NOT NULL,
+    PRIMARY KEY (chain_id, oracle, reporter, epoch, timestamp)
+) STRICT, WITHOUT ROWID
+"""
+_SCHEMA: Final = f"""
 CREATE TABLE rows (
     chain_id INTEGER NOT NULL,
     oracle TEXT NOT NULL,
@@ -40,10 +50,20 @@ CREATE TABLE submissions (
     outcome TEXT NOT NULL,
     detail TEXT NOT NULL,
     at_ms INTEGER NOT NULL
-) STRICT
+) STRICT;
+{_EQUIVOCATIONS}
 """
-_UPGRADES: Final = {1: "ALTER TABLE rows ADD COLUMN method TEXT NOT NULL DEFAULT ''"}
+_UPGRADES: Final = {
+    1: "ALTER TABLE rows ADD COLUMN method TEXT NOT NULL DEFAULT ''",
+    2: f"""{_EQUIVOCATIONS};
+    INSERT INTO equivocations SELECT chain_id, oracle, epoch, timestamp, reporter FROM rows
+    GROUP BY chain_id, oracle, epoch, timestamp, reporter HAVING count(*) > 1""",
+}
 _PRUNED_AT_ONCE: Final = 500
+ROWS_KEPT: Final = 2
+"""Of one reporter for one round: two prove it, and a hundred would hide in a short list what others said."""
+EVIDENCE_KEPT: Final = 100
+"""Rounds of one reporter that are kept for good, the first ones: who goes on must not fill the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +88,41 @@ class RelayJournal(Database):
         """Keep a verified row; True when the reporter has signed another one for this round: equivocation."""
         row = signed.row
         round_of = (chain_id, oracle, row.epoch, row.timestamp, signed.reporter)
-        self.execute(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            *round_of,
-            *(json.dumps(row.prices), f"{signed.r:#066x}", f"{signed.vs:#066x}", peer, now_ms, signed.method),
-        )
-        (count,) = self.execute(
-            "SELECT count(*) FROM rows"
+        prices = json.dumps(row.prices)
+        known = self._told(round_of)
+        if prices not in known and len(known) < ROWS_KEPT:
+            if known:
+                self._remember(round_of)
+            self.execute(
+                "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *round_of,
+                *(prices, f"{signed.r:#066x}", f"{signed.vs:#066x}", peer, now_ms, signed.method),
+            )
+        return len(known | {prices}) > 1
+
+    def _told(self, round_of: tuple[int, str, int, int, int]) -> set[str]:
+        """The prices of every row that is kept of a reporter's round."""
+        found = self.execute(
+            "SELECT prices FROM rows"
             " WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ? AND reporter = ?",
             *round_of,
-        ).fetchone()
-        return bool(count > 1)
-
-    def has(self, chain_id: int, oracle: str, signed: SignedRow) -> bool:
-        """Whether just this row was kept already."""
-        row = signed.row
-        found = self.execute(
-            "SELECT 1 FROM rows WHERE chain_id = ? AND oracle = ? AND epoch = ? AND timestamp = ? AND reporter = ?"
-            " AND prices = ?",
-            *(chain_id, oracle, row.epoch, row.timestamp, signed.reporter, json.dumps(row.prices)),
         )
-        return found.fetchone() is not None
+        return {prices for (prices,) in found}
+
+    def _remember(self, round_of: tuple[int, str, int, int, int]) -> None:
+        chain_id, oracle, _, _, reporter = round_of
+        self.execute(
+            "INSERT INTO equivocations SELECT ?, ?, ?, ?, ? WHERE"
+            " (SELECT count(*) FROM equivocations WHERE chain_id = ? AND oracle = ? AND reporter = ?) < ?"
+            " ON CONFLICT DO NOTHING",
+            *(*round_of, chain_id, oracle, reporter, EVIDENCE_KEPT),
+        )
+
+    def knows(self, chain_id: int, oracle: str, signed: SignedRow) -> bool:
+        """Whether this row adds nothing: it is kept, or its reporter's two rows of this round are."""
+        row = signed.row
+        known = self._told((chain_id, oracle, row.epoch, row.timestamp, signed.reporter))
+        return json.dumps(row.prices) in known or len(known) >= ROWS_KEPT
 
     def seen(self, chain_id: int, oracle: str, epoch: int, timestamp: int) -> list[SignedRow]:
         """Every row that was kept of a round."""
@@ -103,13 +137,11 @@ class RelayJournal(Database):
         ]
 
     def evidence(self) -> list[Evidence]:
-        """Every equivocation seen, oldest first."""
+        """The equivocations of each reporter that are kept for good, oldest first."""
         found: dict[tuple[int, str, int, int, int], list[tuple[SignedRow, str]]] = {}
         for chain_id, oracle, epoch, timestamp, reporter, prices, r, vs, peer, method in self.execute(
-            "SELECT chain_id, oracle, epoch, timestamp, reporter, prices, r, vs, peer, method FROM rows"
-            " JOIN (SELECT chain_id, oracle, epoch, timestamp, reporter FROM rows"
-            " GROUP BY chain_id, oracle, epoch, timestamp, reporter HAVING count(*) > 1)"
-            " USING (chain_id, oracle, epoch, timestamp, reporter) ORDER BY timestamp, reporter, prices"
+            "SELECT chain_id, oracle, epoch, timestamp, reporter, prices, r, vs, peer, method FROM equivocations"
+            " JOIN rows USING (chain_id, oracle, epoch, timestamp, reporter) ORDER BY timestamp, reporter, prices"
         ):
             row = Row(epoch, timestamp, tuple(json.loads(prices)))
             signed = SignedRow(reporter, row, int(r, 16), int(vs, 16), method)
@@ -117,14 +149,18 @@ class RelayJournal(Database):
         return [
             Evidence(chain_id, oracle, tuple(signed for signed, _ in pair), tuple(peer for _, peer in pair))
             for (chain_id, oracle, *_), pair in found.items()
+            # A kill between the two writes leaves a round with one row.
+            if len(pair) > 1
         ]
 
     def prune(self, before_s: int) -> bool:
         """Take away a part of what is older than `before_s`, evidence excepted; True while there is more."""
         with self.transaction():
             old = self.execute(
-                "SELECT chain_id, oracle, epoch, timestamp, reporter FROM rows WHERE timestamp < ?"
-                " GROUP BY chain_id, oracle, epoch, timestamp, reporter HAVING count(*) = 1 LIMIT ?",
+                "SELECT DISTINCT chain_id, oracle, epoch, timestamp, reporter FROM rows WHERE timestamp < ?"
+                " AND NOT EXISTS (SELECT 1 FROM equivocations e WHERE e.chain_id = rows.chain_id"
+                " AND e.oracle = rows.oracle AND e.reporter = rows.reporter AND e.epoch = rows.epoch"
+                " AND e.timestamp = rows.timestamp) LIMIT ?",
                 *(before_s, _PRUNED_AT_ONCE),
             ).fetchall()
             for round_of in old:

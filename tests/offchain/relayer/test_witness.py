@@ -30,7 +30,7 @@ from plumbline.relayer.collect import Collector
 from plumbline.relayer.pages import relayer_app
 from plumbline.relayer.service import Relayer
 from plumbline.relayer.witness import Witnesses
-from plumbline.store.relays import RelayJournal
+from plumbline.store.relays import EVIDENCE_KEPT, RelayJournal
 from plumbline.transport.peer import HttpWitness, peer_client
 from plumbline.transport.rows import decode_rows, encode_rows
 from plumbline.transport.server import HttpServer
@@ -122,6 +122,54 @@ def test_relayers__told_two_stories__find_out_over_http(tmp_path):
                 relayer.journal.close()
 
     asyncio.run(main())
+
+
+def test_compare__flood_of_rows_of_one_reporter__hides_no_other_and_fills_nothing(tmp_path):
+    """Two rows prove it; twenty more are not kept, shown or said, and reporter 5 is found out all the same."""
+    config = oracle_config()
+    with RelayJournal(tmp_path / "other.sqlite") as other:
+        for price in range(1, 21):
+            other.keep(config.chain_id, config.address, signed_row(4, T, (price, 99_000_000)), "p4", 0)
+        other.keep(config.chain_id, config.address, signed_row(5, T, (7, 99_000_000)), "p5", 0)
+        told = other.seen(config.chain_id, config.address, OURS.row.epoch, T)
+    assert [signed.reporter for signed in told] == [4, 4, 5]
+    metrics = RelayerMetrics()
+    with RelayJournal(tmp_path / "relayer.sqlite") as journal:
+        journal.keep(config.chain_id, config.address, signed_row(5, T), "p5", 0)
+        flood = [signed_row(4, T, (price, 99_000_000)) for price in range(1, 10)]
+        witnesses = Witnesses([FakeWitness([*told, *flood])], journal, FakeClock(), metrics)
+        for _ in range(3):
+            asyncio.run(witnesses.compare(config, T))
+        assert sorted(found.rows[0].reporter for found in journal.evidence()) == [4, 5]
+    counted = metrics.render().decode()
+    assert 'plumbline_equivocations_total{reporter="4"} 1.0' in counted
+    assert 'plumbline_equivocations_total{reporter="5"} 1.0' in counted
+
+
+def test_evidence__one_reporter_goes_on_for_ever__the_first_rounds_stay_and_the_disk_does_not_fill(tmp_path):
+    config = oracle_config()
+    rounds = range(T, T + (EVIDENCE_KEPT + 50) * PERIOD_S, PERIOD_S)
+    with RelayJournal(tmp_path / "relayer.sqlite") as journal:
+        for timestamp in rounds:
+            for price in (1, 2, 3):
+                journal.keep(config.chain_id, config.address, signed_row(4, timestamp, (price, 99_000_000)), "p4", 0)
+        assert [found.rows[0].row.timestamp for found in journal.evidence()] == [*rounds][:EVIDENCE_KEPT]
+        while journal.prune(rounds[-1] + 1):
+            pass
+        assert journal.execute("SELECT count(*) FROM rows").fetchone() == (2 * EVIDENCE_KEPT,)
+        assert len(journal.evidence()) == EVIDENCE_KEPT
+
+
+def test_journal__of_the_version_before__keeps_its_evidence(tmp_path):
+    config, path = oracle_config(), tmp_path / "relayer.sqlite"
+    with RelayJournal(path) as journal:
+        for signed in (OURS, THEIRS, signed_row(3, T)):
+            journal.keep(config.chain_id, config.address, signed, "p", 0)
+        journal.execute("DROP TABLE equivocations")
+        journal.execute("UPDATE journal SET version = 2")
+    with RelayJournal(path) as journal:
+        (found,) = journal.evidence()
+        assert {signed.row for signed in found.rows} == {OURS.row, THEIRS.row}
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'[{"reporter": 1}]', b"[" * 10_000, b"\xff"])
