@@ -9,6 +9,7 @@ Exit status: 0 done, or all sound; 1 refused, not confirmed, or something is not
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,11 +20,17 @@ from ethpm_types import ContractType
 from plumbline.chain.abi import load_abi
 from plumbline.client.errors import Reverted
 from scripts.deployment import cast, record
-from scripts.management import actions, oracle, rebalance, vault
+from scripts.management import actions, oracle, periphery, rebalance, vault
 from scripts.management.actions import KINDS, Action, ActionError, Target
 from scripts.management.verify import verify
 
 CONTRACT = click.Choice(["oracle", "vault"])
+OWNED = click.Choice(["oracle", "vault", periphery.YIELDS, periphery.REGISTRY])
+DEPLOYMENT = click.option(
+    "--deployment",
+    type=click.Path(path_type=Path),
+    help="Its record; else $PLUMBLINE_DEPLOYMENT, or the network's own.",
+)
 
 
 @click.group(short_help="What owner and guardian do, and verify")
@@ -31,10 +38,12 @@ def cli() -> None:
     """Each action shows what changes, is simulated, and asks."""
 
 
-def _target() -> Target:
+def _target(deployment: Path | None, given: dict[str, str] | None = None) -> Target:
+    """given: addresses by key, of what is not the deployment's."""
     provider = networks.active_provider
+    path = deployment or record.path_of(provider.network.name)
     try:
-        return Target(provider.web3, record.read(record.path_of(provider.network.name), provider.web3))
+        return Target(provider.web3, record.read(path, provider.web3), given or {})
     except record.RecordError as error:
         raise click.ClickException(str(error)) from None
 
@@ -48,8 +57,8 @@ def _sender(alias: str | None) -> Any:
     raise click.UsageError("--account: expected the alias of an Ape account (`ape accounts list`)")
 
 
-def _carry_out(build: Callable[[Target], Action], account: str | None, yes: bool) -> None:
-    target, sender = _target(), _sender(account)
+def _carry_out(build: Callable[[Target], Action], target: Target, account: str | None, yes: bool) -> None:
+    sender = _sender(account)
     try:
         action = build(target)
         gas = actions.simulate(target, action, str(sender.address))
@@ -64,22 +73,29 @@ def _carry_out(build: Callable[[Target], Action], account: str | None, yes: bool
         click.confirm("send it?", abort=True)
     kind = KINDS[action.contract]
     abi = ContractType(contractName=kind, abi=load_abi(kind))
-    contract = Contract(target.record.address(action.contract), contract_type=abi)
+    contract = Contract(target.where(action.contract), contract_type=abi)
     receipt = getattr(contract, action.function)(*action.arguments, sender=sender)
     click.echo(f"done: {receipt.txn_hash} in block {receipt.block_number}")
 
 
-def _action(name: str, build: Callable[..., Action], *parameters: click.Parameter, help: str) -> None:
-    """Register one action; `build` gets the target and the parameters."""
+def _action(
+    name: str, build: Callable[..., Action], *parameters: click.Parameter, help: str, of: str | None = None
+) -> None:
+    """Register one action; `build` gets the target and the parameters.
+
+    of: the key of the contract whose address `--at` may give, or "contract": that which the parameter of this name has.
+    """
 
     @network_option()
+    @DEPLOYMENT
     @click.option("--account", help="Alias of an Ape account; on a local chain the owner.")
     @click.option("--yes", is_flag=True, help="Send without asking.")
-    def run(account: str | None, yes: bool, **given: Any) -> None:
-        _carry_out(lambda target: build(target, **given), account, yes)
+    def run(deployment: Path | None, account: str | None, yes: bool, at: str | None = None, **given: Any) -> None:
+        known = {} if at is None else {str(given.get(str(of), of)): at}
+        _carry_out(lambda target: build(target, **given), _target(deployment, known), account, yes)
 
     command = cli.command(name, cls=ConnectedProviderCommand, help=help)(run)
-    command.params[:0] = parameters
+    command.params[:0] = (*parameters, _AT) if of else parameters
 
 
 def _argument(name: str, kind: Any = str) -> click.Argument:
@@ -90,7 +106,8 @@ def _option(*names: str, kind: Any = int, **more: Any) -> click.Option:
     return click.Option(list(names), type=kind, show_default="default" in more, **more)
 
 
-_FAULTY = _option("--faulty", default=1, help="How many bad reporters are survived.")
+_AT = _option("--at", kind=str, help="Its address, where it is not the deployment's.")
+_FAULTY = _option("--faulty", help="How many bad reporters are survived; else as many as now.")
 _SETTINGS = _option("--set", "settings", kind=str, multiple=True, help=f"NAME=NUMBER of {', '.join(oracle.SETTINGS)}.")
 _STEP = _option(
     "--step", kind=click.Choice(vault.STEPS), default="do", help="Announce it first, do it 3 to 17 days later."
@@ -136,12 +153,14 @@ _action(
     help="Owner: another guardian.",
 )
 _action(
-    *("transfer-ownership", vault.transfer_ownership, _argument("contract", CONTRACT), _argument("owner")),
+    *("transfer-ownership", vault.transfer_ownership, _argument("contract", OWNED), _argument("owner")),
     help="Owner: offer the ownership.",
+    of="contract",
 )
 _action(
-    *("accept-ownership", vault.accept_ownership, _argument("contract", CONTRACT)),
+    *("accept-ownership", vault.accept_ownership, _argument("contract", OWNED)),
     help="The new owner: take what was offered.",
+    of="contract",
 )
 
 # -- vault
@@ -186,17 +205,79 @@ _action("pause-auctions", rebalance.pause, help="Guardian or owner: no bids.")
 _action("unpause-auctions", rebalance.unpause, help="Owner: go on.")
 _action("set-rebalancer", rebalance.set_rebalancer, _argument("rebalancer"), help="Owner: who proposes beside it.")
 _action(
+    *("set-limits", rebalance.set_limits, _argument("floor_bps", int), _argument("delay_days", int)),
+    help="Owner: the lowest floor and shortest wait of the rebalancer.",
+)
+_action(
     *("approve-component", rebalance.approve_component, _argument("token"), _argument("feed")),
     help="Owner: this token may be added, 3 days from now.",
 )
 _action("revoke-component", rebalance.revoke_component, _argument("token"), help="Owner: it may not.")
 
 
+# -- desk, yield feeds, registry of holders
+_BOUNDS = (
+    _option("--min-rate", kind=str, required=True, help="Lowest assets a share."),
+    _option("--max-rate", kind=str, required=True, help="Highest."),
+)
+_action(
+    *("desk-terms", periphery.desk_terms, _argument("spread_bps", int), _argument("min_shares", int)),
+    _argument("max_shares", int),
+    help="Maker: which requests are taken from now on, in whole shares.",
+    of=periphery.DESK,
+)
+_action(
+    *("add-yield-feed", periphery.add_yield_feed, _argument("name"), _argument("vault"), _argument("asset_feed")),
+    *_BOUNDS,
+    _option("--up-bps", required=True, help="That the rate may rise a day."),
+    _option("--down-bps", required=True, help="That it may fall a day."),
+    help="Owner: price the shares of an ERC-4626 vault.",
+    of=periphery.YIELDS,
+)
+_action(
+    *("checkpoint", periphery.checkpoint, _argument("feed")),
+    help="Keeper or owner: count a yield feed's limits from now.",
+    of=periphery.YIELDS,
+)
+_action(
+    *("propose-anchor", periphery.propose_anchor, _argument("feed"), *_BOUNDS),
+    help="Owner: announce that limits begin anew.",
+    of=periphery.YIELDS,
+)
+_action(
+    *("execute-anchor", periphery.execute_anchor, _argument("feed")),
+    help="Owner: begin, after the delay, within 7 days.",
+    of=periphery.YIELDS,
+)
+_action(
+    *("cancel-anchor", periphery.cancel_anchor, _argument("feed")),
+    help="Owner: take the announcement back.",
+    of=periphery.YIELDS,
+)
+_action(
+    *("set-yield-keeper", periphery.set_yield_keeper, _argument("keeper")),
+    help="Owner: who makes checkpoints beside it.",
+    of=periphery.YIELDS,
+)
+_action(
+    *("set-registrar", periphery.set_registrar, _argument("registrar"), _argument("allowed", bool)),
+    help="Owner: who registers holders, or no longer does.",
+    of=periphery.REGISTRY,
+)
+_action(
+    *("register", periphery.register, click.Argument(["accounts"], nargs=-1)),
+    _option("--until", required=True, help="Unix time of the last second; in the past: not any more."),
+    help="Registrar: who may hold shares, and until when.",
+    of=periphery.REGISTRY,
+)
+
+
 @cli.command("verify", cls=ConnectedProviderCommand)
 @network_option()
-def verify_command() -> None:
+@DEPLOYMENT
+def verify_command(deployment: Path | None) -> None:
     """Compare bytecode, roles and parameters with this repository."""
-    findings = verify(_target())
+    findings = verify(_target(deployment))
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         click.echo(f"{'ok  ' if finding.sound else 'FAIL'}  {finding.what:{width}}  {finding.told}")

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """An action as data: the call, what of the state it changes, and what that will be; simulated and shown, never sent.
 
-What owner and guardian can do is in `oracle`, `vault` and `rebalance`: a function each, which gives an Action.
+What owner and guardian can do is in `oracle`, `vault`, `rebalance` and `periphery`: a function each, which gives an
+Action.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +26,11 @@ KINDS = {
     "vault": "IndexVault",
     "auction house": "AuctionHouse",
     "feed notices": "FeedNotices",
+    "desk": "NavDesk",
+    "yields": "ERC4626Feeds",
+    "registry": "HolderRegistry",
 }
-"""Contract by its key in a deployment's record."""
+"""Contract by its key in a deployment's record; of the last three there may be many, and their address is given."""
 
 
 class ActionError(Exception):
@@ -47,7 +51,7 @@ class Action:
     """A call that is ready to be simulated and sent."""
 
     contract: str
-    """Its key in the deployment's record: one of KINDS."""
+    """One of KINDS."""
     function: str
     arguments: tuple[Any, ...]
     changes: tuple[Change, ...]
@@ -61,6 +65,8 @@ class Target:
 
     web3: Web3
     record: Record
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Addresses by key, of contracts that the deployment does not have, or that are meant instead of its own."""
     _made: dict[str, Contract] = field(default_factory=dict, repr=False, compare=False)
     """By key: web3 takes long to make one of a large ABI."""
 
@@ -70,10 +76,16 @@ class Target:
         return self._made[key]
 
     def _make(self, key: str) -> Contract:
-        if key not in self.record.contracts:
-            raise ActionError(f"the deployment's record has no {key}: deployed before there was one")
-        address = self.web3.to_checksum_address(self.record.address(key))
+        address = self.web3.to_checksum_address(self.where(key))
         return self.web3.eth.contract(address=address, abi=load_abi(KINDS[key]))
+
+    def where(self, key: str) -> str:
+        """Its address."""
+        if key in self.given:
+            return self.address(self.given[key])
+        if key not in self.record.contracts:
+            raise ActionError(f"the deployment's record has no {key}: give its address (--at), or deploy anew")
+        return self.record.address(key)
 
     def read(self, key: str, function: str, *arguments: Any) -> Any:
         return self.contract(key).functions[function](*arguments).call()

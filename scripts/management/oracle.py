@@ -48,7 +48,7 @@ def remove_reporter(target: Target, reporter: str) -> Action:
     return Action("oracle", "remove_reporter", (address,), changes, "At once: rows of the old epoch are refused.")
 
 
-def add_reporter(target: Target, reporter: str, faulty: int) -> Action:
+def add_reporter(target: Target, reporter: str, faulty: int | None) -> Action:
     """The next epoch: today's feeds, today's reporters and one more."""
     address, reporters = target.address(reporter), list(target.read("oracle", "reporters"))
     if address in reporters:
@@ -57,7 +57,7 @@ def add_reporter(target: Target, reporter: str, faulty: int) -> Action:
     return _propose(target, target.feeds(), [*reporters, address], faulty, (change,))
 
 
-def change_feed(target: Target, feed: str, settings: tuple[str, ...], faulty: int) -> Action:
+def change_feed(target: Target, feed: str, settings: tuple[str, ...], faulty: int | None) -> Action:
     """The next epoch: one feed with other settings, each NAME=NUMBER."""
     index, feeds = target.feed_index(feed), target.feeds()
     if not settings:
@@ -70,7 +70,7 @@ def change_feed(target: Target, feed: str, settings: tuple[str, ...], faulty: in
 
 
 def add_feed(
-    target: Target, name: str, like: str, decimals: int | None, settings: tuple[str, ...], faulty: int
+    target: Target, name: str, like: str, decimals: int | None, settings: tuple[str, ...], faulty: int | None
 ) -> Action:
     """The next epoch: one feed more, with the settings of the feed `like` but for those given."""
     feeds = target.feeds()
@@ -81,8 +81,14 @@ def add_feed(
     return _propose(target, [*feeds, added], target.read("oracle", "reporters"), faulty, (change,))
 
 
-def _propose(target: Target, feeds: list[Any], reporters: Any, faulty: int, changes: tuple[Change, ...]) -> Action:
-    delay_s = target.read("oracle", "terms")[3]
+def _propose(
+    target: Target, feeds: list[Any], reporters: Any, faulty: int | None, changes: tuple[Change, ...]
+) -> Action:
+    """faulty: bad reporters the quorums must withstand; None: as many as now."""
+    delay_s, before = target.read("oracle", "terms")[3], target.read("oracle", "faulty")
+    faulty = before if faulty is None else faulty
+    if faulty != before:
+        changes = (*changes, Change("bad reporters survived", str(before), str(faulty)))
     note = f"Announced now, in place of any earlier proposal; `execute-epoch` starts it after {delay_s} s."
     return Action("oracle", "propose_epoch", (feeds, list(reporters), faulty), changes, note)
 

@@ -10,6 +10,7 @@ from scripts.management.actions import WHOLE_SHARE, Action, ActionError, Change,
 
 KEEP: Final = 2**256 - 1
 HOUSE: Final = "auction house"
+DAY_S: Final = 86_400
 _STATES: Final = ("nothing proposed", "proposed", "open")
 
 
@@ -73,6 +74,17 @@ def set_rebalancer(target: Target, rebalancer: str) -> Action:
     before, after = target.read(HOUSE, "rebalancer", target.record.address("vault")), target.address(rebalancer)
     note = "May propose, open and close beside the owner; the zero address: only the owner."
     return _action(target, "set_rebalancer", (after,), (Change("rebalancer", before, after),), note)
+
+
+def set_limits(target: Target, floor_bps: int, delay_days: int) -> Action:
+    """What the rebalancer, not the owner, is held to."""
+    old_floor_bps, old_delay_s = target.read(HOUSE, "limits", target.record.address("vault"))
+    changes = (
+        Change("lowest floor of the rebalancer, bps", str(old_floor_bps), str(floor_bps)),
+        Change("its wait from proposal to opening, s", f"{old_delay_s:,}", f"{delay_days * DAY_S:,}"),
+    )
+    note = "From its next proposal on; one that is made already stands. The owner is held to the house's own limits."
+    return _action(target, "set_limits", (floor_bps, delay_days * DAY_S), changes, note)
 
 
 def approve_component(target: Target, token: str, feed: str) -> Action:

@@ -74,6 +74,9 @@ def _roles(target: Target) -> Iterator[Finding]:
     index = target.record.address("vault")
     rebalancer = target.read(HOUSE, "rebalancer", index)
     yield Finding(True, "rebalancer", rebalancer if rebalancer != NOBODY else "none: only the owner proposes")
+    floor_bps, delay_s = target.read(HOUSE, "limits", index)
+    told = f"not below {floor_bps} bps of the oracle's price, opened {delay_s:,} s after its proposal at the earliest"
+    yield Finding(True, "rebalancer's limits", told)
     paused = target.read(HOUSE, "paused", index)
     yield Finding(not paused, "auctions paused", "yes" if paused else "no")
 
@@ -99,6 +102,9 @@ def _parameters(target: Target) -> Iterator[Finding]:
     signing = list(target.read("oracle", "reporters"))
     same = signing == list(reporters)
     yield Finding(same, "reporters", f"{len(signing)}" if same else f"{signing}, deployed with {reporters}")
+    now = target.read("oracle", "faulty")
+    told = f"{now} bad ones are survived"
+    yield Finding(now == faulty, "faulty reporters", told if now == faulty else f"{told}, deployed for {faulty}")
     pending = target.read("oracle", "pending_at")
     yield Finding(not pending, "next epoch", f"announced, may start at {pending}" if pending else "none announced")
     now = target.read("oracle", "terms")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,13 +14,14 @@ from scripts import manage
 from scripts.deployment import cast, record
 from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain
-from scripts.management import actions, oracle, rebalance, vault
+from scripts.management import actions, oracle, periphery, rebalance, vault
 from scripts.management.actions import Action, ActionError, Target
 from scripts.management.verify import verify
 from tests.helpers.anvil import Anvil, rpc
 from tests.helpers.stage import deployed as deployed_chain
 from tests.helpers.stage import undone
 
+from plumbline.chain.abi import load_abi
 from plumbline.client import errors
 
 pytestmark = pytest.mark.anvil
@@ -52,7 +55,7 @@ def test_verify__a_deployment_of_this_repository__is_sound_in_every_part(target:
     told = {finding.what: finding.told for finding in findings}
     assert told["oracle"].startswith("MedianOracle: compiled here to the same code")
     assert told["vault"] == "clone of vault implementation"
-    assert told["reporters"] == "5"
+    assert (told["reporters"], told["faulty reporters"]) == ("5", "1 bad ones are survived")
     assert told["feed BTC/USD"] == "8 decimals, quorum 3, heartbeat 600 s, deviation 25 bps"
 
 
@@ -105,7 +108,9 @@ def test_action__does_what_its_preview_says__and_a_stranger_may_not(target: Targ
 def test_add_reporter__is_announced_then_started_after_the_delay(
     deployed: tuple[Anvil, Target], target: Target
 ) -> None:
-    send(target, oracle.add_reporter(target, STRANGER, faulty=1))
+    added = oracle.add_reporter(target, STRANGER, None)
+    assert added.arguments[2] == 1
+    send(target, added)
     with pytest.raises(errors.TooEarly):
         actions.simulate(target, oracle.execute_epoch(target), OWNER)
     rpc(deployed[0].url, "evm_increaseTime", 3_700)
@@ -270,6 +275,81 @@ def test_component__is_approved_and_revoked__and_rebasing_declared(target: Targe
     assert target.contract("vault").events.RebasingChanged().get_logs()[0]["args"]["rebasing"] is True
 
 
+def test_limits_of_the_rebalancer__are_set_shown_and_verified(target: Target) -> None:
+    action = rebalance.set_limits(target, 9_900, 7)
+    assert [(change.before, change.after) for change in action.changes] == [("9800", "9900"), ("86,400", "604,800")]
+    with pytest.raises(errors.NotAllowed):
+        actions.simulate(target, action, STRANGER)
+    with pytest.raises(errors.InvalidRebalance):
+        actions.simulate(target, rebalance.set_limits(target, 9_900, 31), OWNER)
+    send(target, action)
+    told = {finding.what: finding.told for finding in verify(target)}
+    assert told["rebalancer's limits"].startswith("not below 9900 bps of the oracle's price, opened 604,800 s")
+
+
+@pytest.fixture
+def beside(deployed: tuple[Anvil, Target], target: Target) -> Target:
+    """What is no part of a deployment, known by its address: a desk, yield feeds over the oracle, a registry."""
+    chain, owner = Chain(target.web3, {}), OWNER
+    usdc, vault, base = (target.record.address(key) for key in ("token USDC", "vault", "oracle"))
+    made = {
+        "desk": chain.deploy("desk", "NavDesk", vault, usdc, 1, owner, 60, 86_400, 600, sender=owner),
+        "yields": chain.deploy("yields", "ERC4626Feeds", base, 3_600, owner, owner, sender=owner),
+        "registry": chain.deploy("registry", "HolderRegistry", owner, sender=owner),
+    }
+    return Target(target.web3, target.record, {key: contract.address for key, contract in made.items()})
+
+
+def test_contract_that_is_not_the_deployments__without_its_address__is_asked_for(target: Target) -> None:
+    with pytest.raises(ActionError, match="no desk: give its address"):
+        periphery.desk_terms(target, 20, 1, 100)
+
+
+def test_desk_and_registry__terms_registrars_and_holders(beside: Target) -> None:
+    send(beside, periphery.desk_terms(beside, 20, 1, 100))
+    assert beside.read("desk", "terms") == [20, 10**18, 100 * 10**18]
+    with pytest.raises(errors.NotAllowed):
+        actions.simulate(beside, periphery.desk_terms(beside, 20, 1, 0), STRANGER)
+    held = periphery.register(beside, (STRANGER,), 2_000_000_000)
+    with pytest.raises(errors.NotAllowed):
+        actions.simulate(beside, held, OWNER)
+    send(beside, periphery.set_registrar(beside, OWNER, True))
+    send(beside, held)
+    assert beside.read("registry", "registered_until", STRANGER) == 2_000_000_000
+    with pytest.raises(ActionError, match="one address at least"):
+        periphery.register(beside, (), 0)
+    send(beside, vault.transfer_ownership(beside, "registry", STRANGER))
+    send(beside, vault.accept_ownership(beside, "registry"), sender=STRANGER)
+    assert beside.read("registry", "owner") == STRANGER
+
+
+def test_yield_feed__is_added_checkpointed_and_anchored_anew(beside: Target) -> None:
+    eurc = beside.record.address("token EURC")
+    shares = (
+        Chain(beside.web3, {}).deploy("shares", "MockERC4626", "Yield", "yEURC", eurc, 0, True, sender=OWNER).address
+    )
+    send(beside, periphery.add_yield_feed(beside, "yEURC/USD", shares, "EUR/USD", "0.9", "1.5", 20, 10))
+    index = beside.read("yields", "feed_index", "yEURC/USD")
+    assert beside.read("yields", "yield_feed", index) == ("yEURC/USD", shares, 3, 9 * 10**17, 15 * 10**17, 20, 10)
+    with pytest.raises(errors.TooEarly):
+        actions.simulate(beside, periphery.checkpoint(beside, "yEURC/USD"), OWNER)
+    later(beside, 86_401)
+    send(beside, periphery.set_yield_keeper(beside, STRANGER))
+    send(beside, periphery.checkpoint(beside, "yEURC/USD"), sender=STRANGER)
+    send(beside, periphery.propose_anchor(beside, "yEURC/USD", "0.5", "1.5"))
+    send(beside, periphery.cancel_anchor(beside, "yEURC/USD"))
+    with pytest.raises(errors.NothingProposed):
+        actions.simulate(beside, periphery.execute_anchor(beside, "yEURC/USD"), OWNER)
+    send(beside, periphery.propose_anchor(beside, "yEURC/USD", "0.5", "1.5"))
+    later(beside, 3_601)
+    send(beside, periphery.execute_anchor(beside, "yEURC/USD"))
+    assert beside.read("yields", "yield_feed", index)[3] == 5 * 10**17
+    with pytest.raises(ActionError, match="expected a yield feed of yEURC/USD, got 'EUR/USD'"):
+        periphery.checkpoint(beside, "EUR/USD")
+    with pytest.raises(ActionError, match="rate: expected assets a share"):
+        periphery.propose_anchor(beside, "yEURC/USD", "half", "1")
+
+
 def test_ownership__is_taken_by_who_it_was_offered_to(target: Target) -> None:
     send(target, vault.transfer_ownership(target, "vault", STRANGER))
     taken = vault.accept_ownership(target, "vault")
@@ -281,16 +361,15 @@ def test_ownership__is_taken_by_who_it_was_offered_to(target: Target) -> None:
 
 
 @pytest.fixture
-def ape(
-    deployed: tuple[Anvil, Target], target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Result]:
+def ape(deployed: tuple[Anvil, Target], target: Target, tmp_path: Path) -> Callable[..., Result]:
     """`ape run manage ARGUMENTS` as Ape runs it: its own connection, its own test accounts. (The tutorials send.)"""
     anvil, _ = deployed
-    record.write(Chain(target.web3, dict(target.record.contracts)), tmp_path / "local.json")
-    monkeypatch.setenv("PLUMBLINE_DEPLOYMENT", str(tmp_path / "local.json"))
+    written = tmp_path / "local.json"
+    record.write(Chain(target.web3, dict(target.record.contracts)), written)
+    where = ("--deployment", str(written), "--network", f"ethereum:local:{anvil.url}")
 
     def run(*arguments: str, answer: str = "") -> Result:
-        return CliRunner().invoke(manage.cli, [*arguments, "--network", f"ethereum:local:{anvil.url}"], input=answer)
+        return CliRunner().invoke(manage.cli, [*arguments, *where], input=answer)
 
     return run
 
@@ -313,11 +392,77 @@ def test_command__refused_in_the_simulation_or_wrong__asks_nothing(ape: Callable
     assert "expected a feed of BTC/USD, USDC/USD, USDT/USD, EUR/USD, got 'DOGE/USD'" in wrong.output
 
 
+MODULES = (oracle, vault, rebalance, periphery)
+NO_ROLE = {
+    "MedianOracle": {"submit"},
+    "IndexVault": {
+        *("approve", "transfer", "transferFrom", "permit", "flashLoan", "mint", "redeem", "redeem_skipping", "claim"),
+        *(
+            "deposit_float",
+            "withdraw_float",
+            "mint_from_float",
+            "redeem_to_float",
+            "carry_float",
+            "sync",
+            "sweep_surplus",
+        ),
+        # Of the factory and the auction house, which are code.
+        *("initialize", "begin_auction", "settle", "end_auction"),
+    },
+    "AuctionHouse": {"bid"},
+    "NavDesk": {
+        *("request_buy", "request_sell", "settle", "expire", "deposit", "withdraw", "withdraw_in_kind"),
+        # The maker's, with its own money: a program's work, not a person's.
+        *("deposit_float", "withdraw_float", "redeem_to_float", "claim_float"),
+    },
+}
+"""What changes something and is for anybody, or for code."""
+
+
+def reached() -> set[tuple[str, str]]:
+    """(contract, function) of every call that scripts/management can build, read from its source."""
+    found = set()
+    for module in MODULES:
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1):
+                continue
+            first, second = node.args[:2]
+            if not isinstance(second, ast.Constant):
+                continue
+            if node.func.id in ("_action", "_waiting"):
+                keys = [rebalance.HOUSE if node.func.id == "_action" else "vault"]
+            elif node.func.id != "Action":
+                continue
+            elif isinstance(first, ast.Constant):
+                keys = [first.value]
+            elif hasattr(module, first.id):
+                keys = [getattr(module, first.id)]
+            else:
+                # Of several contracts: those that the command takes.
+                command = manage.cli.commands[second.value.replace("_", "-")]
+                keys = next(each for each in command.params if each.name == first.id).type.choices
+            found |= {(actions.KINDS[key], second.value) for key in keys}
+    return found
+
+
+def test_every_function_of_a_role__has_an_action() -> None:
+    """A new one has to get an action, or to be named above as for anybody."""
+    there = {
+        (kind, entry["name"])
+        for kind in actions.KINDS.values()
+        for entry in load_abi(kind)
+        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
+    }
+    nobodys = {(kind, name) for kind, names in NO_ROLE.items() for name in names}
+    assert there - nobodys == reached()
+    assert nobodys <= there
+
+
 def test_every_action__is_a_command() -> None:
-    """Each public function of the three modules that gives an Action can be reached by somebody who types."""
+    """Each public function of the modules that gives an Action can be reached by somebody who types."""
     made = [
         (module.__name__, name)
-        for module in (oracle, vault, rebalance)
+        for module in MODULES
         for name, built in vars(module).items()
         if getattr(built, "__annotations__", {}).get("return") == "Action" and not name.startswith("_")
     ]
