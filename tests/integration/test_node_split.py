@@ -53,7 +53,8 @@ class Process:
             "--config",
             str(config),
         ]
-        with (folder / f"{name}.log").open("wb") as log:
+        self.log = folder / f"{name}.log"
+        with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stderr=log)
 
     def status(self) -> dict:
@@ -154,6 +155,11 @@ def test_processes__worker_killed_and_signer_paused__work_moves_within_5_s_and_n
         until(whole_row, "a row with every feed", 90)
         workers = [nodes["aggregate-1"], nodes["aggregate-2"]]
         until(lambda: sorted(len(each.status().get("holds", ())) for each in workers) == [2, 2], "an even share", 20)
+
+        # Told to read its config anew, no role takes it for the end.
+        for each in nodes.values():
+            each.signal(signal.SIGHUP)
+        until(lambda: all("config reloaded" in each.log.read_text() for each in nodes.values()), "five reloads", 20)
 
         # A worker dies: the other prices its feeds, too.
         nodes["aggregate-1"].signal(signal.SIGKILL)

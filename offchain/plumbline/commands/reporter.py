@@ -114,9 +114,9 @@ async def _run(config: ReporterConfig, path: Path, dry_run: bool) -> None:
             def apply(fresh: ReporterConfig) -> None:
                 log.setup(fresh.log, service="reporter")
                 reporter.timing = ReporterTiming(fresh.delay_ms, fresh.chain_poll_s)
-                reporter.kill_switch = fresh.kill_switch
+                reporter.kill_switch, reporter.watch.off_bps = fresh.kill_switch, fresh.off_median_bps
 
-            on_hangup(path, config, ("log", "delay_ms", "chain_poll_s", "kill_switch"), apply)
+            on_hangup(path, config, ("log", "delay_ms", "chain_poll_s", "kill_switch", "off_median_bps"), apply)
             async with HttpServer(reporter_app(reporter), config.http):
                 await reporter.run()
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
+from plumbline import log
 from plumbline.chain.oracle import ChainOracle
 from plumbline.chain.rpc import Rpc
 from plumbline.clock import make_clock
 from plumbline.commands.reporter import make_selector, make_sources
-from plumbline.commands.service import process_name, signer_of
+from plumbline.commands.service import on_hangup, process_name, signer_of
 from plumbline.config import BusConfig, ReporterConfig
 from plumbline.core.rules import FeedRule
 from plumbline.errors import ChainError, ConfigError
@@ -44,20 +45,21 @@ async def run_role(config: ReporterConfig, path: Path, role: Role) -> None:
         if role is Role.INGEST:
             await _ingest(config, path, rules, bus)
         elif role is Role.AGGREGATE:
-            await _aggregate(config, rules, bus)
+            await _aggregate(config, path, rules, bus)
         else:
-            await _sign(config, config.bus, rules, bus)
+            await _sign(config, path, config.bus, rules, bus)
 
 
 async def _ingest(config: ReporterConfig, path: Path, rules: list[FeedRule], bus: Bus) -> None:
     clock = make_clock(config.clock)
     sources = make_sources(config, str(path), clock)
     ingest = Ingest(bus, sources, rules, clock, await _period_s(config), process_name())
+    on_hangup(path, config, ("log",), _log_anew)
     async with HttpServer(shares_app(ingest.shares, ReporterMetrics(sources)), config.http):
         await ingest.run()
 
 
-async def _aggregate(config: ReporterConfig, rules: list[FeedRule], bus: Bus) -> None:
+async def _aggregate(config: ReporterConfig, path: Path, rules: list[FeedRule], bus: Bus) -> None:
     metrics = ReporterMetrics([])
     aggregator = Aggregator(
         bus,
@@ -70,6 +72,12 @@ async def _aggregate(config: ReporterConfig, rules: list[FeedRule], bus: Bus) ->
         metrics,
         lambda its, before: make_selector(config, its, before),
     )
+
+    def apply(fresh: ReporterConfig) -> None:
+        _log_anew(fresh)
+        aggregator.delay_ms = fresh.delay_ms
+
+    on_hangup(path, config, ("log", "delay_ms"), apply)
     async with HttpServer(shares_app(aggregator.shares, metrics), config.http):
         await aggregator.run()
 
@@ -82,7 +90,7 @@ async def _period_s(config: ReporterConfig) -> int:
             raise ConfigError(f"chain: expected an oracle that tells its period: {error}") from None
 
 
-async def _sign(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedRule], bus: Bus) -> None:
+async def _sign(config: ReporterConfig, path: Path, bus_config: BusConfig, rules: list[FeedRule], bus: Bus) -> None:
     async with peer_client() as client, Rpc.of(config.chain) as rpc:
         key = signer_of(config.key, config.signer, client)
         with RowJournal(config.journal, key.address) as journal:
@@ -101,8 +109,19 @@ async def _sign(config: ReporterConfig, bus_config: BusConfig, rules: list[FeedR
                 peers=[HttpRowPeer(each.name, each.url, client, timeout_s=1) for each in config.peers],
                 off_median_bps=config.off_median_bps,
             )
+
+            def apply(fresh: ReporterConfig) -> None:
+                _log_anew(fresh)
+                assembler.wait_ms, assembler.poll_s = fresh.delay_ms + bus_config.wait_ms, fresh.chain_poll_s
+                assembler.kill_switch, assembler.watch.off_bps = fresh.kill_switch, fresh.off_median_bps
+
+            on_hangup(path, config, ("log", "delay_ms", "chain_poll_s", "kill_switch", "off_median_bps"), apply)
             async with HttpServer(assembler_app(assembler), config.http):
                 await assembler.run()
+
+
+def _log_anew(fresh: ReporterConfig) -> None:
+    log.setup(fresh.log, service="reporter")
 
 
 def _memory_s(rules: list[FeedRule]) -> float:

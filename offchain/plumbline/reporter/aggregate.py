@@ -54,7 +54,9 @@ class Aggregator:
             selectors: source selection for a worker, going on where the one before it stood; None: none.
         """
         self._bus, self._rules, self._clock = bus, tuple(rules), clock
-        self._period_s, self._delay_ms, self._journals = period_s, delay_ms, journals
+        self._period_s, self._journals = period_s, journals
+        self.delay_ms = delay_ms
+        """May be changed while it runs."""
         self._metrics, self._selectors = metrics, selectors
         self.shares = Shares(bus, "feed", [rule.name for rule in rules], holder, self._price)
 
@@ -79,15 +81,15 @@ class Aggregator:
                 live.set()
                 continue
             if not live.is_set():
-                worker.catch_up(batch.now_ms - self._delay_ms)
+                worker.catch_up(batch.now_ms - self.delay_ms)
             worker.hear(batch)
 
     async def _observe(self, worker: _Worker, live: asyncio.Event) -> None:
         await live.wait()
         while True:
-            now_ms = self._clock.now_ms() - self._delay_ms
+            now_ms = self._clock.now_ms() - self.delay_ms
             timestamp = max(-(-now_ms // (self._period_s * 1000)) * self._period_s, worker.last_s + self._period_s)
-            await self._clock.sleep_until_ms(timestamp * 1000 + self._delay_ms)
+            await self._clock.sleep_until_ms(timestamp * 1000 + self.delay_ms)
             price_wad, standing = worker.observe(timestamp)
             text = None if price_wad is None else str(price_wad)
             await self._bus.tell_price(Observed(worker.feed, timestamp, text))

@@ -63,8 +63,9 @@ class Assembler:
         """
         self.rules, self.address, self.metrics = tuple(rules), key.address, ReporterMetrics([])
         self.chain = ChainWatch(oracle, self.rules, key.address, self.metrics)
-        self._bus, self._clock, self._wait_ms, self._poll_s = bus, clock, wait_ms, chain_poll_s
-        self._kill_switch = kill_switch
+        self._bus, self._clock = bus, clock
+        self.wait_ms, self.poll_s, self.kill_switch = wait_ms, chain_poll_s, kill_switch
+        """May be changed while it runs, as may `watch.off_bps`."""
         self.watch = PeerWatch(peers, self.metrics, off_median_bps)
         self._token = 0
         self.desk = SigningDesk(key, journal, clock, method_of(rules), self._fence)
@@ -79,7 +80,7 @@ class Assembler:
     async def _watch_chain(self) -> None:
         while True:
             await self.chain.look()
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(self.poll_s)
 
     async def _sign(self, _: str, lease: Lease) -> None:
         self._rounds.clear()
@@ -97,7 +98,7 @@ class Assembler:
         while True:
             now_ms = self._clock.now_ms()
             for timestamp, prices in sorted(self._rounds.items()):
-                late = now_ms >= timestamp * 1000 + self._wait_ms
+                late = now_ms >= timestamp * 1000 + self.wait_ms
                 if (late or len(prices) == len(self.rules)) and await self._close(timestamp, prices, lease, now_ms):
                     del self._rounds[timestamp]
                     for price in prices.values():
@@ -121,7 +122,7 @@ class Assembler:
     def _why_not(self, timestamp: int, now_ms: int) -> str:
         if timestamp < now_ms // 1000 - _KEPT_S:
             return "late"
-        if self._kill_switch is not None and self._kill_switch.exists():
+        if self.kill_switch is not None and self.kill_switch.exists():
             return "kill switch"
         return "refused" if self.chain.refusal else ""
 
