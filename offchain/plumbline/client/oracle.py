@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from plumbline.client.codec import abi, address, number
+from plumbline.client.codec import abi, address
 from plumbline.client.contract import POLL_S, AsyncContract, Contract, SyncContract
 from plumbline.client.errors import BadAnswer, Reverted, UnknownFeed
 from plumbline.client.events import Event, Reorganised
-from plumbline.client.plans import Block, Call, Plan, Request, head, read_all, try_read
+from plumbline.client.plans import Block, Call, Plan, head, read_all, read_chain_id, try_read
 from plumbline.client.transport import TIMEOUT_S, AsyncRunner, Runner
 from plumbline.client.values import Average, Feed, Notice, Price
 
@@ -172,7 +172,7 @@ class OraclePlans(Contract):
         values = yield from read_all([self._call(name) for name in names], block.tag)
         epoch, period_s, (round_id, timestamp), paused, owner, guardian, reporters = values
         feeds = yield from self._feeds(block.tag)
-        chain_id = yield from _chain_id()
+        chain_id = yield from read_chain_id()
         return OracleState(
             address=self.address,
             chain_id=chain_id,
@@ -362,7 +362,3 @@ def _notice(raw: tuple[int, int, str, int, str]) -> Notice:
 def _price(feed: Feed, answer: tuple[int, int, int], block: Block) -> Price:
     round_id, amount, timestamp = answer
     return Price(feed, amount, round_id, timestamp, block.timestamp)
-
-
-def _chain_id() -> Plan[int]:
-    return number((yield Request("eth_chainId")))

@@ -79,6 +79,10 @@ def head(tag: str = "latest") -> Plan[Block]:
         raise BadAnswer(f"a block without {error}") from None
 
 
+def read_chain_id() -> Plan[int]:
+    return number((yield Request("eth_chainId")))
+
+
 def read(to: str, function: Function, *arguments: Any, at: str = "latest", sender: str | None = None) -> Plan[Any]:
     """One view; its value, or a tuple of them. Raises Reverted with the contract's reason."""
     (value,) = yield from read_all([Call(to, function, arguments)], at, sender)

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from plumbline.client.auctions import Auction, read_auction
-from plumbline.client.codec import abi, address, erc20, number
+from plumbline.client.codec import abi, address, erc20
 from plumbline.client.contract import Contract
 from plumbline.client.errors import BadAnswer, NotAComponent, Reverted
 from plumbline.client.permit import Permit, permit_document
-from plumbline.client.plans import Call, Plan, Request, head, read, read_all
+from plumbline.client.plans import Call, Plan, head, read, read_all, read_chain_id
 from plumbline.client.positions import Basket, Component, Nav, Quote, Settled
 from plumbline.client.transactions import Account, Receipt, Signer, Transaction, address_of, send, transaction
 from plumbline.client.values import SHARE_DECIMALS, Amount, Token
@@ -223,7 +223,7 @@ class VaultPlans(Contract):
 
     def _permit(self, account: Signer, spender: str, shares: int, deadline_s: int) -> Plan[Permit]:
         block = yield from head()
-        chain_id = number((yield Request("eth_chainId")))
+        chain_id = yield from read_chain_id()
         name, nonce, separator = yield from read_all(
             [
                 Call(self.address, self._abi["name"]),
