@@ -29,7 +29,7 @@ OWNED = click.Choice(["oracle", "vault", periphery.YIELDS, periphery.REGISTRY])
 DEPLOYMENT = click.option(
     "--deployment",
     type=click.Path(path_type=Path),
-    help="Its record; else $PLUMBLINE_DEPLOYMENT, or the network's own.",
+    help="Its record, else $PLUMBLINE_DEPLOYMENT.",
 )
 
 

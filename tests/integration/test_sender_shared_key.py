@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -20,22 +20,6 @@ pytestmark = pytest.mark.anvil
 KEY = LocalKey(bytes([9] * 32))
 STRANGER = "0x000000000000000000000000000000000000dEaD"
 CONFIG = TxConfig(priority_fee_gwei=1, replace_after_blocks=50, deadline_blocks=60)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Anvil]:
-    """Mines only when told to."""
-    with Anvil("--no-mining") as anvil:
-        rpc(anvil.url, "anvil_setBalance", KEY.address, hex(10**19))
-        yield anvil
-
-
-@pytest.fixture
-def chain(running: Anvil) -> Iterator[Anvil]:
-    before = rpc(running.url, "evm_snapshot")
-    yield running
-    rpc(running.url, "anvil_dropAllTransactions")
-    assert rpc(running.url, "evm_revert", before)
 
 
 @dataclass
@@ -76,33 +60,33 @@ def count(chain: Anvil, block: str = "latest") -> int:
     return int(rpc(chain.url, "eth_getTransactionCount", KEY.address, block), 16)
 
 
-def test_pin__another_process_sent_since__the_chain_takes_nothing_more(chain: Anvil):
+def test_pin__another_process_sent_since__the_chain_takes_nothing_more(still: Anvil):
     async def test(old: Sender, new: Sender) -> None:
         await old.pin()
-        await mined(chain, sending := asyncio.create_task(new.send(STRANGER, "0x", gas=21_000)))
+        await mined(still, sending := asyncio.create_task(new.send(STRANGER, "0x", gas=21_000)))
         assert sending.result()["status"] == 1
         with pytest.raises(ChainError, match="nonce"):
             await old.send(STRANGER, "0x", gas=21_000)
-        assert (count(chain), count(chain, "pending")) == (1, 1)
+        assert (count(still), count(still, "pending")) == (1, 1)
         # Having looked again it may go on.
         await old.pin()
-        await mined(chain, sending := asyncio.create_task(old.send(STRANGER, "0x", gas=21_000)))
+        await mined(still, sending := asyncio.create_task(old.send(STRANGER, "0x", gas=21_000)))
         assert sending.result()["status"] == 1
 
-    with_two(chain, test)
+    with_two(still, test)
 
 
-def test_pin__several_in_one_turn__carry_one_nonce_after_the_other(chain: Anvil):
+def test_pin__several_in_one_turn__carry_one_nonce_after_the_other(still: Anvil):
     async def test(one: Sender, _: Sender) -> None:
         await one.pin()
         for nonce in range(3):
-            await mined(chain, asyncio.create_task(one.send(STRANGER, "0x", gas=21_000)))
-            assert count(chain) == nonce + 1
+            await mined(still, asyncio.create_task(one.send(STRANGER, "0x", gas=21_000)))
+            assert count(still) == nonce + 1
 
-    with_two(chain, test)
+    with_two(still, test)
 
 
-def test_send__both_at_once__one_is_mined_and_the_other_hears_of_it_within_two_blocks(chain: Anvil):
+def test_send__both_at_once__one_is_mined_and_the_other_hears_of_it_within_two_blocks(still: Anvil):
     """The second outbids the first in the pool; whichever is mined, the other one's nonce is gone."""
 
     async def test(one: Sender, other: Sender) -> None:
@@ -112,25 +96,25 @@ def test_send__both_at_once__one_is_mined_and_the_other_hears_of_it_within_two_b
         await asyncio.sleep(0.3)
         second = asyncio.create_task(other.send(STRANGER, "0x", gas=21_000, tip_wei=10**9))
         await asyncio.sleep(0.3)
-        blocks = await mined(chain, asyncio.create_task(asyncio.wait((first, second))))
+        blocks = await mined(still, asyncio.create_task(asyncio.wait((first, second))))
         assert blocks <= 3
-        assert count(chain) == 1
+        assert count(still) == 1
         failed = [each for each in (first, second) if each.exception() is not None]
         assert len(failed) == 1
         assert "went to another transaction" in str(failed[0].exception())
 
-    with_two(chain, test)
+    with_two(still, test)
 
 
-def test_guard__refuses__nothing_leaves_and_nothing_is_used_up(chain: Anvil):
+def test_guard__refuses__nothing_leaves_and_nothing_is_used_up(still: Anvil):
     doorman = Doorman(lets=1)
 
     async def test(guarded: Sender, _: Sender) -> None:
         await guarded.pin()
-        await mined(chain, sending := asyncio.create_task(guarded.send(STRANGER, "0x", gas=21_000)))
+        await mined(still, sending := asyncio.create_task(guarded.send(STRANGER, "0x", gas=21_000)))
         assert doorman.asked == [(0, sending.result()["transactionHash"].to_0x_hex())]
         with pytest.raises(ChainError, match="not now"):
             await guarded.send(STRANGER, "0x", gas=21_000)
-        assert (count(chain), count(chain, "pending")) == (1, 1)
+        assert (count(still), count(still, "pending")) == (1, 1)
 
-    with_two(chain, test, doorman)
+    with_two(still, test, doorman)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -29,22 +29,6 @@ STRANGER = "0x000000000000000000000000000000000000bEEF"
 CONFIG = KeeperTxConfig(max_fee_gwei=40, priority_fee_gwei=1, replace_after_blocks=1, deadline_blocks=4)
 DEAR_GWEI = (5, 12, 26, 37)
 """Base fees of the next blocks, each more than is offered by then, the last one more than a trade may offer."""
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Anvil]:
-    """Mines only when told to."""
-    with Anvil("--no-mining") as anvil:
-        rpc(anvil.url, "anvil_setBalance", KEY.address, hex(10**19))
-        yield anvil
-
-
-@pytest.fixture
-def chain(running: Anvil) -> Iterator[Anvil]:
-    before = rpc(running.url, "evm_snapshot")
-    yield running
-    rpc(running.url, "anvil_dropAllTransactions")
-    assert rpc(running.url, "evm_revert", before)
 
 
 def mine(chain: Anvil, base_gwei: int) -> None:
@@ -116,50 +100,50 @@ async def sent(chain: Anvil, sender: Sender) -> asyncio.Task[Any]:
     return sending
 
 
-def test_send__stuck__is_replaced_up_to_its_cap_then_cancelled_and_never_mined(chain: Anvil):
+def test_send__stuck__is_replaced_up_to_its_cap_then_cancelled_and_never_mined(still: Anvil):
     async def test(sender: Sender, client: Watched) -> None:
-        sending = await sent(chain, sender)
-        offered = [fee(chain)]
+        sending = await sent(still, sender)
+        offered = [fee(still)]
         for base_gwei in DEAR_GWEI:
-            assert waiting(chain)[0]["to"] == STRANGER.lower()
-            await dealt_with(chain, client, base_gwei)
-            offered.append(fee(chain))
-        (cancellation,) = waiting(chain)
+            assert waiting(still)[0]["to"] == STRANGER.lower()
+            await dealt_with(still, client, base_gwei)
+            offered.append(fee(still))
+        (cancellation,) = waiting(still)
         assert (cancellation["to"], cancellation["value"]) == (KEY.address.lower(), "0x0")
         # Replaced each time, then cancelled, by what a node asks for at least.
         assert all(later * 8 >= earlier * 9 for earlier, later in pairwise(offered))
         assert offered[-1] <= CONFIG.max_fee_gwei * GWEI
-        mine(chain, 1)
+        mine(still, 1)
         with pytest.raises(Spent, match=r"not mined within 4 blocks, and cancelled: 0x") as caught:
             await sending
         assert caught.value.reason == "not mined within 4 blocks, and cancelled"
         # What was paid for nothing is known to whoever keeps accounts.
         assert caught.value.receipt["gasUsed"] == 21_000
-        assert (nonces(chain), received(chain)) == (1, 0)
-        again = await sent(chain, sender)
-        mine(chain, 1)
+        assert (nonces(still), received(still)) == (1, 0)
+        again = await sent(still, sender)
+        mine(still, 1)
         assert (await again)["status"] == 1
 
-    run(chain, test)
+    run(still, test)
 
 
-def test_send__mined_after_all_beside_its_cancellation__is_a_success(chain: Anvil):
+def test_send__mined_after_all_beside_its_cancellation__is_a_success(still: Anvil):
     async def test(sender: Sender, client: Watched) -> None:
-        sending = await sent(chain, sender)
-        (first,) = waiting(chain)
-        raw = rpc(chain.url, "eth_getRawTransactionByHash", first["hash"])
+        sending = await sent(still, sender)
+        (first,) = waiting(still)
+        raw = rpc(still.url, "eth_getRawTransactionByHash", first["hash"])
         for base_gwei in DEAR_GWEI:
-            await dealt_with(chain, client, base_gwei)
-        assert waiting(chain)[0]["to"] == KEY.address.lower()
+            await dealt_with(still, client, base_gwei)
+        assert waiting(still)[0]["to"] == KEY.address.lower()
         # The maker of the next block still has the first one, and no other.
-        rpc(chain.url, "anvil_dropAllTransactions")
-        rpc(chain.url, "anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        rpc(chain.url, "eth_sendRawTransaction", raw)
-        rpc(chain.url, "evm_mine")
+        rpc(still.url, "anvil_dropAllTransactions")
+        rpc(still.url, "anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+        rpc(still.url, "eth_sendRawTransaction", raw)
+        rpc(still.url, "evm_mine")
         assert (await sending)["transactionHash"].to_0x_hex() == first["hash"]
-        assert received(chain) == 7
+        assert received(still) == 7
 
-    run(chain, test)
+    run(still, test)
 
 
 @dataclass
@@ -203,49 +187,49 @@ def with_relay(chain: Anvil, *, then_public: bool, test: Callable[..., Awaitable
     asyncio.run(main())
 
 
-def test_relay__gets_it_mined__the_public_pool_never_sees_it(chain: Anvil):
+def test_relay__gets_it_mined__the_public_pool_never_sees_it(still: Anvil):
     async def test(sending: asyncio.Task[Any], _: Watched, relay: PrivateRelay) -> None:
         # A block maker of the relay's: what it includes nobody saw before.
-        rpc(chain.url, "eth_sendRawTransaction", relay.taken[0])
-        mine(chain, 1)
+        rpc(still.url, "eth_sendRawTransaction", relay.taken[0])
+        mine(still, 1)
         assert (await sending)["status"] == 1
         assert relay.asked == ["eth_sendRawTransaction"]
 
-    with_relay(chain, then_public=False, test=test)
+    with_relay(still, then_public=False, test=test)
 
 
-def test_relay__has_not_got_it_mined_in_time__only_its_cancellation_is_public(chain: Anvil):
+def test_relay__has_not_got_it_mined_in_time__only_its_cancellation_is_public(still: Anvil):
     async def test(sending: asyncio.Task[Any], client: Watched, relay: PrivateRelay) -> None:
         for _ in range(2):
-            assert waiting(chain) == []
-            await dealt_with(chain, client, 1)
-        assert waiting(chain)[0]["to"] == KEY.address.lower()
-        mine(chain, 1)
+            assert waiting(still) == []
+            await dealt_with(still, client, 1)
+        assert waiting(still)[0]["to"] == KEY.address.lower()
+        mine(still, 1)
         with pytest.raises(ChainError, match="not mined within 2 blocks, and cancelled"):
             await sending
         # What the relay still has can never be mined now.
-        assert (nonces(chain), received(chain)) == (1, 0)
+        assert (nonces(still), received(still)) == (1, 0)
 
-    with_relay(chain, then_public=False, test=test)
+    with_relay(still, then_public=False, test=test)
 
 
-def test_relay__has_not_got_it_mined_in_time__is_made_public_where_that_is_wanted(chain: Anvil):
+def test_relay__has_not_got_it_mined_in_time__is_made_public_where_that_is_wanted(still: Anvil):
     async def test(sending: asyncio.Task[Any], client: Watched, relay: PrivateRelay) -> None:
         for _ in range(2):
-            assert waiting(chain) == []
-            await dealt_with(chain, client, 1)
-        mine(chain, 1)
+            assert waiting(still) == []
+            await dealt_with(still, client, 1)
+        mine(still, 1)
         assert (await sending)["transactionHash"] is not None
-        assert received(chain) == 7
+        assert received(still) == 7
 
-    with_relay(chain, then_public=True, test=test)
+    with_relay(still, then_public=True, test=test)
 
 
-def test_send__key_cannot_pay_for_its_gas__says_so_and_nothing_is_used_up(chain: Anvil):
+def test_send__key_cannot_pay_for_its_gas__says_so_and_nothing_is_used_up(still: Anvil):
     async def test(sender: Sender, _: Watched) -> None:
-        rpc(chain.url, "anvil_setBalance", KEY.address, "0x1")
+        rpc(still.url, "anvil_setBalance", KEY.address, "0x1")
         with pytest.raises(ChainUnfunded, match=f"{KEY.address} cannot pay for its gas"):
             await sender.send(STRANGER, "0x", gas=21_000)
-        assert nonces(chain) == 0
+        assert nonces(still) == 0
 
-    run(chain, test)
+    run(still, test)

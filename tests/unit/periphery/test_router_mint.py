@@ -225,6 +225,7 @@ def test_most_shares__for_a_budget__are_within_it_and_a_part_more_is_not(trade: 
 def test_most_shares__when_all_of_them_are_affordable__are_all_of_them(trade: Trade):
     order = trade.order(WAD, minting=True)
     assert trade.quoter.most_shares(order.args, 0) == (WAD, trade.quoter.quote_mint(order.args)[0])
-    assert trade.quoter.most_shares(order.but(asset_limit=0).args, 128) == (0, 0)
+    # A thousandth of a millionth of a share: halved ten times there is nothing left to halve.
+    assert trade.quoter.most_shares(order.but(shares=1_000, asset_limit=0).args, 128) == (0, 0)
     with boa.reverts("quoter: too many steps"):
         trade.quoter.most_shares(order.but(asset_limit=0).args, 129)
