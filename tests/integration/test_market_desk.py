@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from scripts.artifacts import compile_contract
 from scripts.bench import players
 from scripts.deployment import cast, steps
 from scripts.deployment.chain import Chain
@@ -18,7 +19,9 @@ from tests.helpers.market import connect
 
 from plumbline.chain.rpc import Rpc
 from plumbline.clock import SystemClock
+from plumbline.core.desk import Hedge
 from plumbline.core.units import WAD
+from plumbline.errors import ChainError
 from plumbline.keeper.desk import Desk
 from plumbline.keeper.outcome import Outcome
 from plumbline.store.desk import DeskJournal
@@ -102,5 +105,25 @@ def test_desk__pushed_both_ways__comes_back_into_its_band_and_books_every_unit(o
             assert earned == desk.earned
             assert earned.fees > 0 > earned.hedging
             assert earned.gas < 0
+
+    asyncio.run(play())
+
+
+def test_desk__its_key_sends_something_else_after_the_look__what_was_decided_is_never_mined(opened, tmp_path):
+    """As another replica would: both decided on one block, and one of them acts."""
+
+    async def play() -> None:
+        async with staged(opened, tmp_path) as stage:
+            desk, me = stage.desk, players.DESK_KEY.address
+            await settle(desk)
+            await stage.trader.push(900)
+            venue = desk._venue
+            state = (await venue.snapshot()).state
+            share = stage.chain.at("vault", compile_contract("IndexVault").abi)
+            stage.chain.send(share.functions.transfer(me, 0), stage.chain.web3.to_checksum_address(me))
+            with pytest.raises(ChainError, match="nonce"):
+                await venue.hedge(Hedge(10 * WAD), state.quote)
+            # The next look starts from there.
+            assert await desk.turn() is Outcome.HEDGED
 
     asyncio.run(play())
