@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pyrevm
@@ -60,15 +61,15 @@ class Chain:
 
 @dataclass(frozen=True)
 class Function:
-    """How to call one function. Numbers in and out, which is nearly all, take a road ten times as fast as eth_abi's."""
+    """How to call one function. Numbers and lists of them, nearly all, take a road ten times as fast as eth_abi's."""
 
     selector: bytes
     inputs: list[str]
     outputs: list[str]
 
     def encode(self, args: Sequence[Any]) -> bytes:
-        if len(args) == len(self.inputs) and all(kind == "uint256" for kind in self.inputs):
-            return self.selector + b"".join(arg.to_bytes(32, "big") for arg in args)
+        if len(args) == len(self.inputs) and _NUMBERS.issuperset(self.inputs):
+            return self.selector + _encode_numbers(self.inputs, args)
         return self.selector + bytes(encode(self.inputs, args))
 
     def decode(self, output: bytes) -> Any:
@@ -78,6 +79,22 @@ class Function:
         else:
             values = decode(self.outputs, output)
         return values[0] if len(values) == 1 else values
+
+
+_NUMBERS = frozenset({"uint256", "uint256[]"})
+
+
+def _encode_numbers(kinds: Sequence[str], args: Sequence[Any]) -> bytes:
+    """Heads, then tails: the head of a list says where its length stands."""
+    heads, tails, at = [], [], 32 * len(args)
+    for kind, arg in zip(kinds, args, strict=True):
+        if kind == "uint256":
+            heads.append(arg)
+        else:
+            heads.append(at)
+            tails += [len(arg), *arg]
+            at += 32 * (1 + len(arg))
+    return b"".join(word.to_bytes(32, "big") for word in (*heads, *tails))
 
 
 class Contract:
@@ -112,6 +129,11 @@ def _signature(entry: dict[str, Any]) -> bytes:
 
 def _reason(text: str) -> str:
     """The reason out of what pyrevm tells of a revert: `Revert { gas_used: .., output: 0x.. }`."""
-    start = text.find("0x")
-    output = bytes.fromhex(text[start + 2 :].split(" ")[0].rstrip(",})")) if start >= 0 else b""
+    _, told, output = text.rpartition("0x")
+    return _words(output) if told else ""
+
+
+@lru_cache
+def _words(told: str) -> str:
+    output = bytes.fromhex(told.split(" ")[0].rstrip(",})"))
     return output[68 : 68 + int.from_bytes(output[36:68], "big")].decode() if output[:4] == _ERROR else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from coincurve import PrivateKey
@@ -25,6 +26,7 @@ SUBMIT = "submit(uint256,uint256,uint256[],uint256[],uint256[])"
 
 _DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _ROW = "Row(uint256 epoch,uint256 timestamp,uint256[] words)"
+_ROW_TYPEHASH = keccak(text=_ROW)
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,23 @@ class Signer:
 
     @property
     def key(self) -> bytes:
-        return self.secret or keccak(text=f"test reporter {self.index}")
+        return self.secret or _key_of(self.index)
 
     @property
     def address(self) -> str:
-        public = PrivateKey(self.key).public_key.format(compressed=False)[1:]
+        public = _private(self.key).public_key.format(compressed=False)[1:]
         return str(to_checksum_address(keccak(public)[12:]))
+
+
+@lru_cache
+def _key_of(index: int) -> bytes:
+    return bytes(keccak(text=f"test reporter {index}"))
+
+
+@lru_cache(1_024)
+def _private(key: bytes) -> PrivateKey:
+    """To make one takes as long as to sign with it."""
+    return PrivateKey(key)
 
 
 def signers(count: int) -> list[Signer]:
@@ -98,13 +111,13 @@ def domain_separator(chain_id: int, oracle: str) -> bytes:
 
 def row_digest(domain: bytes, epoch: int, timestamp: int, words: Sequence[int]) -> bytes:
     body = keccak(b"".join(word.to_bytes(32, "big") for word in words))
-    struct = keccak(keccak(text=_ROW) + epoch.to_bytes(32, "big") + timestamp.to_bytes(32, "big") + body)
+    struct = keccak(_ROW_TYPEHASH + epoch.to_bytes(32, "big") + timestamp.to_bytes(32, "big") + body)
     return bytes(keccak(b"\x19\x01" + domain + struct))
 
 
 def sign_digest(signer: Signer, digest: bytes) -> tuple[int, int]:
     """(r, vs), quickly. libsecp256k1 gives a low s."""
-    raw = PrivateKey(signer.key).sign_recoverable(digest, hasher=None)
+    raw = _private(signer.key).sign_recoverable(digest, hasher=None)
     return int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:64], "big") | raw[64] << 255
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""The oracle against an independent model: rounds good and bad, time, epochs. docs/invariants.md has the invariants.
+"""The oracle against an independent model: rounds good and bad, time, epochs with other rules, an L2's sequencer.
+docs/invariants.md has the invariants.
 
 2,000 sequences of 60 steps, cut into parts so that they can run side by side; PLUMBLINE_FUZZ=long plays 100,000.
 """
@@ -20,13 +21,14 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
 from scripts.artifacts import compile_contract
 
 from tests.helpers import rows
-from tests.helpers.feeds import GUARDIAN, OWNER, Feed, Guards, Terms
+from tests.helpers.feeds import GUARDIAN, MAX_LANE, OWNER, ZERO, Feed, Guards, Terms
 from tests.helpers.oracles import on_revm
 from tests.helpers.reference.oracle import FeedModel, OracleModel, Refused
 from tests.helpers.revm import Chain, Contract, Reverted
@@ -60,6 +62,10 @@ FEEDS = [
     Feed("D/USD", quorum=4, guards=GUARDED),
     Feed("E/USD", guards=GUARDED),
 ]
+# What an epoch may change of a feed: any of these, in place of what it has.
+STEP_RULES = [(500, 100, 1_500), (50, 10, 400), (2_000, 0, 2_000), (9_000, 0, 60_000)]
+BOUNDS = [(LEVEL // 4, LEVEL * 4), (LEVEL * 98 // 100, LEVEL * 102 // 100), (1, MAX_LANE)]
+CONFIRMATIONS = [(2, 0), (3, 10), (4, 40)]
 MORE = [Feed(f"F{index}/USD", guards=GUARDED) for index in range(8)]
 
 # Where a feed's honest level goes, in bps of LEVEL, when it goes anywhere: sometimes far, sometimes off the map.
@@ -74,12 +80,14 @@ small = st.integers(0, 2**16)
 
 
 @cache
-def stage(twap: bool) -> tuple[Chain, Contract, bytes]:
-    """(chain, oracle, domain), made once; every run starts from here and is rolled back."""
+def stage(twap: bool, l2: bool) -> tuple[Chain, Contract, bytes, Contract]:
+    """(chain, oracle, domain, sequencer feed), made once; every run starts from here and is rolled back."""
     chain = Chain(START_S)
     addresses = [signer.address for signer in rows.signers(REPORTERS)]
-    oracle = on_revm(chain, FEEDS, addresses, 1, TERMS._replace(twap=twap))
-    return chain, oracle, oracle.call("DOMAIN_SEPARATOR")
+    sequencer = chain.deploy(compile_contract("MockAggregator"))
+    terms = TERMS._replace(twap=twap, sequencer=sequencer.address if l2 else ZERO)
+    oracle = on_revm(chain, FEEDS, addresses, 1, terms)
+    return chain, oracle, oracle.call("DOMAIN_SEPARATOR"), sequencer
 
 
 class OracleMachine(RuleBasedStateMachine):
@@ -87,19 +95,26 @@ class OracleMachine(RuleBasedStateMachine):
         super().__init__()
         self.signers = rows.signers(REPORTERS)
         self.proposed: dict[int, tuple[int, int]] = {}
+        self.pending: tuple[list[Feed], list[rows.Signer], int] | None = None
+        """The proposed epoch's feeds and reporters, and {s} when it may start."""
+        self.l2 = False
+        self.looks = 0
         self.levels_bps = [10_000] * (len(FEEDS) + len(MORE))
 
     def teardown(self) -> None:
         self.chain.evm.revert(self.start)
 
-    @initialize(twap=st.booleans(), rounds=st.sampled_from([0, TERMS.history - 3, LAST_ROUND - 500]))
-    def begin_anywhere_in_the_ring(self, twap: bool, rounds: int) -> None:
-        """With TWAPs or without, and as if `rounds` had been: the ring goes round in mid-run, too. Of 60 steps with up
-        to five rounds each none goes beyond the last id there is."""
-        self.chain, self.oracle, self.domain = stage(twap)
+    @initialize(twap=st.booleans(), l2=st.booleans(), rounds=st.sampled_from([0, TERMS.history - 3, LAST_ROUND - 500]))
+    def begin_anywhere_in_the_ring(self, twap: bool, l2: bool, rounds: int) -> None:
+        """With TWAPs or without, on an L2 or not, and as if `rounds` had been: the ring goes round in mid-run, too. Of
+        60 steps with up to five rounds each none goes beyond the last id there is."""
+        self.chain, self.oracle, self.domain, self.sequencer = stage(twap, l2)
         self.start = self.chain.evm.snapshot()
         self.chain.set_time(START_S)
         self.model = OracleModel([FeedModel(feed) for feed in FEEDS], TERMS._replace(twap=twap))
+        self.l2 = l2
+        if l2:
+            self._set_sequencer(True, START_S - 10**6)
         layout = compile_contract("MedianOracle").layout["storage_layout"]
         meta, history_start = layout["_meta"]["slot"], layout["history"]["start"]["slot"]
         put = self.chain.evm.insert_account_storage
@@ -189,19 +204,43 @@ class OracleMachine(RuleBasedStateMachine):
             self.oracle.call("unpause", sender=OWNER)
             self.model.paused = False
 
-    @rule(more=st.integers(0, 3), rotate=st.integers(1, 3))
-    def start_epoch(self, more: int, rotate: int) -> None:
-        """O-9"""
-        feeds = [model.rules for model in self.model.feeds]
-        feeds += MORE[len(feeds) - len(FEEDS) :][:more]
-        shift = self.signers[-1].index + rotate
-        self.signers = [rows.Signer(index) for index in range(shift, shift + REPORTERS)]
-        addresses = [signer.address for signer in self.signers]
+    @precondition(lambda self: self.l2)
+    @rule(up=st.sampled_from([True, True, True, False]), for_s=st.sampled_from([0, 3_600, 3_601, 10**6, None]))
+    def turn_the_sequencer(self, up: bool, for_s: int | None) -> None:
+        """O-11: for so long it has been up or down; None: it never said since when."""
+        self._set_sequencer(up, 0 if for_s is None else self.chain.timestamp - for_s)
+
+    @rule(die=dice, starts=st.sampled_from([True, True, False]))
+    def propose_epoch(self, die: int, starts: bool) -> None:
+        """O-9: other reporters, other rules for some feeds, perhaps more feeds; none of it holds before it starts."""
+        choose = random.Random(die).choice
+        feeds = [self._other_rules(model.rules, choose) for model in self.model.feeds]
+        feeds += MORE[len(feeds) - len(FEEDS) :][: choose([0, 0, 1, 2, 3])]
+        shift = self.signers[-1].index + choose([1, 2, 3])
+        signers = [rows.Signer(index) for index in range(shift, shift + REPORTERS)]
+        addresses = [signer.address for signer in signers]
+        other = feeds[0]._replace(decimals=6) if choose([True, False]) else feeds[0]._replace(name="B/A")
+        reason = "feed: decimals changed" if other.name == feeds[0].name else "feed: name changed"
+        self._fails(reason, "propose_epoch", [other, *feeds[1:]], addresses, 1)
         self.oracle.call("propose_epoch", feeds, addresses, 1, sender=OWNER)
-        self._fails("epoch: too early", "execute_epoch", sender=OWNER)
-        self.chain.set_time(self.chain.timestamp + TERMS.delay)
-        self.oracle.call("execute_epoch", sender=OWNER)
-        self.model.start_epoch(feeds)
+        self.pending = feeds, signers, self.chain.timestamp + TERMS.delay
+        if starts:
+            self._execute_epoch()
+            self.chain.set_time(self.chain.timestamp + TERMS.delay)
+            self._execute_epoch()
+
+    @rule(wait_s=st.sampled_from([0, TERMS.delay - 1, TERMS.delay, None]))
+    def end_the_proposal(self, wait_s: int | None) -> None:
+        """By starting it after so long; None: by taking it back."""
+        self.chain.set_time(self.chain.timestamp + (wait_s or 0))
+        name = "cancel_epoch" if wait_s is None else "execute_epoch"
+        if self.pending is None:
+            self._fails("epoch: nothing proposed", name)
+        elif wait_s is not None:
+            self._execute_epoch()
+        else:
+            self.oracle.call(name, sender=OWNER)
+            self.pending = None
 
     @rule(die=small)
     def remove_a_reporter(self, die: int) -> None:
@@ -211,7 +250,8 @@ class OracleMachine(RuleBasedStateMachine):
             self._fails("feed: quorum above reporters", "remove_reporter", gone.address, sender=GUARDIAN)
             return
         self.oracle.call("remove_reporter", gone.address, sender=GUARDIAN)
-        self.signers.remove(gone)
+        self.signers = [signer for signer in self.signers if signer != gone]
+        self.pending = None
         self.model.start_epoch([model.rules for model in self.model.feeds])
 
     @rule(die=small, who=st.sampled_from([OWNER, GUARDIAN]))
@@ -274,21 +314,23 @@ class OracleMachine(RuleBasedStateMachine):
 
     @invariant()
     def invariant_O8_history_is_what_was_served(self) -> None:
-        last = self.model.round_id
+        """Of the last feed, and of each in its turn."""
+        last, count = self.model.round_id, len(self.model.feeds)
+        self.looks += 1
         assert self.oracle.call("latest_round") == (last, self.model.timestamp)
         times = [self.model.times.get(last - back, self.model.timestamp) for back in (0, 1, 7)]
         for at in {times[0] + 1, times[0], times[1], max(times[1] - 1, 0), times[2]}:
-            for feed in (0, 2, len(self.model.feeds) - 1):
+            for feed in {self.looks % count, count - 1}:
                 self._same(lambda feed=feed, at=at: self.model.round_at(feed, at), "round_at", feed, at)
         for round_id in {last - TERMS.history, last - 3, last - 1, last, last + 1}:
-            for feed in (0, len(self.model.feeds) - 1):
-                if round_id >= 0:
-                    self._same(
-                        lambda feed=feed, round_id=round_id: self.model.round_data(feed, round_id),
-                        "round_data",
-                        feed,
-                        round_id,
-                    )
+            feed = self.looks % count
+            if round_id >= 0:
+                self._same(
+                    lambda feed=feed, round_id=round_id: self.model.round_data(feed, round_id),
+                    "round_data",
+                    feed,
+                    round_id,
+                )
 
     @invariant()
     def invariant_O10_averages_are_of_what_stood(self) -> None:
@@ -296,16 +338,46 @@ class OracleMachine(RuleBasedStateMachine):
         now, last = self.chain.timestamp, self.model.round_id
         times = [self.model.times.get(last - back, self.model.timestamp) for back in (0, 1, 4)]
         feed = last % len(self.model.feeds)
-        windows = [(times[1], times[0]), (times[2] + 1, times[0] + 2), (times[2], now), (times[0], now + 1)]
+        windows = [(times[2], now), (times[1], times[0]), (times[2] + 1, times[0] + 2), (times[0], now + 1)]
+        if not self.model.terms.twap:
+            windows = windows[:1]
         for start, end in windows:
             self._same(lambda start=start, end=end: self.model.twap(feed, start, end, now), "twap", feed, start, end)
 
     @invariant()
     def invariant_O9_the_set_is_the_models(self) -> None:
         assert self.oracle.call("epoch") == self.model.epoch
+        assert self.oracle.call("pending_at") == (self.pending[2] if self.pending else 0)
         assert self.oracle.call("feed_count") == len(self.model.feeds)
 
     # -------------------------------------------------------------- helpers
+
+    def _set_sequencer(self, up: bool, since: int) -> None:
+        self.sequencer.call("set_round", int(not up), since)
+        self.model.sequencer = (up, since)
+
+    def _execute_epoch(self) -> None:
+        """Start what is proposed, or be told that it is too early."""
+        assert self.pending is not None
+        feeds, signers, ready_at = self.pending
+        if self.chain.timestamp < ready_at:
+            self._fails("epoch: too early", "execute_epoch")
+            return
+        self.oracle.call("execute_epoch", sender=OWNER)
+        self.model.start_epoch(feeds)
+        self.signers, self.pending = signers, None
+        assert [self.oracle.call("feed", index) for index in range(len(feeds))] == feeds
+
+    @staticmethod
+    def _other_rules(feed: Feed, choose: Callable[[Any], Any]) -> Feed:
+        """Every second feed with other bounds, steps and confirmations, another quorum and heartbeat."""
+        if choose([True, False]):
+            return feed
+        (low, high), (step, growth, cap), (confirm_rounds, confirm_s) = map(choose, (BOUNDS, STEP_RULES, CONFIRMATIONS))
+        guards = Guards(
+            low, high, max(low, LEVEL // 2), min(high, LEVEL * 2), step, growth, cap, confirm_rounds, confirm_s
+        )
+        return feed._replace(quorum=choose([3, 3, 4, 5]), heartbeat=choose([30, 60, 90]), guards=guards)
 
     def _draw(self, die: int, steps: int) -> tuple[rows.Bundle, dict[int, list[int]]]:
         """Rows for the grid time `steps` after the last round."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tests.helpers.feeds import Feed, Terms
 
 FUTURE_TOLERANCE_S = 15
+SEQUENCER_GRACE_S = 3_600
 MAX_BPS = 10_000
 
 
@@ -82,6 +83,8 @@ class OracleModel:
     first_round: int = 1
     """The oldest round the present layout of words holds."""
     paused: bool = False
+    sequencer: tuple[bool, int] | None = None
+    """(up, since when) of an L2's sequencer, since 0: it never said; None: there is no sequencer feed."""
     times: dict[int, int] = field(default_factory=dict)
 
     def check_time(self, timestamp: int, now: int) -> None:
@@ -119,8 +122,11 @@ class OracleModel:
             feed.take(median, self.round_id, timestamp)
 
     def latest(self, feed: int) -> tuple[int, int, int]:
-        model = self.feeds[feed]
         self._check_stops(feed)
+        return self._last_answer(feed)
+
+    def _last_answer(self, feed: int) -> tuple[int, int, int]:
+        model = self.feeds[feed]
         if model.tripped:
             raise Refused("oracle: tripped")
         if model.last is None:
@@ -128,7 +134,9 @@ class OracleModel:
         return model.last.round_id, model.last.price, model.last.timestamp
 
     def price(self, feed: int, max_age_s: int, now: int) -> int:
-        _, price, timestamp = self.latest(feed)
+        self._check_stops(feed)
+        self._check_sequencer(now)
+        _, price, timestamp = self._last_answer(feed)
         if now - timestamp > max_age_s:
             raise Refused("oracle: stale")
         return price
@@ -208,6 +216,15 @@ class OracleModel:
             raise Refused("oracle: paused")
         if self.feeds[feed].held:
             raise Refused("oracle: tripped")
+
+    def _check_sequencer(self, now: int) -> None:
+        if self.sequencer is None:
+            return
+        up, since = self.sequencer
+        if not up or not since:
+            raise Refused("oracle: sequencer down")
+        if now <= since + SEQUENCER_GRACE_S:
+            raise Refused("oracle: sequencer grace")
 
     def start_epoch(self, feeds: Sequence[Feed]) -> None:
         """Feeds are appended; guards may change; where the header moves to another word the history begins anew."""
