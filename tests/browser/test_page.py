@@ -122,7 +122,11 @@ def test_killed_venue__turns_red_with_its_reason__and_back(served: Served, visit
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("Working, with one thing to look at")
     expect(opened.page.locator("#attention")).to_have_text("kraken is out: Connect call failed.")
     opened.picture("page-venue-out")
-    served.show(healthy(at_s=AT_S + 2))
+    other = dead["observed"][0]["contributions"][0] | {"symbol": "BTC/EUR"}
+    dead["observed"][0]["contributions"].append(other)
+    served.show(dead | {"at_s": AT_S + 2})
+    expect(opened.page.get_by_role("row", name="kraken BTC/EUR").locator(".state")).to_have_text("no connection")
+    served.show(healthy(at_s=AT_S + 3))
     expect(row).to_have_attribute("data-state", "in")
     assert opened.complaints == []
 
@@ -289,6 +293,19 @@ def test_phone__nothing_wider_than_the_screen(served: Served, visit: Open, name:
         assert opened.page.locator(place).evaluate(wider) <= 0, place
     opened.picture(f"page-{name}")
     assert opened.complaints == []
+
+
+def test_wide__no_table_is_cut_off(served: Served, visit: Open) -> None:
+    busy = healthy()
+    busy["vault"] |= {"auction": auction()}
+    large = {"held": "527661.825000", "per_share": "24.999997372640000", "usd_per_share": "24.9263", "claims": "0.25"}
+    busy["vault"]["components"] = [busy["vault"]["components"][0] | large | {"symbol": "USDC", "feed": "USDC/USD"}]
+    busy["observed"][0]["contributions"][0] |= {"included": False, "reason": "BTC/USD speaks for the venue"}
+    served.show(busy)
+    page = visit(served.url).page
+    expect(page.get_by_role("table")).not_to_have_count(0)
+    cut = "Array.from(document.querySelectorAll('.scroll')).filter(b => b.scrollWidth > b.clientWidth).map(b => b.id)"
+    assert page.evaluate(cut) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

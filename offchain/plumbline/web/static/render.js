@@ -97,13 +97,17 @@ function venues(look, feed) {
       : `${look.observer} has no price of ${feed}: ${observed?.reason || "not observed yet"}.`);
   const connected = new Map(look.venues.map((venue) => [venue.name, venue]));
   const weighed = observed?.contributions.some((each) => each.weight_bps !== null);
+  const told = new Set();
   const rows = (observed?.contributions ?? []).map((each) => {
     const venue = connected.get(each.venue);
     const value = each.converted ?? each.price;
     const off = value !== null && index !== null ? (Number(value) / Number(index) - 1) * 10_000 : null;
     const down = venue && !venue.connected;
     const kind = down ? "bad" : each.included ? "in" : "out";
-    const why = down ? `no connection: ${venue.reason || "unknown"}` : each.included ? "in" : `out: ${each.reason}`;
+    // A venue has many markets, and one reason: it is said beside the first of them.
+    const alone = told.has(each.venue) ? "no connection" : `no connection: ${venue?.reason || "unknown"}`;
+    told.add(each.venue);
+    const why = down ? alone : each.included ? "in" : `out: ${each.reason}`;
     const weight = weighed ? [more(each.included && each.weight_bps !== null ? `${fixed(each.weight_bps / 100, 1)} %` : NONE)] : [];
     return row(`${each.venue} ${each.symbol}`, [price(value), more(bps(off)), more(each.age_ms === null ? NONE : age(each.age_ms / 1000)), ...weight, state(kind, why)], kind);
   });
@@ -201,7 +205,7 @@ function basket(look) {
   const claims = owed.length ? `Holders who left ${owed.map((each) => each.symbol).join(", ")} behind have claims on it.` : "Nobody has a claim.";
   put("basket-lead", h("strong", {}, `${amount(vault.supply, 2)} ${vault.symbol}`), ` outstanding${vault.paused ? ", paused: no mints" : ""}. Fees: ${vault.mint_fee_bps} bps to mint, ${vault.redeem_fee_bps} to redeem, ${vault.streaming_fee_bps} a year; ${amount(vault.pending_fees)} pending. ${claims}`);
   put("basket", table("Components of a share", [text("Token"), "A share holds", more("Worth, USD"), "Weight", more("Vault holds"), "Claims", more("Priced by")], vault.components.map((each) =>
-    row(each.symbol, [h("td", { title: each.per_share }, amount(each.per_share, 6)), more(each.usd_per_share === null ? NONE : fixed(Number(each.usd_per_share), 4)), each.weight_bps === null ? NONE : `${fixed(each.weight_bps / 100, 1)} %`, { more: amount(each.held, 2), title: each.held }, Number(each.claims) ? amount(each.claims) : "none", more(each.feed)]))));
+    row(each.symbol, [h("td", { title: each.per_share }, amount(each.per_share, 6)), more(each.usd_per_share === null ? NONE : fixed(Number(each.usd_per_share), 4)), each.weight_bps === null ? NONE : `${fixed(each.weight_bps / 100, 1)} %`, { more: amount(each.held, Number(each.held) < 1_000 ? 2 : 0), title: each.held }, Number(each.claims) ? amount(each.claims) : "none", more(each.feed)]))));
 }
 
 const SIDES = { leaves: "leaves", comes: "comes in", done: "done" };
