@@ -3,7 +3,8 @@
 
 Refusing the newest at the bound would let 256 silent connections of one stranger keep every relayer out; so the one
 that has been silent longest is hung up on instead. And silence is not for ever: a connection that has not brought a
-whole request within `REQUEST_S` is closed, before its first one and between two.
+whole request within `REQUEST_S` is closed, before its first one and between two. Nor may anybody ask and not read: an
+answer that waits for its reader is as good as silence, or 256 of them would be answered for ever.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def idle(self) -> bool:
-        """Waits for a request, rather than for an answer of ours."""
-        return self.cycle is None or self.cycle.response_complete
+        """Waits for its other side, for a request or to be read, rather than for an answer of ours."""
+        return self.cycle is None or self.cycle.response_complete or self.flow.write_paused
 
     def _make_room(self) -> None:
         others: list[Any] = [each for each in self.connections if each is not self]
@@ -53,6 +54,7 @@ class BoundedProtocol(H11Protocol):
     def _hang_up_if_silent(self) -> None:
         left_s = self.heard_s + REQUEST_S - self.loop.time()
         if left_s <= 0 and self.idle:
-            self.transport.close()
+            # Closing would wait until all is read.
+            self.transport.abort() if self.flow.write_paused else self.transport.close()
             return
         self._deadline = self.loop.call_later(max(left_s, 0.1), self._hang_up_if_silent)

@@ -43,6 +43,11 @@ class HttpServer:
         )
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections)
+
     async def __aenter__(self) -> HttpServer:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         return self

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from tests.helpers.streams import until
 from tests.offchain.fakes import START_S, signed_row
 
 from plumbline.config import HttpConfig
@@ -252,5 +254,51 @@ def test_server__slow_answer__is_not_taken_for_silence(monkeypatch):
         app = Starlette(routes=[Route("/", slow)])
         async with HttpServer(app, HttpConfig(port=0)) as server, httpx.AsyncClient() as client:
             assert (await client.get(f"http://127.0.0.1:{server.port}/", timeout=5)).text == "fine"
+
+    asyncio.run(main())
+
+
+async def _not_reading(port: int, count: int) -> list[socket.socket]:
+    """Connections that ask for far more than they ever read."""
+    loop, asking = asyncio.get_running_loop(), []
+    for _ in range(count):
+        each = socket.socket()
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        each.setblocking(False)
+        await loop.sock_connect(each, ("127.0.0.1", port))
+        await loop.sock_sendall(each, 2 * b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        asking.append(each)
+    return asking
+
+
+def _large() -> Starlette:
+    large = PlainTextResponse("x" * (16 << 20))
+    return Starlette(routes=[Route("/large", lambda _: large), Route("/", lambda _: PlainTextResponse("fine"))])
+
+
+def test_server__as_many_unread_answers_as_it_keeps__whoever_comes_is_answered(monkeypatch):
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 8)
+
+    async def main() -> None:
+        async with HttpServer(_large(), HttpConfig(port=0)) as server:
+            asking = await _not_reading(server.port, 8)
+            await asyncio.sleep(0.2)
+            async with httpx.AsyncClient() as newcomer:
+                assert (await newcomer.get(f"http://127.0.0.1:{server.port}/", timeout=5)).text == "fine"
+            for each in asking:
+                each.close()
+
+    asyncio.run(main())
+
+
+def test_server__answer_that_nobody_reads__is_given_up(monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_S", 0.2)
+
+    async def main() -> None:
+        async with HttpServer(_large(), HttpConfig(port=0)) as server:
+            (only,) = await _not_reading(server.port, 1)
+            await until(lambda: server.connections == 1)
+            await until(lambda: server.connections == 0)
+            only.close()
 
     asyncio.run(main())
