@@ -103,6 +103,19 @@ def test_mint_from_float__costs_what_a_mint_costs_and_moves_no_token(held, token
     assert held.float_of(keeper) == [had - amount for had, amount in zip(DEPOSIT, cost, strict=True)]
 
 
+@pytest.mark.parametrize("i", range(4))
+def test_mint_from_float__one_unit_short_of_one_component__reverts_until_it_is_there(held, keeper, i):
+    """Two components share a slot: neither may pay for the other, nor be read as more than it is."""
+    cost = held.preview_mint(100 * WAD)
+    spare = [had - amount for had, amount in zip(DEPOSIT, cost, strict=True)]
+    held.withdraw_float([amount + (i == j) for j, amount in enumerate(spare)], keeper, sender=keeper)
+    with boa.reverts("float: insufficient"):
+        mint_from_float(held, 100 * WAD, keeper)
+    held.deposit_float([int(i == j) for j in range(4)], sender=keeper)
+    mint_from_float(held, 100 * WAD, keeper)
+    assert held.float_of(keeper) == [0] * 4
+
+
 def test_redeem_to_float__pays_what_a_redeem_pays_and_moves_no_token(held, tokens, keeper):
     mint_from_float(held, 100 * WAD, keeper)
     pass_time(86_400)
