@@ -156,7 +156,7 @@ def test_chart__hover_tells_units_and_utc__arrows_do_the_same(served: Served, vi
     page.mouse.move(0, 0)
     chart.focus()
     page.keyboard.press("Home")
-    expect(chart).to_have_attribute("aria-label", re.compile(r"^2026-11-21 .* UTC: pool price 136\.5321 USD, NAV"))
+    expect(page.locator("#said")).to_have_text(re.compile(r"^2026-11-21 .* UTC: pool price 136\.5321 USD, NAV"))
 
 
 def test_charts__show_the_same_moment_under_one_cursor(served: Served, visit: Open) -> None:

@@ -32,7 +32,7 @@ PAGES = (
 BEFORE = {"client.md": blocks(DOCS / "tutorials" / "own-a-share.md")[:2]}
 """It takes an account that has components."""
 PLAYED_ELSEWHERE = "tutorials/run-it.md"
-"""The demo: tests/integration/test_e2e.py plays it, twice would be too long."""
+"""The demo and a look at it: tests/integration/test_e2e.py plays both, twice would be too long."""
 
 
 def test_pages__are_all_read() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.helpers.processes import living
+from tests.helpers.reader import blocks
 
 from plumbline.replay.bars import read_bars
 from plumbline.supervisor import scenario
@@ -119,6 +120,17 @@ def look_of_the_page(said: str) -> dict:
         time.sleep(1)
 
 
+def told_as_the_tutorial_asks(folder: Path) -> str:
+    """The second block of docs/tutorials/run-it.md, for this run's folder; the first one starts the demo."""
+    started, asked = blocks(ROOT / "docs" / "tutorials" / "run-it.md")
+    assert re.fullmatch(r"DEMO_SECONDS=\d+ make demo\n", started.text)
+    script = asked.text.replace("build/demo", str(folder))
+    done = subprocess.run(["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    # 3: it answers, and something is bad: a feed may be without a quorum of venues for a moment.
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    return done.stdout
+
+
 def test_demo__simulated__ctrl_c_after_an_arbitrage__ends_well_and_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "plumbline.cli", "demo", "--folder", str(tmp_path), "--seed", "7"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
@@ -129,11 +141,13 @@ def test_demo__simulated__ctrl_c_after_an_arbitrage__ends_well_and_leaves_nothin
             if re.search(r" [1-9][0-9]* arbitrages", line) or time.monotonic() > deadline:
                 break
         look = look_of_the_page("".join(lines))
+        told = told_as_the_tutorial_asks(tmp_path)
         demo.send_signal(signal.SIGINT)
         rest = demo.stdout.read()
     said = "".join(lines) + rest
     assert demo.returncode == 0, said
     assert rest.rstrip().endswith("- all well"), said
+    assert re.search(r"^NAV +[0-9.]+ USD a PLUMB", told, re.MULTILINE), told
     assert look["oracle"]["round_id"] > 0
     assert look["trades"]["count"] > 0
     assert len(look["venues"]) == 5

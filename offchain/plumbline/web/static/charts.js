@@ -156,7 +156,8 @@ export class Chart {
       const idx = event.key === "Home" ? 0 : event.key === "End" ? last : Math.max(0, Math.min(last, now + steps[event.key]));
       this.plot.setCursor({ left: this.plot.valToPos(this.data[0][idx], "x"), top: HEIGHT / 3 });
       const values = this.series.map((each, i) => [each.label, this.data[i + 1][idx]]).filter(([, value]) => value !== null);
-      this.place.setAttribute("aria-label", `${utc(this.data[0][idx])}: ${values.map(([label, value]) => `${label} ${fixed(value, this.digits(value))} ${this.unit}`).join(", ")}`);
+      // A label that changes is not read out; this is.
+      document.getElementById("said").textContent = `${utc(this.data[0][idx])}: ${values.map(([label, value]) => `${label} ${fixed(value, this.digits(value))} ${this.unit}`).join(", ")}`;
       event.preventDefault();
     } else if (event.key === "Escape" && this.zoomed) this.zoom(null);
   }
