@@ -102,9 +102,9 @@ class Street:
 
 
 @asynccontextmanager
-async def bidding(url: str, arena: Arena, folder: Path, **rules: Any) -> AsyncIterator[Street]:
+async def bidding(url: str, arena: Arena, folder: Path, *, oracle: str = "", **rules: Any) -> AsyncIterator[Street]:
     config = KeeperConfig(
-        chain=ChainConfig(rpc_url=url, oracle=arena.oracle.address),
+        chain=ChainConfig(rpc_url=url, oracle=oracle or arena.oracle.address),
         key=KeyConfig(keystore=Path("unused"), password_env="UNUSED"),
         http=HttpConfig(port=0),
         journal=Path("unused"),
@@ -263,6 +263,18 @@ def test_bids__bidder_of_somebody_else__refuses_to_start(stage, tmp_path):
             other = street.arena.deploy("RebalanceBidder", street.arena.house.address, NOBODY, b"\0" * 32)
             street.venue._contract = other.address
             with pytest.raises(ChainError, match="belongs to"):
+                await street.venue.snapshot()
+
+    asyncio.run(main())
+
+
+def test_bids__config_names_another_oracle_than_the_index__refuses_to_bid(stage, tmp_path):
+    """As of an index with yield feeds, and the oracle beneath them: half of its prices would be missing."""
+
+    async def main() -> None:
+        async with bidding(*stage, tmp_path, oracle=stage[1].house.address) as street:
+            street.pass_to(2_500)
+            with pytest.raises(ChainError, match="two oracles"):
                 await street.venue.snapshot()
 
     asyncio.run(main())

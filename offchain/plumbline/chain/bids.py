@@ -140,9 +140,12 @@ class ChainBids(ChainTaking[Bid]):
         if self._setting is not None and self._setting.target == target:
             return self._setting
         terms, (quote, quote_feed) = await asyncio.gather(ChainVault(self._rpc, index).terms(), self._quote())
+        oracle = self._config.chain.oracle
+        if int(terms.oracle, 16) != int(oracle, 16):
+            # The house prices a bid by the index's own: of yield feeds the oracle beneath tells half.
+            raise ChainError(f"two oracles: the config's {oracle}, the index's {terms.oracle}")
         tokens, feeds, scales = terms.components, terms.feeds, terms.scales
         if quote not in tokens:
-            oracle = self._config.chain.oracle
             tokens, feeds = (*tokens, quote), (*feeds, quote_feed)
             scales = (*scales, await scale(self._rpc, quote, oracle, quote_feed))
         middle = tokens.index(quote)
