@@ -87,11 +87,11 @@ class BitstampCodec(NumberedCodec):
         ]
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
-        if frame.endswith(_TRADE_ENDS):
-            return self._traded(_trade.decode(frame), now_ms)
-        message = _frame.decode(frame)
-        if message.event == "trade":
-            return self._traded(_trade.decode(frame), now_ms)
+        if frame.endswith(_TRADE_ENDS) or (message := _frame.decode(frame)).event == "trade":
+            told = _trade.decode(frame)
+            trade, native = told.data, told.channel.removeprefix(_TRADES)
+            price, size, at_ms = trade.price_str.encode(), trade.amount_str.encode(), trade.microtimestamp // 1000
+            return self.taken_one(native, trade.id, price, size, at_ms, now_ms)
         data = message.data if isinstance(message.data, _Data) else _NOTHING
         of_book = message.channel.startswith(_BOOK)
         native = message.channel.removeprefix(_BOOK if of_book else _TRADES)
@@ -111,11 +111,6 @@ class BitstampCodec(NumberedCodec):
             case _:
                 raise FrameError("unknown message", repr(frame[:80]))
         return []
-
-    def _traded(self, told: _Traded, now_ms: int) -> list[Trade]:
-        trade, native = told.data, told.channel.removeprefix(_TRADES)
-        at_ms = trade.microtimestamp // 1000
-        return self.taken_one(native, trade.id, trade.price_str.encode(), trade.amount_str.encode(), at_ms, now_ms)
 
     def trades_path(self, native: str) -> str:
         return f"/api/v2/transactions/{native}/?time=minute"

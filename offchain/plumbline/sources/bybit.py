@@ -11,6 +11,7 @@ time. The venue wants a ping every 20 seconds. A wrong topic fails its whole req
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -97,11 +98,12 @@ class BybitCodec(UnorderedCodec):
         return [msgspec.json.encode({"op": "subscribe", "args": [topic], "req_id": topic}) for topic in topics]
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
-        if frame.startswith(_TRADES_BEGIN):
-            return self._traded(frame, now_ms)
-        message = _frame.decode(frame)
-        if message.topic.startswith(_TRADES):
-            return self._traded(frame, now_ms)
+        if frame.startswith(_TRADES_BEGIN) or (message := _frame.decode(frame)).topic.startswith(_TRADES):
+            told = _trades.decode(frame).data
+            if len(told) == 1:
+                t = told[0]
+                return self.taken_one(t.symbol, t.trade_id, t.price.encode(), t.size.encode(), t.at_ms, now_ms)
+            return self.taken(_prints(told), now_ms)
         if message.topic.startswith(_BOOK):
             book = _book.decode(message.data)
             self.put_book(book.symbol, book.bids, book.asks, message.ts, now_ms, changes=message.type != "snapshot")
@@ -110,15 +112,6 @@ class BybitCodec(UnorderedCodec):
         elif message.op not in ("ping", "pong"):
             raise FrameError("unknown message", repr(frame[:80]))
         return []
-
-    def _traded(self, frame: bytes, now_ms: int) -> list[Trade]:
-        told = _trades.decode(frame).data
-        if len(told) == 1:
-            t = told[0]
-            return self.taken_one(t.symbol, t.trade_id, t.price.encode(), t.size.encode(), t.at_ms, now_ms)
-        prints = [(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in told]
-        prints.sort(key=lambda print_: print_[4])
-        return self.taken(prints, now_ms)
 
     def _answered(self, message: _Frame) -> None:
         # A refusal may come without the request's id; it names the topic in its words.
@@ -146,6 +139,12 @@ class BybitCodec(UnorderedCodec):
     def _book_told(self, native: str, body: bytes) -> tuple[list[list[str]], list[list[str]], int | None]:
         book = _book.decode(_result(body))
         return book.bids, book.asks, book.ts
+
+
+def _prints(trades: Sequence[_Trade]) -> list[tuple[str, str, str, str, int]]:
+    prints = [(t.symbol, t.trade_id, t.price, t.size, t.at_ms) for t in trades]
+    prints.sort(key=lambda print_: print_[4])
+    return prints
 
 
 def _result(body: bytes) -> msgspec.Raw:

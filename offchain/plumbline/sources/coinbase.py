@@ -149,10 +149,7 @@ class CoinbaseCodec(NumberedCodec):
         return [msgspec.json.encode({"type": kind, **request}) for kind in ("unsubscribe", "subscribe")]
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
-        if frame.startswith(_TRADES_BEGIN):
-            return self._traded(_trades.decode(frame), now_ms)
-        message = _frame.decode(frame)
-        if message.channel == "market_trades":
+        if frame.startswith(_TRADES_BEGIN) or (message := _frame.decode(frame)).channel == "market_trades":
             return self._traded(_trades.decode(frame), now_ms)
         if message.type == "error":
             self._error(message.message)

@@ -127,12 +127,14 @@ class KrakenCodec(NumberedCodec):
         return [self._book_request(method, [native]) for method in ("unsubscribe", "subscribe")]
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
-        if frame.startswith(_TRADES_BEGIN):
-            return self._traded(_trades.decode(frame), now_ms)
-        message = _frame.decode(frame)
+        if frame.startswith(_TRADES_BEGIN) or (message := _frame.decode(frame)).channel == "trade":
+            told = _trades.decode(frame)
+            if len(told.data) == 1:
+                t = told.data[0]
+                price, size, at_ms = bytes(t.price), bytes(t.qty), milliseconds(t.timestamp)
+                return self.taken_one(t.symbol, t.trade_id, price, size, at_ms, now_ms, told.type == "snapshot")
+            return self._traded(told, now_ms)
         match message.channel:
-            case "trade":
-                return self._traded(_trades.decode(frame), now_ms)
             case "book":
                 for item in message.data:
                     self._book(item, now_ms, changes=message.type != "snapshot")
@@ -156,16 +158,12 @@ class KrakenCodec(NumberedCodec):
         return []
 
     def _traded(self, told: _Trades, now_ms: int) -> list[Trade]:
-        snapshot = told.type == "snapshot"
-        if len(told.data) == 1:
-            t, at_ms = told.data[0], milliseconds(told.data[0].timestamp)
-            return self.taken_one(t.symbol, t.trade_id, bytes(t.price), bytes(t.qty), at_ms, now_ms, snapshot)
         prints = [
             (t.symbol, t.trade_id, number_text(t.price), number_text(t.qty), milliseconds(t.timestamp))
             for t in told.data
         ]
         prints.sort(key=lambda print_: print_[1])
-        return self.taken(prints, now_ms, snapshot=snapshot)
+        return self.taken(prints, now_ms, snapshot=told.type == "snapshot")
 
     def _book(self, item: _Item, now_ms: int, *, changes: bool) -> None:
         bids, asks = [[(number_text(lv.price), number_text(lv.qty)) for lv in side] for side in (item.bids, item.asks)]

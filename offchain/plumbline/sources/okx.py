@@ -108,11 +108,14 @@ class OkxCodec(NumberedCodec):
         if frame == b"pong":
             return []
         if frame.startswith(_TRADES_BEGIN) and (told := _trades.decode(frame).data):
-            return self._traded(told, now_ms)
+            if len(told) == 1:
+                t = told[0]
+                return self.taken_one(t.symbol, t.trade_id, t.price.encode(), t.size.encode(), t.at_ms, now_ms)
+            return self.taken(_prints(told), now_ms)
         message = _frame.decode(frame)
         match message.event:
             case "" if message.arg.channel == "trades":
-                return self._traded(_trades.decode(frame).data, now_ms)
+                return self.taken(_prints(_trades.decode(frame).data), now_ms)
             case "" if message.arg.channel in ("bbo-tbt", "books"):
                 for item in message.data:
                     self._book(message.arg.symbol, item, now_ms, changes=message.action == "update")
@@ -127,12 +130,6 @@ class OkxCodec(NumberedCodec):
             case _:
                 raise FrameError("unknown message", repr(frame[:80]))
         return []
-
-    def _traded(self, told: Sequence[_Trade], now_ms: int) -> list[Trade]:
-        if len(told) == 1:
-            t = told[0]
-            return self.taken_one(t.symbol, t.trade_id, t.price.encode(), t.size.encode(), t.at_ms, now_ms)
-        return self.taken(_prints(told), now_ms)
 
     def _book(self, native: str, item: _Item, now_ms: int, *, changes: bool) -> None:
         book = self.market(native).book
