@@ -11,7 +11,17 @@ from plumbline.commands.network import ConfigOption, OracleOption, RpcOption, Va
 from plumbline.commands.options import JsonOption
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from plumbline.overview.settings import OverviewConfig
+
+_STYLES = {
+    r"(?m)^plumbline: .*$": "bold",
+    r"(?m)^!! .*$": "red",
+    r"(?m)^ ! .*$": "yellow",
+    r"(?m)^(?:feed|off the median, bps)  .*$": "dim",
+}
+"""What a line of a look is, by how it begins."""
 
 LooksOption = Annotated[int | None, typer.Option("--looks", min=1, help="End after so many looks.")]
 
@@ -42,7 +52,6 @@ async def _watch(settings: OverviewConfig, as_json: bool, looks: int | None) -> 
     import msgspec
     from rich.console import Console
     from rich.live import Live
-    from rich.text import Text
 
     from plumbline.overview.look import Overview
     from plumbline.overview.text import text
@@ -56,7 +65,7 @@ async def _watch(settings: OverviewConfig, as_json: bool, looks: int | None) -> 
             for done in count(1):
                 seen = await overview.look()
                 if live is not None:
-                    live.update(Text(text(seen)), refresh=True)
+                    live.update(painted(text(seen)), refresh=True)
                 else:
                     typer.echo(msgspec.json.encode(seen).decode() if as_json else f"{text(seen)}\n")
                 if done == looks:
@@ -65,3 +74,13 @@ async def _watch(settings: OverviewConfig, as_json: bool, looks: int | None) -> 
         finally:
             if live is not None:
                 live.stop()
+
+
+def painted(words: str) -> Text:
+    """What needs somebody stands out; the words are the same without colours."""
+    from rich.text import Text
+
+    shown = Text(words)
+    for pattern, style in _STYLES.items():
+        shown.highlight_regex(pattern, style)
+    return shown

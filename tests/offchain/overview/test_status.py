@@ -13,6 +13,7 @@ import pytest
 from tests.helpers.looks import healthy, venue
 
 from plumbline.commands.status import NEEDS_ATTENTION, exit_status
+from plumbline.commands.top import painted
 from plumbline.overview.text import price, text
 
 ORACLE = "0x" + "11" * 20
@@ -145,3 +146,17 @@ def test_text__of_nothing__is_still_text() -> None:
 
 def test_price__as_many_digits_as_matter() -> None:
     assert [price(each) for each in ("64938.22195023", "0.99984800", None)] == ["64,938.22", "0.99985", "-"]
+
+
+def test_top__what_needs_somebody_stands_out__and_the_words_are_the_same() -> None:
+    look = healthy() | {
+        "attention": [{"level": "bad", "what": "No round."}, {"level": "warn", "what": "kraken is out."}]
+    }
+    words = text(look)
+    shown = painted(words)
+    assert shown.plain == words
+    styled = {words[span.start : span.end].split("  ")[0]: span.style for span in shown.spans}
+    first = words.splitlines()[0].split("  ")[0]
+    assert styled == {first: "bold", "!! No round.": "red", " ! kraken is out.": "yellow", "feed": "dim"} | {
+        "off the median, bps": "dim"
+    }
