@@ -41,7 +41,6 @@ _HEADERS: Final = {
 }
 _MAX_SERIES: Final = 40
 _MAX_DIGITS: Final = 12
-_CHART_DIGITS: Final = 9
 _STATIC: Final = ("style.css", "app.js", "charts.js", "render.js", "format.js", "icon.svg")
 _VENDOR: Final = ("uPlot.iife.min.js", "uPlot.min.css")
 
@@ -103,13 +102,7 @@ def _history(watcher: Watcher, request: Request) -> Response:
         return PlainTextResponse("from: expected a time not after to\n", 400)
     found = watcher.history.slice(series, numbers["from"], numbers["to"], numbers["points"])
     first_s, last_s = span or (None, None)
-    values = {name: list(map(_shown, column)) for name, column in found.values.items()}
-    return json_response({"at_s": found.at_s, "values": values, "first_s": first_s, "last_s": last_s})
-
-
-def _shown(value: float | None) -> float | None:
-    """With the digits a chart can tell: the rest would be half of what is sent."""
-    return None if value is None else float(f"{value:.{_CHART_DIGITS}g}")
+    return json_response({"at_s": found.at_s, "values": found.values, "first_s": first_s, "last_s": last_s})
 
 
 async def _stream(watcher: Watcher) -> AsyncIterator[bytes]:

@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 _PPM_PER_BPS: Final = 100
+_DIGITS: Final = 9
+"""What a chart, its hover and a figure in basis points can tell: the rest would be half of what is sent."""
 
 
 def samples(look: Mapping[str, Any]) -> dict[str, float]:
@@ -32,11 +34,17 @@ def samples(look: Mapping[str, Any]) -> dict[str, float]:
         found |= {f"chain:{feed['name']}": feed["price"] for feed in look["oracle"]["feeds"]}
     if look["vault"] is not None:
         found["nav"] = look["vault"]["nav"]
-        found |= {f"rate:{each['symbol']}": each["rate"] for each in look["vault"]["components"]}
     if look["trades"] is not None:
         found["profit"] = look["trades"]["profit"]
     values = {name: float(text) for name, text in found.items() if text is not None}
-    return values | _parity(look["pool"]) | _exclusions(look["observed"]) | _reporters(look["reporters"])
+    values |= _parity(look["pool"]) | _exclusions(look["observed"]) | _reporters(look["reporters"])
+    return {name: float(f"{value:.{_DIGITS}g}") for name, value in values.items()} | _rates(look["vault"])
+
+
+def _rates(vault: Mapping[str, Any] | None) -> dict[str, float]:
+    """With all their digits: a year is told from the growth of hours."""
+    components = vault["components"] if vault is not None else ()
+    return {f"rate:{each['symbol']}": float(each["rate"]) for each in components if each["rate"] is not None}
 
 
 def _reporters(reporters: Sequence[Mapping[str, Any]]) -> dict[str, float]:

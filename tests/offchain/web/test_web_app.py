@@ -185,7 +185,7 @@ def test_history__gives_what_was_seen_aligned() -> None:
     found = serve(play)
     assert found["at_s"] == [AT_S, AT_S + 1, AT_S + 2]
     assert found["values"]["chain:BTC/USD"] == [64_000.5, 64_001.5, 64_002.5]
-    # Nine digits: what a chart and its hover can tell.
+    # Nine digits, in the history as in the stream.
     assert found["values"]["nav"] == [136.63083] * 3
     assert (found["first_s"], found["last_s"]) == (AT_S, AT_S + 2)
 
@@ -219,6 +219,13 @@ def test_history__a_hostile_series_name__is_only_a_name_nobody_has() -> None:
         return (await client.get("/api/history", params={"series": "nav"})).json()["values"]["nav"]
 
     assert serve(play) == [136.63083]
+
+
+def test_samples__of_a_rate__keep_every_digit() -> None:
+    look = healthy()
+    look["vault"]["components"][0]["rate"] = "1.050001050001050001"
+    assert samples(look)["rate:WBTC"] == 1.050001050001050001
+    assert samples(look)["nav"] == 136.63083
 
 
 def test_samples__what_nobody_could_tell_is_left_out() -> None:

@@ -99,7 +99,7 @@ export class Chart {
       height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       // Room for half of the last time's label.
-      padding: [null, 24, null, null],
+      padding: [null, 34, null, null],
       cursor: { focus: { prox: 24 }, drag: { x: true, y: false }, sync: { key: "time", filters: { pub: moved } } },
       legend: { markers: { width: 0, fill: (plot, i) => color(this.series[i - 1]?.color) } },
       scales: { x: { range: (plot, first, last) => this.times(first, last) }, y: { range: (plot, low, high) => padded(low, high) } },
