@@ -31,6 +31,9 @@ T = TypeVar("T")
 _ERROR_SELECTOR: Final = "0x08c379a0"
 """Error(string)"""
 _REVERTED: Final = "execution reverted"
+_SAYS_REVERTED: Final = "reverted: "
+UNSAID: Final = "without a reason"
+"""In place of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Rpc:
             return await question
         except ContractLogicError as error:
             reason = revert_reason(error.message or "", error.data)
-            raise ChainError(f"reverted: {reason or 'without a reason'}", reason) from None
+            raise ChainError(f"{_SAYS_REVERTED}{reason or UNSAID}", reason) from None
         except Web3RPCError as error:
             raise refusal((error.rpc_response or {}).get("error") or str(error)) from None
         except (Web3Exception, DecodingError, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -169,8 +172,16 @@ def refusal(error: Any) -> ChainError:
     message = str(error.get("message", error))
     reason = revert_reason(message, error.get("data"))
     if _REVERTED in message:
-        return ChainError(f"reverted: {reason or 'without a reason'}", reason)
+        return ChainError(f"{_SAYS_REVERTED}{reason or UNSAID}", reason)
     return ChainError(message[:300], reason)
+
+
+def refused(error: ChainError) -> ChainError:
+    """A revert of what was to be sent. A view without words may be another chain's; a transaction without them, as with
+    a custom error or a panic, is refused like any other: its `reason` is then that there is none."""
+    if error.reason or not str(error).startswith(_SAYS_REVERTED):
+        return error
+    return ChainError(str(error), UNSAID)
 
 
 def nonsense(error: Exception) -> ChainError:

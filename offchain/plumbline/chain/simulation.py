@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from plumbline.chain.rpc import Rpc, hex_bytes, nonsense, quantity, revert_reason
+from plumbline.chain.rpc import UNSAID, Rpc, hex_bytes, nonsense, quantity, refused, revert_reason
 from plumbline.errors import ChainError, ChainUnreachable
 
 
@@ -19,7 +19,7 @@ class Simulation:
         self._known = True
 
     async def run(self, sender: str, to: str, data: str) -> tuple[bytes, int]:
-        """(output, gas). Raises ChainError with the contract's reason when it would revert."""
+        """(output, gas). Raises ChainError with the contract's reason, or `UNSAID`, when it would revert."""
         call = {"from": sender, "to": to, "data": data}
         if self._known:
             try:
@@ -31,9 +31,12 @@ class Simulation:
                 self._known = "method" not in str(error).lower()
             else:
                 return _read(found)
-        output, gas = await asyncio.gather(
-            self._rpc.request("eth_call", call, "pending"), self._rpc.request("eth_estimateGas", call, "pending")
-        )
+        try:
+            output, gas = await asyncio.gather(
+                self._rpc.request("eth_call", call, "pending"), self._rpc.request("eth_estimateGas", call, "pending")
+            )
+        except ChainError as error:
+            raise refused(error) from None
         return hex_bytes(output), quantity(gas)
 
 
@@ -45,6 +48,6 @@ def _read(found: Any) -> tuple[bytes, int]:
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise nonsense(error) from None
     if not passed:
-        reason = revert_reason("", said)
-        raise ChainError(f"reverted: {reason or 'without a reason'}", reason)
+        reason = revert_reason("", said) or UNSAID
+        raise ChainError(f"reverted: {reason}", reason)
     return output, gas

@@ -19,7 +19,7 @@ from web3.types import TxReceipt
 from plumbline.chain.fees import GWEI, FeePolicy, Fees
 from plumbline.chain.flight import Flight, Guard, Relay, Spent
 from plumbline.chain.receipts import receipt_of
-from plumbline.chain.rpc import Header, Rpc, quantity
+from plumbline.chain.rpc import Header, Rpc, quantity, refused
 from plumbline.config import TxConfig
 from plumbline.errors import ChainError
 from plumbline.ports import Signer
@@ -121,7 +121,7 @@ class Sender:
         async with self._lock:
             if gas is None:
                 # In the block it will land in: on a chain that makes blocks only for transactions the last one is old.
-                estimate = quantity(await self._rpc.request("eth_estimateGas", call, "pending"))
+                estimate = await self._estimate(call)
                 gas = estimate * (100 + _GAS_MARGIN_PERCENT) // 100
             pinned, self._pinned = self._pinned, None
             known = pinned or await self._look(None)
@@ -137,6 +137,12 @@ class Sender:
         if receipt["status"] != 1:
             raise MinedRevert(receipt, await self._failure(call))
         return receipt
+
+    async def _estimate(self, call: dict[str, Any]) -> int:
+        try:
+            return quantity(await self._rpc.request("eth_estimateGas", call, "pending"))
+        except ChainError as error:
+            raise refused(error) from None
 
     async def _look(self, block: Header | None) -> _Pin:
         at: Any = "latest" if block is None else {"blockHash": "0x" + block.hash.hex()}

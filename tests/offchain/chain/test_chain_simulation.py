@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from plumbline.chain.rpc import Rpc
+from plumbline.chain.rpc import Rpc, refusal
 from plumbline.chain.simulation import Simulation
 from plumbline.errors import ChainError, ChainUnreachable
 
@@ -84,3 +84,22 @@ def test_run__nobody_answers__is_not_asked_otherwise():
 def test_run__node_says_nonsense__is_a_chain_error(said):
     with pytest.raises(ChainError, match="makes no sense"):
         run(Node(eth_simulateV1=said))
+
+
+@pytest.mark.parametrize("data", ["0x", "0xe450d38c" + "00" * 96, "0x4e487b71" + "11".zfill(64)])
+def test_run__would_revert_without_words__is_refused_all_the_same(data):
+    """A token's custom error or a panic: the chain answers, and there is nothing to ask again at once."""
+    said = simulated(status="0x0", returnData="0x", error={"code": 3, "message": "execution reverted", "data": data})
+    without = {"eth_simulateV1": ChainError("the method does not exist"), "eth_estimateGas": "0x1"}
+    reverts = refusal({"code": 3, "message": "execution reverted", "data": data})
+    for node in (Node(eth_simulateV1=said), Node(eth_call=reverts, **without)):
+        with pytest.raises(ChainError, match="reverted: without a reason") as caught:
+            run(node)
+        assert caught.value.reason == "without a reason"
+
+
+def test_run__node_is_busy__is_no_refusal():
+    node = Node(eth_simulateV1=ChainError("busy"), eth_call=ChainError("busy"), eth_estimateGas="0x1")
+    with pytest.raises(ChainError, match="busy") as caught:
+        run(node)
+    assert caught.value.reason == ""
