@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -13,17 +13,30 @@ from plumbline.core.desk_books import Booking, Mark
 from plumbline.store.database import Database
 
 HOUR_S: Final = 3_600
-DESK_SCHEMA: Final = """
+_HOURS: Final = """
 CREATE TABLE desk_hour (
     hour INTEGER PRIMARY KEY,
-    spread INTEGER NOT NULL,
-    fees INTEGER NOT NULL,
-    hedging INTEGER NOT NULL,
-    inventory INTEGER NOT NULL,
-    gas INTEGER NOT NULL
+    spread TEXT NOT NULL,
+    fees TEXT NOT NULL,
+    hedging TEXT NOT NULL,
+    inventory TEXT NOT NULL,
+    gas TEXT NOT NULL
 ) STRICT;
+"""
+DESK_SCHEMA: Final = f"""
+{_HOURS}
 CREATE TABLE desk_mark (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB NOT NULL) STRICT;
 """
+DESK_WIDENED: Final = f"""
+ALTER TABLE desk_hour RENAME TO narrow_hour;
+{_HOURS}
+INSERT INTO desk_hour
+    SELECT hour, CAST(spread AS TEXT), CAST(fees AS TEXT), CAST(hedging AS TEXT), CAST(inventory AS TEXT),
+           CAST(gas AS TEXT)
+    FROM narrow_hour;
+DROP TABLE narrow_hour;
+"""
+"""For a journal made when amounts were 64-bit integers."""
 
 
 class _Written(msgspec.Struct, frozen=True, array_like=True):
@@ -65,15 +78,12 @@ class DeskJournal:
         nav = (str(mark.nav.numerator), str(mark.nav.denominator))
         pairs = tuple((str(shares), str(quote)) for shares, quote in (mark.hand, mark.ranged, mark.fees))
         written = msgspec.json.encode((nav, pairs, str(mark.target)))
-        amounts = (booking.spread, booking.fees, booking.hedging, booking.inventory, booking.gas)
+        hour = at_s // HOUR_S * HOUR_S
         with self._database.transaction():
-            self._database.execute(
-                "INSERT INTO desk_hour VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hour) DO UPDATE SET "
-                "spread = spread + excluded.spread, fees = fees + excluded.fees, hedging = hedging + excluded.hedging, "
-                "inventory = inventory + excluded.inventory, gas = gas + excluded.gas",
-                at_s // HOUR_S * HOUR_S,
-                *amounts,
-            )
+            found = self._database.execute("SELECT * FROM desk_hour WHERE hour = ?", hour).fetchone()
+            total = booking if found is None else _read(found).booking + booking
+            amounts = map(str, (total.spread, total.fees, total.hedging, total.inventory, total.gas))
+            self._database.execute("INSERT OR REPLACE INTO desk_hour VALUES (?, ?, ?, ?, ?, ?)", hour, *amounts)
             self._database.execute("INSERT OR REPLACE INTO desk_mark VALUES (1, ?)", written)
 
     def hours(self, since_s: int = 0) -> list[Hour]:
@@ -81,7 +91,11 @@ class DeskJournal:
         rows = self._database.execute(
             "SELECT * FROM desk_hour WHERE hour > ? ORDER BY hour", since_s - HOUR_S
         ).fetchall()
-        return [Hour(row[0], Booking(*row[1:])) for row in rows]
+        return [_read(row) for row in rows]
 
     def total(self) -> Booking:
         return sum((hour.booking for hour in self.hours()), Booking())
+
+
+def _read(row: Any) -> Hour:
+    return Hour(row[0], Booking(*map(int, row[1:])))

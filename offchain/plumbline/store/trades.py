@@ -5,26 +5,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from plumbline.core.arbitrage import Side
 from plumbline.store.database import Database
-from plumbline.store.desk import DESK_SCHEMA
+from plumbline.store.desk import DESK_SCHEMA, DESK_WIDENED
 
-_SCHEMA = """
+# Amounts are text: a token may have 18 decimals, and ten of it outgrow SQLite's 64 bits.
+_SCHEMA: Final = """
 CREATE TABLE trade (
     tx_hash TEXT PRIMARY KEY,
     block INTEGER NOT NULL,
     at_s INTEGER NOT NULL,
     side TEXT NOT NULL,
     shares TEXT NOT NULL,
-    expected INTEGER,
-    profit INTEGER NOT NULL,
+    expected TEXT,
+    profit TEXT NOT NULL,
     gas_used INTEGER NOT NULL,
     gas_price_wei INTEGER NOT NULL,
-    gas_cost INTEGER NOT NULL
+    gas_cost TEXT NOT NULL
 ) STRICT;
 """
+_WIDENED: Final = f"""
+ALTER TABLE trade RENAME TO narrow_trade;
+{_SCHEMA}
+INSERT INTO trade
+    SELECT tx_hash, block, at_s, side, shares, CAST(expected AS TEXT), CAST(profit AS TEXT), gas_used, gas_price_wei,
+           CAST(gas_cost AS TEXT)
+    FROM narrow_trade ORDER BY rowid;
+DROP TABLE narrow_trade;
+{DESK_WIDENED}
+"""
+_UPGRADES: Final = {1: DESK_SCHEMA, 2: _WIDENED}
 
 
 BID: Final = "bid"
@@ -66,12 +78,11 @@ class TradeJournal:
     as events; but for reverted trades, which leave none."""
 
     def __init__(self, path: Path) -> None:
-        self.database = Database(path, "keeper", 2, _SCHEMA + DESK_SCHEMA, durable=False, upgrades={1: DESK_SCHEMA})
+        self.database = Database(path, "keeper", 3, _SCHEMA + DESK_SCHEMA, durable=False, upgrades=_UPGRADES)
         """For what else a keeper writes down: one file for all of it."""
 
     def append(self, trade: TradeRecord) -> bool:
         """Whether it was not there yet: a transaction is written down once."""
-        # Shares have 18 decimals and outgrow SQLite's 64 bits; the rest cannot.
         written = self.database.execute(
             "INSERT OR IGNORE INTO trade VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             trade.tx_hash,
@@ -79,11 +90,11 @@ class TradeJournal:
             trade.at_s,
             str(trade.side),
             str(trade.shares),
-            trade.expected,
-            trade.profit,
+            None if trade.expected is None else str(trade.expected),
+            str(trade.profit),
             trade.gas_used,
             trade.gas_price_wei,
-            trade.gas_cost,
+            str(trade.gas_cost),
         )
         return written.rowcount == 1
 
@@ -95,7 +106,7 @@ class TradeJournal:
     def trades(self) -> list[TradeRecord]:
         """In the order they were mined."""
         rows = self.database.execute("SELECT * FROM trade ORDER BY block, rowid").fetchall()
-        return [TradeRecord(row[0], row[1], row[2], _side(row[3]), int(row[4]), *row[5:]) for row in rows]
+        return [_read(row) for row in rows]
 
     def close(self) -> None:
         self.database.close()
@@ -105,6 +116,13 @@ class TradeJournal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _read(row: Any) -> TradeRecord:
+    tx_hash, block, at_s, side, shares, expected, profit, gas_used, gas_price_wei, gas_cost = row
+    foreseen = None if expected is None else int(expected)
+    spent = gas_used, gas_price_wei, int(gas_cost)
+    return TradeRecord(tx_hash, block, at_s, _side(side), int(shares), foreseen, int(profit), *spent)
 
 
 def _side(written: str) -> str:
