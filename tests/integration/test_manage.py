@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,27 +10,23 @@ import pytest
 from click.testing import CliRunner, Result
 from scripts import manage
 from scripts.deployment import cast, record
-from scripts.deployment.cast import Parameters
 from scripts.deployment.chain import Chain
-from scripts.management import actions, oracle, periphery, rebalance, vault
-from scripts.management.actions import Action, ActionError, Target
+from scripts.management import actions, oracle, rebalance, vault
+from scripts.management.actions import ActionError, Target
 from scripts.management.verify import verify
 from tests.helpers.anvil import Anvil, rpc
-from tests.helpers.stage import deployed as deployed_chain
+from tests.helpers.managed import OWNER, STRANGER, later, managed, send
 from tests.helpers.stage import undone
 
-from plumbline.chain.abi import load_abi
 from plumbline.client import errors
 
 pytestmark = pytest.mark.anvil
-OWNER, STRANGER = cast.address("owner"), cast.address("trader")
 
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anvil, Target]]:
-    with deployed_chain(Parameters(heartbeat_s=600)) as (anvil, chain):
-        written = record.write(chain, tmp_path_factory.mktemp("deployment") / "local.json")
-        yield anvil, Target(chain.web3, written)
+    with managed(tmp_path_factory.mktemp("deployment")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -41,12 +35,6 @@ def target(deployed: tuple[Anvil, Target]) -> Iterator[Target]:
     anvil, target = deployed
     with undone(anvil.url):
         yield target
-
-
-def send(target: Target, action: Action, sender: str = OWNER) -> None:
-    call = target.contract(action.contract).functions[action.function](*action.arguments)
-    receipt = target.web3.eth.wait_for_transaction_receipt(call.transact({"from": sender}))
-    assert receipt["status"] == 1
 
 
 def test_verify__a_deployment_of_this_repository__is_sound_in_every_part(target: Target) -> None:
@@ -156,12 +144,6 @@ def test_clear__is_announced_then_done__and_cancel_takes_an_epoch_back(
 def test_action__an_argument_that_cannot_be__says_what_is_expected(target: Target, build, said: str) -> None:
     with pytest.raises(ActionError, match=said):
         build(target)
-
-
-def later(target: Target, seconds: int) -> None:
-    url = str(target.web3.provider.endpoint_uri)
-    rpc(url, "evm_increaseTime", seconds)
-    rpc(url, "evm_mine")
 
 
 def test_change_feed_and_add_feed__are_announced_then_started(target: Target) -> None:
@@ -287,69 +269,6 @@ def test_limits_of_the_rebalancer__are_set_shown_and_verified(target: Target) ->
     assert told["rebalancer's limits"].startswith("not below 9900 bps of the oracle's price, opened 604,800 s")
 
 
-@pytest.fixture
-def beside(deployed: tuple[Anvil, Target], target: Target) -> Target:
-    """What is no part of a deployment, known by its address: a desk, yield feeds over the oracle, a registry."""
-    chain, owner = Chain(target.web3, {}), OWNER
-    usdc, vault, base = (target.record.address(key) for key in ("token USDC", "vault", "oracle"))
-    made = {
-        "desk": chain.deploy("desk", "NavDesk", vault, usdc, 1, owner, 60, 86_400, 600, sender=owner),
-        "yields": chain.deploy("yields", "ERC4626Feeds", base, 3_600, owner, owner, sender=owner),
-        "registry": chain.deploy("registry", "HolderRegistry", owner, sender=owner),
-    }
-    return Target(target.web3, target.record, {key: contract.address for key, contract in made.items()})
-
-
-def test_contract_that_is_not_the_deployments__without_its_address__is_asked_for(target: Target) -> None:
-    with pytest.raises(ActionError, match="no desk: give its address"):
-        periphery.desk_terms(target, 20, 1, 100)
-
-
-def test_desk_and_registry__terms_registrars_and_holders(beside: Target) -> None:
-    send(beside, periphery.desk_terms(beside, 20, 1, 100))
-    assert beside.read("desk", "terms") == [20, 10**18, 100 * 10**18]
-    with pytest.raises(errors.NotAllowed):
-        actions.simulate(beside, periphery.desk_terms(beside, 20, 1, 0), STRANGER)
-    held = periphery.register(beside, (STRANGER,), 2_000_000_000)
-    with pytest.raises(errors.NotAllowed):
-        actions.simulate(beside, held, OWNER)
-    send(beside, periphery.set_registrar(beside, OWNER, True))
-    send(beside, held)
-    assert beside.read("registry", "registered_until", STRANGER) == 2_000_000_000
-    with pytest.raises(ActionError, match="one address at least"):
-        periphery.register(beside, (), 0)
-    send(beside, vault.transfer_ownership(beside, "registry", STRANGER))
-    send(beside, vault.accept_ownership(beside, "registry"), sender=STRANGER)
-    assert beside.read("registry", "owner") == STRANGER
-
-
-def test_yield_feed__is_added_checkpointed_and_anchored_anew(beside: Target) -> None:
-    eurc = beside.record.address("token EURC")
-    shares = (
-        Chain(beside.web3, {}).deploy("shares", "MockERC4626", "Yield", "yEURC", eurc, 0, True, sender=OWNER).address
-    )
-    send(beside, periphery.add_yield_feed(beside, "yEURC/USD", shares, "EUR/USD", "0.9", "1.5", 20, 10))
-    index = beside.read("yields", "feed_index", "yEURC/USD")
-    assert beside.read("yields", "yield_feed", index) == ("yEURC/USD", shares, 3, 9 * 10**17, 15 * 10**17, 20, 10)
-    with pytest.raises(errors.TooEarly):
-        actions.simulate(beside, periphery.checkpoint(beside, "yEURC/USD"), OWNER)
-    later(beside, 86_401)
-    send(beside, periphery.set_yield_keeper(beside, STRANGER))
-    send(beside, periphery.checkpoint(beside, "yEURC/USD"), sender=STRANGER)
-    send(beside, periphery.propose_anchor(beside, "yEURC/USD", "0.5", "1.5"))
-    send(beside, periphery.cancel_anchor(beside, "yEURC/USD"))
-    with pytest.raises(errors.NothingProposed):
-        actions.simulate(beside, periphery.execute_anchor(beside, "yEURC/USD"), OWNER)
-    send(beside, periphery.propose_anchor(beside, "yEURC/USD", "0.5", "1.5"))
-    later(beside, 3_601)
-    send(beside, periphery.execute_anchor(beside, "yEURC/USD"))
-    assert beside.read("yields", "yield_feed", index)[3] == 5 * 10**17
-    with pytest.raises(ActionError, match="expected a yield feed of yEURC/USD, got 'EUR/USD'"):
-        periphery.checkpoint(beside, "EUR/USD")
-    with pytest.raises(ActionError, match="rate: expected assets a share"):
-        periphery.propose_anchor(beside, "yEURC/USD", "half", "1")
-
-
 def test_ownership__is_taken_by_who_it_was_offered_to(target: Target) -> None:
     send(target, vault.transfer_ownership(target, "vault", STRANGER))
     taken = vault.accept_ownership(target, "vault")
@@ -396,80 +315,3 @@ def test_command__refused_in_the_simulation_or_wrong__asks_nothing(ape: Callable
     wrong = ape("trip", "DOGE/USD", answer="y\n")
     assert wrong.exit_code == 2
     assert "expected a feed of BTC/USD, USDC/USD, USDT/USD, EUR/USD, got 'DOGE/USD'" in wrong.output
-
-
-MODULES = (oracle, vault, rebalance, periphery)
-NO_ROLE = {
-    "MedianOracle": {"submit"},
-    "IndexVault": {
-        *("approve", "transfer", "transferFrom", "permit", "flashLoan", "mint", "redeem", "redeem_skipping", "claim"),
-        *(
-            "deposit_float",
-            "withdraw_float",
-            "mint_from_float",
-            "redeem_to_float",
-            "carry_float",
-            "sync",
-            "sweep_surplus",
-        ),
-        # Of the factory and the auction house, which are code.
-        *("initialize", "begin_auction", "settle", "end_auction"),
-    },
-    "AuctionHouse": {"bid"},
-    "NavDesk": {
-        *("request_buy", "request_sell", "settle", "expire", "deposit", "withdraw", "withdraw_in_kind"),
-        # The maker's, with its own money: a program's work, not a person's.
-        *("deposit_float", "withdraw_float", "redeem_to_float", "claim_float"),
-    },
-}
-"""What changes something and is for anybody, or for code."""
-
-
-def reached() -> set[tuple[str, str]]:
-    """(contract, function) of every call that scripts/management can build, read from its source."""
-    found = set()
-    for module in MODULES:
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1):
-                continue
-            first, second = node.args[:2]
-            if not isinstance(second, ast.Constant):
-                continue
-            if node.func.id in ("_action", "_waiting"):
-                keys = [rebalance.HOUSE if node.func.id == "_action" else "vault"]
-            elif node.func.id != "Action":
-                continue
-            elif isinstance(first, ast.Constant):
-                keys = [first.value]
-            elif hasattr(module, first.id):
-                keys = [getattr(module, first.id)]
-            else:
-                # Of several contracts: those that the command takes.
-                command = manage.cli.commands[second.value.replace("_", "-")]
-                keys = next(each for each in command.params if each.name == first.id).type.choices
-            found |= {(actions.KINDS[key], second.value) for key in keys}
-    return found
-
-
-def test_every_function_of_a_role__has_an_action() -> None:
-    """A new one has to get an action, or to be named above as for anybody."""
-    there = {
-        (kind, entry["name"])
-        for kind in actions.KINDS.values()
-        for entry in load_abi(kind)
-        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
-    }
-    nobodys = {(kind, name) for kind, names in NO_ROLE.items() for name in names}
-    assert there - nobodys == reached()
-    assert nobodys <= there
-
-
-def test_every_action__is_a_command() -> None:
-    """Each public function of the modules that gives an Action can be reached by somebody who types."""
-    made = [
-        (module.__name__, name)
-        for module in MODULES
-        for name, built in vars(module).items()
-        if getattr(built, "__annotations__", {}).get("return") == "Action" and not name.startswith("_")
-    ]
-    assert len(manage.cli.commands) == len(made) + len({"verify"})
