@@ -136,7 +136,7 @@ def _strategies(
     def chores() -> Strategy:
         owner = config.arbitrageur if "float" in config.funding else None
         due = ChainChores(rpc, sender, venue.vault, config.max_age_s, owner)
-        return Chores(due, parse_wad(config.min_fees_usd), dry_run=config.dry_run)
+        return Chores(due, parse_wad(config.min_fees_usd), dry_run=config.dry_run, limits=_limits(config))
 
     def desk() -> Strategy:
         return _desk(config, rpc, sender, journal, metrics)

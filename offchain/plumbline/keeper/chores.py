@@ -19,6 +19,8 @@ import structlog
 
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError
+from plumbline.keeper.limits import Limits
+from plumbline.keeper.outcome import Outcome
 from plumbline.ports import ChoresVenue
 
 log = structlog.get_logger(__name__)
@@ -27,13 +29,17 @@ LOOK_EVERY: Final = 50
 """{blocks} Nothing here is urgent."""
 MIN_LOSS_WAD: Final = WAD // 10_000
 """A basis point of what is owed of a component."""
+_NO_LIMITS: Final = Limits()
 
 
 class Chores:
     name = "chores"
 
-    def __init__(self, venue: ChoresVenue, min_fees_usd_wad: int, *, dry_run: bool = False) -> None:
-        self._venue, self._min_fees_usd_wad, self._dry_run = venue, min_fees_usd_wad, dry_run
+    def __init__(
+        self, venue: ChoresVenue, min_fees_usd_wad: int, *, dry_run: bool = False, limits: Limits = _NO_LIMITS
+    ) -> None:
+        """limits: the kill switch. A loss of the day holds no chore back: none of them trades."""
+        self._venue, self._min_fees_usd_wad, self._dry_run, self._limits = venue, min_fees_usd_wad, dry_run, limits
         self._blocks = 0
         self.done = 0
         self.refusal = ""
@@ -54,6 +60,9 @@ class Chores:
             return "refused"
 
     async def _turn(self) -> str:
+        self.refusal = self._limits.stopped()
+        if self.refusal:
+            return Outcome.FORBIDDEN
         due = await self._venue.due()
         jobs: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         jobs += [
@@ -69,7 +78,6 @@ class Chores:
             (f"float claim of {amount} of {token} paid", partial(self._venue.claim_float, token))
             for token, amount in due.float_claims
         ]
-        self.refusal = ""
         if not jobs:
             return "nothing due"
         if self._dry_run:
@@ -100,7 +108,7 @@ class Chores:
         pass
 
     def unready(self) -> str:
-        return ""
+        return self._limits.stopped()
 
     def status(self) -> Mapping[str, Any]:
         return {"done": self.done, "refusal": self.refusal}

@@ -10,6 +10,7 @@ import pytest
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.keeper.chores import LOOK_EVERY, MIN_LOSS_WAD, Chores
+from plumbline.keeper.limits import Limits
 from plumbline.ports import Due
 
 WORTH = 100 * WAD
@@ -137,3 +138,16 @@ def test_turn__chain_does_not_answer__looks_again_at_once(index):
         turns(chores, 1)
     index.trouble, index.fees_usd_wad = None, WORTH
     assert turns(chores, 1) == ["done"]
+
+
+def test_turn__kill_switch__sends_nothing_while_it_is_there(index, tmp_path):
+    switch = tmp_path / "stop"
+    switch.touch()
+    index.fees_usd_wad, index.claims = WORTH, (("0xa", 5),)
+    chores = Chores(index, WORTH, limits=Limits(kill_switch=switch))
+    assert turns(chores, 1) == ["forbidden"]
+    assert (index.done, chores.status()["refusal"]) == ([], "kill switch stop is there")
+    assert chores.unready() == "kill switch stop is there"
+    switch.unlink()
+    assert turns(chores, LOOK_EVERY)[-1] == "done"
+    assert (index.done, chores.status()["refusal"]) == (["fees", "0xa"], "")

@@ -52,6 +52,11 @@ def test_turn__kill_switch_is_there__sends_nothing_until_it_is_gone(journal, tmp
     assert parity.unready() == ""
 
 
+def test_stopped__kill_switch_cannot_be_looked_for__counts_as_there(tmp_path):
+    name = "a" * 300
+    assert Limits(kill_switch=tmp_path / name).stopped() == f"kill switch {name} cannot be looked for: OSError"
+
+
 def test_turn__lost_more_in_a_day_than_allowed__stops_trading(journal):
     """Each revert costs 0.064 USD of gas: two are within a limit of 0.15, three are not."""
     venue = venue_at(150)
