@@ -109,24 +109,21 @@ class BitfinexCodec(NumberedCodec):
 
     def _decode(self, frame: bytes, now_ms: int) -> list[Trade]:
         if frame.startswith(self._trades_begin):
-            return self._executed(_execution.decode(frame), now_ms)
+            told = _execution.decode(frame)
+            if told.sequence == self._next:
+                self._next += 1
+            elif told.sequence >= 0:
+                self._count(told.sequence, now_ms)
+            if told.kind == "te":
+                native, (number, at_ms, amount, price) = self._trade_channels[told.channel], told.trade
+                return self.taken_one(native, number, bytes(price), bytes(amount).lstrip(b"-"), at_ms, now_ms)
+            if told.kind != "tu":
+                raise FrameError("unknown message", f"kind {told.kind[:40]!r}")
+            return []
         if frame.startswith(b"["):
             return self._told(_array.decode(frame), now_ms)
         self._happened(_event.decode(frame))
         return []
-
-    def _executed(self, told: _Execution, now_ms: int) -> list[Trade]:
-        trades: list[Trade] = []
-        if told.kind == "te":
-            native, (number, at_ms, amount, price) = self._trade_channels[told.channel], told.trade
-            trades = self.taken_one(native, number, bytes(price), bytes(amount).removeprefix(b"-"), at_ms, now_ms)
-        elif told.kind != "tu":
-            raise FrameError("unknown message", f"kind {told.kind[:40]!r}")
-        if told.sequence == self._next:
-            self._next += 1
-        elif told.sequence >= 0:
-            self._count(told.sequence, now_ms)
-        return trades
 
     def _told(self, message: list[msgspec.Raw], now_ms: int) -> list[Trade]:
         if len(message) < 2:

@@ -49,6 +49,15 @@ def test_bitfinex__execution_and_its_update__one_trade():
     assert codec.missed == 2
 
 
+def test_bitfinex__trade_that_is_refused__its_message_is_not_missed():
+    codec = bitfinex("BTC/USD")
+    codec.decode(b'[1,"hb",2]', LATER_MS)
+    with pytest.raises(FrameError):
+        codec.decode(b'[1,"te",[1,1000,0,4],3]', LATER_MS)
+    codec.decode(b'[1,"hb",4]', LATER_MS)
+    assert codec.missed == 0
+
+
 @pytest.mark.parametrize(
     ("symbol", "native"),
     [("BTC/USD", "tBTCUSD"), ("BTC/USDT", "tBTCUST"), ("USDC/USD", "tUDCUSD"), ("LINK/USD", "tLINK:USD")],
