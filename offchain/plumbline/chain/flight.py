@@ -137,6 +137,8 @@ class Flight:
             if abs(head - last_sent) >= self._config.replace_after_blocks:
                 last_sent = head
                 await self._replace(self._policy.outbid(self._fees, (await self._rpc.header()).base_fee_wei))
+            # One endpoint that stands still would be asked for ever.
+            await self._rpc.disagreement()
             await asyncio.sleep(self._poll_s)
 
     async def _look(self) -> tuple[int, TxReceipt | None]:

@@ -63,12 +63,18 @@ class ChainParity(ChainTaking[ParityTrade]):
         self._announced = announced
         self._setting: Setting | None = None
         self._guess: Header | None = None
+        self._told_last = b""
+        """The last block's hash, by whoever said so."""
         self._seen: ParitySnapshot | None = None
         """Deadlines count from its time, and how far the pools may move from its state."""
 
     async def head(self) -> bytes:
-        self._guess = self._announced() or await self._rpc.header()
-        return self._guess.hash
+        announced = self._announced()
+        if announced is None or announced.hash == self._told_last:
+            # What repeats itself tells nothing: who went by it would never look again.
+            announced = await self._rpc.header()
+        self._guess, self._told_last = announced, announced.hash
+        return announced.hash
 
     async def time_s(self) -> int:
         """Of the latest block."""
