@@ -114,6 +114,7 @@ class FakeVenue:
     offers: list[tuple[int, int]] = field(default_factory=list)
     """(least profit, most wei per gas) of every trade."""
     reverted: int = 0
+    looked_back_to: list[int] = field(default_factory=list)
 
     async def head(self) -> bytes:
         self._fail()
@@ -159,6 +160,7 @@ class FakeVenue:
 
     async def receipts_since(self, block: int) -> list[TakenReceipt]:
         self._fail()
+        self.looked_back_to.append(block)
         return [receipt for receipt in self.receipts if receipt.block >= block]
 
     def _checked(self, trade: ParityTrade, min_profit: int) -> ParityTrade:

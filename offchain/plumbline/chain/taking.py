@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from eth_utils.address import to_checksum_address
 from web3.types import TxReceipt
@@ -22,6 +22,9 @@ from plumbline.errors import ChainError
 from plumbline.ports import TakenReceipt
 
 OrderT = TypeVar("OrderT")
+_MOST_BLOCKS: Final = 1_000
+"""Looked through in one request: endpoints refuse a few thousand and more."""
+_BEHIND_BLOCKS: Final = 64
 
 
 class ChainTaking(ABC, Generic[OrderT]):
@@ -70,9 +73,14 @@ class ChainTaking(ABC, Generic[OrderT]):
 
     async def receipts_since(self, block: int) -> list[TakenReceipt]:
         head = quantity(await self._rpc.request("eth_blockNumber"))
-        window = {"fromBlock": hex(block if block <= head else 0), "toBlock": hex(head)}
+        if block > head:
+            # An endpoint a little behind, or a chain that began anew.
+            block = head if block - head <= _BEHIND_BLOCKS else 0
         topics = ["0x" + topic.hex() for topic in self._events]
-        logs = await self._rpc.request("eth_getLogs", {"address": self._contract, "topics": [topics], **window})
+        logs: list[Any] = []
+        for first in range(block, head + 1, _MOST_BLOCKS):
+            window = {"fromBlock": hex(first), "toBlock": hex(min(first + _MOST_BLOCKS - 1, head))}
+            logs += await self._rpc.request("eth_getLogs", {"address": self._contract, "topics": [topics], **window})
         found = await asyncio.gather(*(receipt_of(self._rpc, log["transactionHash"]) for log in logs))
         # None: reorganised away between the two questions.
         return [self._read(receipt) for receipt in found if receipt is not None]

@@ -19,7 +19,7 @@ from plumbline.core.bids import Bid, best_bid
 from plumbline.core.units import WAD
 from plumbline.keeper.outcome import Outcome
 from plumbline.keeper.rules import KeeperRules
-from plumbline.keeper.taking import Entry, Taking
+from plumbline.keeper.taking import FORGOTTEN, Entry, Taking
 from plumbline.metrics import KeeperMetrics
 from plumbline.ports import BidSnapshot, BidVenue, TakenReceipt
 from plumbline.store.trades import BID, TradeJournal, TradeRecord
@@ -53,6 +53,11 @@ class Bids(Taking[BidSnapshot, Bid]):
 
     def _learn(self, order: Bid, gas_used: int) -> None:
         self._gas[len(order.hops)] = gas_used
+
+    def _forget(self, order: Bid | None) -> None:
+        # What does not pay for its gas is not even named.
+        for pools, first in _FIRST_GAS.items():
+            self._gas[pools] -= (self._gas[pools] - first) // FORGOTTEN
 
     def _token(self, snapshot: BidSnapshot, order: Bid) -> Token:
         return snapshot.market.lots[order.sell].token

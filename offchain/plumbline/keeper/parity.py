@@ -22,7 +22,7 @@ from plumbline.core.cycle import best_cycle
 from plumbline.core.units import WAD
 from plumbline.keeper.outcome import Outcome
 from plumbline.keeper.rules import KeeperRules
-from plumbline.keeper.taking import Entry, Taking
+from plumbline.keeper.taking import FORGOTTEN, Entry, Taking
 from plumbline.metrics import KeeperMetrics
 from plumbline.ports import ParitySnapshot, ParityVenue, TakenReceipt
 from plumbline.store.trades import TradeJournal, TradeRecord
@@ -92,6 +92,10 @@ class Parity(Taking[ParitySnapshot, ParityTrade]):
 
     def _learn(self, order: ParityTrade, gas_used: int) -> None:
         self._base_gas[order.flash] = max(gas_used - SWAP_GAS * order.swaps, 0)
+
+    def _forget(self, order: ParityTrade | None) -> None:
+        if order is not None:
+            self._base_gas[order.flash] -= (self._base_gas[order.flash] - BASE_GAS[order.flash]) // FORGOTTEN
 
     def _token(self, snapshot: ParitySnapshot, order: ParityTrade) -> Token:
         return snapshot.market.quote

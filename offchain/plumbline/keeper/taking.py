@@ -29,6 +29,12 @@ MAX_REVERTS: Final = 3
 PAUSE_BLOCKS: Final = 20
 """... so the keeper sits out so many blocks, then tries again."""
 
+SETTLED_BLOCKS: Final = 64
+"""What was looked through is looked through again so far back: a reorganisation may bring a transaction into it."""
+
+FORGOTTEN: Final = 8
+"""One in so many of the gas that a guess is off its first one."""
+
 log = structlog.get_logger(__name__)
 
 SnapshotT = TypeVar("SnapshotT", bound=MarketSnapshot)
@@ -97,6 +103,11 @@ class Taking(ABC, Generic[SnapshotT, OrderT]):
         """What one like it took."""
 
     @abstractmethod
+    def _forget(self, order: OrderT | None) -> None:
+        """Some of what was learned, where that may be what keeps the best one back: the last one's gas may have been
+        odd, and nothing else is learned while nothing is taken. The simulation tells what one truly takes."""
+
+    @abstractmethod
     def _idle(self, snapshot: SnapshotT, order: OrderT | None) -> Outcome:
         """Why nothing is taken: the best does not pay for its gas, if there is one."""
 
@@ -123,6 +134,7 @@ class Taking(ABC, Generic[SnapshotT, OrderT]):
         paused, self._pause = self._pause > 0, max(self._pause - 1, 0)
         order = self._best(snapshot)
         if order is None or not self._pays(snapshot, order):
+            self._forget(order)
             return self._idle(snapshot, order)
         quote = snapshot.market.quote
         self._telling.reason = self._rules.limits.forbids(self._journal.trades, snapshot.at_s, quote.usd)
@@ -180,6 +192,7 @@ class Taking(ABC, Generic[SnapshotT, OrderT]):
         if self._gap:
             for receipt in await self._venue.receipts_since(self._complete_to):
                 self._write_down(snapshot, receipt, None)
+            self._complete_to = max(self._complete_to, snapshot.block - SETTLED_BLOCKS)
             self._gap = False
 
     def _write_down(self, snapshot: SnapshotT, receipt: TakenReceipt, order: OrderT | None) -> None:

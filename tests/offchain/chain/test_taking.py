@@ -77,3 +77,39 @@ def test_execute__not_one_event__says_which_transaction(logs):
 def test_execute__refused_before_it_was_sent__is_passed_on():
     with pytest.raises(ChainError, match="too dear"):
         executed(ChainError("gas is too dear"))
+
+
+class Node:
+    """A chain without events, that remembers where they were looked for."""
+
+    def __init__(self, head: int) -> None:
+        self._head = head
+        self.windows: list[tuple[int, int]] = []
+
+    async def request(self, method: str, *params: Any) -> Any:
+        if method == "eth_blockNumber":
+            return hex(self._head)
+        (asked,) = params
+        assert (method, asked["address"], asked["topics"]) == ("eth_getLogs", CONTRACT, [["0x" + TOPIC.hex()]])
+        self.windows.append((int(asked["fromBlock"], 16), int(asked["toBlock"], 16)))
+        return []
+
+
+@pytest.mark.parametrize(
+    ("since", "head", "windows"),
+    [
+        (100, 100, [(100, 100)]),
+        # Endpoints refuse what is too long: every block once, no gap and no overlap.
+        (100, 2_100, [(100, 1_099), (1_100, 2_099), (2_100, 2_100)]),
+        # One of a provider's nodes has not seen the last block yet.
+        (101, 100, [(100, 100)]),
+        # The chain began anew.
+        (5_000, 900, [(0, 900)]),
+    ],
+)
+def test_receipts_since__any_gap__looks_through_all_of_it_in_parts(since, head, windows):
+    node = Node(head)
+    profit = Function("RebalanceBidder", "bid")
+    taking = Takes(cast(Any, node), cast(Any, None), cast(Any, None), CONTRACT.lower(), profit, [TOPIC])
+    assert asyncio.run(taking.receipts_since(since)) == []
+    assert node.windows == windows

@@ -22,7 +22,7 @@ from plumbline.keeper.pages import keeper_app
 from plumbline.keeper.parity import Parity
 from plumbline.keeper.rules import KeeperRules
 from plumbline.keeper.service import Keeper, every
-from plumbline.keeper.taking import MAX_REVERTS, PAUSE_BLOCKS
+from plumbline.keeper.taking import MAX_REVERTS, PAUSE_BLOCKS, SETTLED_BLOCKS
 from plumbline.store.trades import TradeJournal
 
 HELD = 10**13
@@ -95,6 +95,18 @@ def test_turn__gas_turns_out_dearer_than_typical__is_weighed_again_before_sendin
     venue.gas = 400_000_000
     assert asyncio.run(keeper.turn()) is Outcome.TOO_SMALL
     assert (venue.simulated, venue.executed) == (1, [])
+
+
+def test_turn__one_trade_took_odd_gas__does_not_keep_the_others_back_for_good(journal):
+    """It crossed a hundred ticks, or a component burned it."""
+    venue = venue_at(150)
+    keeper = parity_of(venue, journal)
+    usual, venue.gas = venue.gas, 50 * venue.gas
+    assert asyncio.run(keeper.turn()) is Outcome.TRADED
+    venue.market, venue.gas = venue_at(20).market, usual
+    outcomes = [asyncio.run(keeper.turn()) for _ in range(40)]
+    assert outcomes[0] is Outcome.TOO_SMALL
+    assert Outcome.TRADED in outcomes
 
 
 def test_turn__oracle_serves_no_price__does_not_trade_and_is_not_ready(journal):
@@ -232,6 +244,17 @@ def test_look__trade_mined_just_before_the_process_died__is_found_by_the_next_on
     asyncio.run(keeper_of(venue, journal).look())
     asyncio.run(keeper_of(venue, journal).look())
     assert [trade.side for trade in journal.trades()] == [Side.PREMIUM, Side.DISCOUNT]
+
+
+def test_look__chain_was_silent_long_after_the_last_trade__looks_no_further_back_than_a_reorganisation(journal):
+    venue = venue_at(150)
+    keeper = keeper_of(venue, journal)
+    asyncio.run(keeper.look())
+    for venue.block in (50_000, 90_000):
+        venue.failures = [ChainUnreachable("connection refused")]
+        asyncio.run(keeper.look())
+        asyncio.run(keeper.look())
+    assert venue.looked_back_to == [100, 101, 50_000 - SETTLED_BLOCKS]
 
 
 def test_run__until_cancelled__trades_and_stops_at_once(journal):
