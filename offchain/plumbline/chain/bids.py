@@ -72,8 +72,9 @@ class ChainBids(ChainTaking[Bid]):
         """Everything that decides the next bid, as of one block; the sender's nonce is pinned to it. None: no bidding.
 
         Raises:
-            ChainError: the chain did not answer, or the oracle has no price of the quote token.
+            ChainError: the chain did not answer, its endpoints disagree, or the oracle has no price of the quote token.
         """
+        await self._rpc.agree()
         try:
             header = await self._rpc.header()
             index, house, _ = self._bound = self._bound or await self._find()

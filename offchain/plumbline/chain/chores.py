@@ -64,6 +64,8 @@ class ChainChores:
         return self._rpc.contract("IndexVault", await self._find())
 
     async def due(self) -> Due:
+        """Raises ChainError: the chain did not answer, or its endpoints disagree."""
+        await self._rpc.agree()
         vault = await self._vault()
         functions, ask = vault.functions, self._rpc.ask
         await self._sender.pin()

@@ -71,7 +71,12 @@ class ChainDesk:
         self._seen_s = 0
 
     async def snapshot(self) -> DeskSnapshot:
-        """As of the latest block; the sender's nonce is pinned to it."""
+        """As of the latest block; the sender's nonce is pinned to it.
+
+        Raises:
+            ChainError: the chain did not answer, its endpoints disagree, or the oracle serves no price.
+        """
+        await self._rpc.agree()
         try:
             header = await self._rpc.header()
             setting = self._setting = self._setting or await self._find()

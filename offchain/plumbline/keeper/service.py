@@ -58,9 +58,7 @@ class Keeper:
         try:
             head = await self._head()
             if head != self._seen:
-                for strategy in self._strategies:
-                    outcome = await strategy.turn()
-                    self.metrics.turns.labels(strategy.name, outcome).inc()
+                await self._turns()
                 self._seen = head
         except ChainError as error:
             self.metrics.chain_errors.inc()
@@ -72,6 +70,21 @@ class Keeper:
             if self._trouble:
                 log.info("chain answers again")
             self._trouble = ""
+
+    async def _turns(self) -> None:
+        """One that the chain denies an answer keeps no other one from its turn, but when nobody answers at all."""
+        failed: ChainError | None = None
+        for strategy in self._strategies:
+            try:
+                outcome = await strategy.turn()
+            except ChainUnreachable:
+                raise
+            except ChainError as error:
+                failed = failed or error
+            else:
+                self.metrics.turns.labels(strategy.name, outcome).inc()
+        if failed is not None:
+            raise failed
 
     @property
     def _acting(self) -> bool:

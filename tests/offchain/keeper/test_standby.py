@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.keeper.replica import Replica
 from plumbline.keeper.service import Keeper
 from plumbline.metrics import KeeperMetrics
@@ -84,3 +85,33 @@ def test_unready__nobody_knows_who_acts__says_so(stage):
     stage.look()
     stage.replica.trouble = "bus: timeout"
     assert stage.keeper.unready() == "bus: timeout"
+
+
+class Failing(Counting):
+    """A strategy that the chain denies an answer, or that hears nothing of it."""
+
+    def __init__(self, error: ChainError) -> None:
+        super().__init__()
+        self.error: ChainError | None = error
+
+    async def turn(self) -> str:
+        if self.error is not None:
+            raise self.error
+        return await super().turn()
+
+
+def test_look__one_strategy_is_denied_an_answer__the_others_have_their_turn_and_it_has_it_later(stage):
+    first, second = Failing(ChainError("no such method")), Counting()
+    keeper = Keeper(stage.head, [first, second], stage.metrics)
+    asyncio.run(keeper.look())
+    assert (second.turns, keeper.unready()) == (1, "no such method")
+    first.error = None
+    asyncio.run(keeper.look())
+    assert (first.turns, keeper.unready()) == (1, "never ready; never ready")
+
+
+def test_look__nobody_answers__no_other_strategy_waits_for_that(stage):
+    second = Counting()
+    keeper = Keeper(stage.head, [Failing(ChainUnreachable("connection refused")), second], stage.metrics)
+    asyncio.run(keeper.look())
+    assert (second.turns, keeper.unready()) == (0, "connection refused")
