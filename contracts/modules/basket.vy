@@ -262,6 +262,9 @@ def _cut(word: uint256, ratio: uint256) -> uint256:
     @param ratio D18{1}, at most 1
     """
     mantissa: uint256 = (word >> 176) * ratio
+    if mantissa == 0:
+        # Nothing to be rounded: with more digits at each loss, a target would soon not fit a word in them.
+        return self._with_mantissa(word, 0) | CUT
     exponent: uint256 = self._exponent(word) + 18
     for _: uint256 in range(_MAX_EXPONENT):
         if mantissa < 2**80 and exponent <= _MAX_EXPONENT:

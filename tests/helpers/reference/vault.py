@@ -71,8 +71,10 @@ class Unit:
         return Unit.fitting(floor(value * 10**self.exponent), self.exponent)
 
     def cut(self, left: int) -> Unit:
-        """After a loss that leaves D18 `left`: rounded down at the last digit that fits."""
+        """After a loss that leaves D18 `left`: rounded down at the last digit that fits; zero needs no more."""
         mantissa, exponent = self.mantissa * left, self.exponent + 18
+        if not mantissa:
+            return Unit(0, self.exponent)
         while mantissa >= 2**80 or exponent > 77:
             mantissa //= 10
             exponent -= 1

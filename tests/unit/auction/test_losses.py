@@ -10,8 +10,8 @@ import boa
 import pytest
 
 from tests.helpers.contracts import deployer
-from tests.unit.auction.conftest import DELAY_S, EURC, KEEP, USDC, WAD, bid, rebalance, set_prices
-from tests.unit.vault.conftest import MAX_UINT, fund, redeem
+from tests.unit.auction.conftest import APPROVAL_S, DELAY_S, EURC, KEEP, USDC, WAD, bid, rebalance, set_prices
+from tests.unit.vault.conftest import MAX_UINT, fund, pass_time, redeem
 
 FOR_SALE = (KEEP, 10**9 * WAD, KEEP, 0)
 """All of the fourth component for USDC."""
@@ -147,3 +147,25 @@ def test_bid__for_a_component_that_was_lost_altogether__finds_nothing(lossy, hou
         bid(house, index, token, usdc, 10**6, depositor)
     house.close(index.address, sender=index.owner())
     assert token.address not in index.components()[0]
+
+
+def test_component_to_be_bought__that_loses_float_again_and_again__is_bought_all_the_same(
+    held, start, house, tokens, owner, bidder, stranger
+):
+    """Nothing of it is backing yet: a loss has nothing to round, and no more digits to keep."""
+    token = deployer("MockSlashableERC20").deploy("Lossy", "LOSS", 6)
+    fund([token], held, bidder)
+    house.approve_component(held.address, token.address, EURC, sender=owner)
+    pass_time(APPROVAL_S)
+    index = start(rebalance((KEEP, 5_000_000 * WAD, KEEP, KEEP, 10**9 * WAD), [token]))
+    index.deposit_float([0] * 4 + [10**12], sender=bidder)
+    floating = 10**12
+    for _ in range(4):
+        token.slash(index.address, token.balanceOf(index.address) // 2)
+        floating = floating * index.sync(token.address, sender=stranger) // WAD
+    assert house.lots(index.address)[1][-1] > 0
+    sold, bought = bid(house, index, tokens[USDC], token, 10**6, bidder)
+    assert sold == 10**6
+    assert index.preview_redeem(index.totalSupply())[-1] == pytest.approx(bought, rel=1e-3)
+    assert index.float_of(bidder)[-1] == pytest.approx(floating, abs=4)
+    assert index.sync(token.address, sender=stranger) == WAD
