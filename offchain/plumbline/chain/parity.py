@@ -148,6 +148,8 @@ class ChainParity(ChainTaking[ParityTrade]):
             self._sender.pin(header),
         )
         (tokens, units), (prices,) = _COMPONENTS.decode(basket), _PRICES.decode(priced)
+        if len(prices) != len(setting.feeds) or not all(prices) or not any(units):
+            raise ChainError(f"the node's answer makes no sense: prices {prices} of {len(setting.feeds)} feeds")
         if tokens != tuple(token.lower() for token in setting.terms.components):
             self._setting = None
             raise ChainError("the basket has changed: it is read anew at the next look")

@@ -16,13 +16,15 @@ from typing import Any, Final, NamedTuple
 from eth_utils.crypto import keccak
 
 from plumbline.chain.rpc import Rpc, hex_bytes, nonsense, quantity
-from plumbline.core.uniswap_math import MAX_TICK, MIN_TICK, WORD_TICKS, PoolState
+from plumbline.core.uniswap_math import MAX_TICK, MIN_TICK, WORD_TICKS, PoolState, sqrt_price_at_tick
 from plumbline.errors import ChainError
 
 NO_POOL: Final = "0x" + "00" * 20
 _SWAP: Final = keccak(text="Swap(address,address,int256,int256,uint160,uint128,int24)")
 _MINT: Final = keccak(text="Mint(address,address,int24,int24,uint128,uint256,uint256)")
 _BURN: Final = keccak(text="Burn(address,int24,int24,uint128,uint256,uint256)")
+_SIZES: Final = {_SWAP: (3, 5), _MINT: (4, 4), _BURN: (4, 3)}
+"""Topics and words of each."""
 _MOST_BLOCKS: Final = 500
 """A longer gap is cheaper to read anew than to follow."""
 
@@ -97,7 +99,7 @@ class ChainPool:
             raise ChainError(f"pool {self.address} was never given a price")
         word = tick // spacing // WORD_TICKS
         low, high = max(word - words, _word(MIN_TICK, spacing)), min(word + words, _word(MAX_TICK, spacing))
-        return PoolState(
+        state = PoolState(
             sqrt_price_x96=sqrt_price_x96,
             tick=tick,
             liquidity=liquidity,
@@ -107,6 +109,7 @@ class ChainPool:
             low_tick=max(low * WORD_TICKS * spacing, MIN_TICK),
             high_tick=min((high * WORD_TICKS + WORD_TICKS - 1) * spacing, MAX_TICK),
         )
+        return _sound(state, self.address)
 
     async def _ticks(self, low: int, high: int, spacing: int, at: Any) -> tuple[tuple[int, int], ...]:
         words = range(low, high + 1)
@@ -190,11 +193,15 @@ def apply(state: PoolState, entry: PoolLog) -> PoolState:
     """The state after one of the pool's events; those that move no price and no liquidity change nothing."""
     topics, data = entry.topics, entry.data
     words = [int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)]
-    if topics[0] == _SWAP:
-        return replace(state, sqrt_price_x96=words[2], liquidity=words[3], tick=_signed(words[4]))
-    if topics[0] in (_MINT, _BURN):
+    said = topics[0] if topics else b""
+    if (len(topics), len(words)) != _SIZES.get(said, (len(topics), len(words))):
+        raise ChainError(f"the node's answer makes no sense: an event of pool {entry.address} has another size")
+    if said == _SWAP:
+        moved = replace(state, sqrt_price_x96=words[2], liquidity=words[3], tick=_signed(words[4]))
+        return _sound(moved, entry.address)
+    if said in (_MINT, _BURN):
         # A mint names its sender before the amount.
-        change = words[1] if topics[0] == _MINT else -words[0]
+        change = words[1] if said == _MINT else -words[0]
         low, high = (_signed(int.from_bytes(topic, "big")) for topic in topics[2:4])
         nets = dict(state.ticks)
         for tick, net in ((low, change), (high, -change)):
@@ -203,7 +210,18 @@ def apply(state: PoolState, entry: PoolLog) -> PoolState:
         active = change if low <= state.tick < high else 0
         # A tick whose net is zero but that is still initialised changes no amount: only a rounding could differ.
         ticks = tuple(sorted((tick, net) for tick, net in nets.items() if net))
-        return replace(state, liquidity=state.liquidity + active, ticks=ticks)
+        return _sound(replace(state, liquidity=state.liquidity + active, ticks=ticks), entry.address)
+    return state
+
+
+def _sound(state: PoolState, address: str) -> PoolState:
+    """Raises ChainError for what no pool can be in: sizing would divide by it."""
+    price, tick = state.sqrt_price_x96, state.tick
+    possible = MIN_TICK <= tick < MAX_TICK and state.liquidity >= 0
+    # A pool that stopped on a tick's own price has that tick, or the one below it.
+    if not possible or not sqrt_price_at_tick(tick) <= price <= sqrt_price_at_tick(tick + 1):
+        where = f"price {price}, tick {tick}, liquidity {state.liquidity}"
+        raise ChainError(f"the node's answer makes no sense: pool {address} at {where}")
     return state
 
 
