@@ -86,3 +86,20 @@ def test_limit__not_the_owner__is_told_so_first(pushed, name, attacker):
     beyond = leg(SHARES, limit=limit_of(pushed, name, pushed.pool, -1))
     with boa.reverts("arbitrageur: not the owner"):
         getattr(pushed.arbitrageur, name)([beyond], *terms, FOREVER, sender=attacker)
+
+
+def test_limit__upper_bits_beyond_any_tick__refuse_or_change_nothing(pushed, name):
+    """A limit is one like another, however far away; a component's leg has none."""
+    down = limit_of(pushed, name, pushed.pool, 1) < pushed.pool.slot0()[1]
+    with boa.env.anchor():
+        free = trade(pushed, name, leg(SHARES))
+    for word, beyond in ((1, not down), (2**24, down), (2**96 - 1, down)):
+        with boa.env.anchor():
+            if beyond:
+                with boa.reverts("arbitrageur: pool has moved"):
+                    trade(pushed, name, word << 160 | leg(SHARES))
+            else:
+                assert trade(pushed, name, word << 160 | leg(SHARES)) == free
+    if name.startswith("take"):
+        dirty = [(2**96 - 1) << 160 | word for word in ROUTE]
+        assert getattr(pushed.arbitrageur, name)([leg(SHARES)], dirty, 1, FOREVER, sender=pushed.keeper) == free
