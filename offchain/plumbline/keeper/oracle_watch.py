@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from plumbline.errors import ChainError
 from plumbline.metrics import KeeperMetrics
 from plumbline.ports import Answer, OracleClient
 
@@ -34,15 +35,27 @@ class OracleWatch:
         """Feed -> what is wrong with it."""
 
     async def turn(self) -> str:
+        try:
+            found = await self._wrong()
+        except ChainError as error:
+            if not error.reason:
+                raise
+            found = {"oracle": f"refuses: {error.reason}"}
+        self._tell(found)
+        return "alarm" if found else "quiet"
+
+    async def _wrong(self) -> dict[str, str]:
+        """Feed -> what is wrong with it."""
         config, answers, now_s = await self._oracle.config(), await self._oracle.answers(), await self._now_s()
+        if len(config.feeds) != len(answers):
+            raise ChainError("the oracle's feeds changed while they were read")
         found: dict[str, str] = {}
         for feed, answer in zip(config.feeds, answers, strict=True):
             if not isinstance(answer, Answer):
                 found[feed.name] = str(answer)
             elif (age_s := now_s - answer.timestamp) * 100 > feed.heartbeat_s * self._grace_percent:
                 found[feed.name] = f"is {age_s} s old, with a heartbeat of {feed.heartbeat_s} s"
-        self._tell(found)
-        return "alarm" if found else "quiet"
+        return found
 
     def _tell(self, found: Mapping[str, str]) -> None:
         """Says what begins and what ends; an age that only grows is one alarm."""

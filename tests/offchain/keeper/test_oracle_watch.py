@@ -8,7 +8,7 @@ import asyncio
 import pytest
 from tests.offchain.fakes import START_S, FakeOracle
 
-from plumbline.errors import ChainUnreachable
+from plumbline.errors import ChainError, ChainUnreachable
 from plumbline.keeper.oracle_watch import OracleWatch
 from plumbline.metrics import KeeperMetrics
 from plumbline.ports import Answer, NoAnswer
@@ -68,3 +68,19 @@ def test_turn__chain_does_not_answer__raises_and_keeps_the_alarms(stage):
     with pytest.raises(ChainUnreachable):
         stage.turn()
     assert stage.watch.unready() != ""
+
+
+def test_turn__oracle_refuses_in_words_of_its_own__is_an_alarm_until_it_answers(stage):
+    stage.oracle.trouble = ChainError("reverted: oracle: sequencer is down", "oracle: sequencer is down")
+    assert stage.turn() == "alarm"
+    assert stage.watch.unready() == "oracle refuses: oracle: sequencer is down"
+    stage.oracle.trouble = None
+    assert stage.turn() == "quiet"
+
+
+def test_turn__feed_added_between_two_questions__is_looked_at_again(stage):
+    stage.answers.append(Answer(1, 10**8, START_S))
+    with pytest.raises(ChainError, match="changed while they were read"):
+        stage.turn()
+    stage.answers.pop()
+    assert stage.turn() == "quiet"
