@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+import structlog
 from web3.contract import AsyncContract
 from web3.logs import DISCARD
 from web3.types import TxReceipt
@@ -28,6 +30,8 @@ from plumbline.ports import DeskReceipt, DeskSnapshot
 
 _ALL: Final = (1 << 128) - 1
 _FEE_BYTES: Final = 3
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,10 @@ class ChainDesk:
         self._quoter = rpc.contract("IndexQuoter", config.quoter)
         self._setting: _Setting | None = None
         self._seen_s = 0
+        self._placed_id: int | None = None
+        """The position this process made last."""
+        self._positions = 0
+        """In the pool, when it looked last."""
 
     async def snapshot(self) -> DeskSnapshot:
         """As of the latest block; the sender's nonce is pinned to it.
@@ -102,8 +110,8 @@ class ChainDesk:
         if isinstance(mined, DeskReceipt):
             return mined
         event = self._router.events["Minted" if minting else "Redeemed"]()
-        (log,) = event.process_receipt(mined, errors=DISCARD)
-        moved = -log["args"]["asset_paid"] if minting else log["args"]["asset_got"]
+        (told,) = event.process_receipt(mined, errors=DISCARD)
+        moved = -told["args"]["asset_paid"] if minting else told["args"]["asset_got"]
         return _receipt(mined, Flows(hedged=(hedge.shares, int(moved))))
 
     async def place(self, state: DeskState, place: Place) -> DeskReceipt:
@@ -132,9 +140,10 @@ class ChainDesk:
     def _placed(self, setting: _Setting, mined: TxReceipt) -> Flows:
         """What went into the new range less what the old one gave back, and the fees that came with that."""
         found = {
-            name: [log["args"] for log in self._manager.events[name]().process_receipt(mined, errors=DISCARD)]
+            name: [each["args"] for each in self._manager.events[name]().process_receipt(mined, errors=DISCARD)]
             for name in ("IncreaseLiquidity", "DecreaseLiquidity", "Collect")
         }
+        self._placed_id = int(found["IncreaseLiquidity"][-1]["tokenId"])
         into, out_of, collected = (
             tuple(sum(int(each[side]) for each in args) for side in ("amount0", "amount1")) for args in found.values()
         )
@@ -186,7 +195,7 @@ class ChainDesk:
         return state, token
 
     async def _range(self, setting: _Setting, at: Any) -> Range | None:
-        """The key's one position in the pool: the chain knows it, whatever the journal missed."""
+        """The key's position in the pool: the chain knows it, whatever the journal missed."""
         functions, me = self._manager.functions, self._sender.address
         count = await self._rpc.number(functions.balanceOf(me).call(block_identifier=at))
         ids = await asyncio.gather(
@@ -201,9 +210,10 @@ class ChainDesk:
         ]
         if not own:
             return None
-        if len(own) > 1:
-            raise ChainError(f"{me} has {len(own)} positions in the pool, expected one: take out all but one by hand")
-        token_id, (*_, low, high, liquidity, _, _, _, _) = own[0]
+        if len(own) > max(self._positions, 1):
+            log.warning("more positions in the pool than the desk's", ids=[token_id for token_id, _ in own])
+        self._positions = len(own)
+        token_id, (*_, low, high, liquidity, _, _, _, _) = main_position(own, self._placed_id)
         owed = functions.collect((token_id, me, _ALL, _ALL))
         fees = tuple(await self._rpc.ask(owed.call({"from": me}, block_identifier=at)))
         return Range(int(token_id), low, high, liquidity, *(fees if setting.share_is_token0 else fees[::-1]))
@@ -241,6 +251,19 @@ class ChainDesk:
                         f"token {token}: expected {self._sender.address} to have approved {spender} for what it "
                         f"holds ({held}), found {allowed}"
                     )
+
+
+def main_position(own: Sequence[tuple[int, Any]], placed_id: int | None) -> tuple[int, Any]:
+    """(id, what the manager tells of it) of the one that was placed, else of the most liquidity over the most ticks.
+
+    Anybody may give the key a position in the pool, of next to nothing: it is left alone, and stops nobody.
+    """
+
+    def weight(each: tuple[int, Any]) -> tuple[bool, int]:
+        token_id, (*_, low, high, liquidity, _, _, _, _) = each
+        return token_id == placed_id, liquidity * (high - low)
+
+    return max(own, key=weight)
 
 
 def _route(component: str, fee_pips: int, quote: str) -> bytes:
