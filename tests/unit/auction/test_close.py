@@ -67,6 +67,26 @@ def test_close__by_anybody__once_only_dust_is_left(open_index, house, tokens, bi
     house.close(open_index.address, sender=stranger)
 
 
+@pytest.mark.parametrize(
+    ("usdc", "eurc", "is_dust"),
+    [
+        (24_997_500, 30_000_000, True),
+        (24_997_499, 30_000_000, False),
+        (20_000_000, 20_002_000, True),
+        (20_000_000, 20_002_001, False),
+    ],
+)
+def test_close__by_anybody__of_a_ten_thousandth_to_trade_and_not_of_more(start, house, stranger, usdc, eurc, is_dust):
+    """25,000,000 of USDC and 20,000,000 of EURC are behind a share; a surplus is measured in what is there, a deficit
+    in what is wanted."""
+    index = start(rebalance((KEEP, usdc * WAD, KEEP, eurc * WAD)))
+    if is_dust:
+        house.close(index.address, sender=stranger)
+    else:
+        with boa.reverts("auction: not over"):
+            house.close(index.address, sender=stranger)
+
+
 def test_close__with_a_dead_oracle__works(open_index, house, oracle, stranger):
     pass_time(DURATION_S + 1)
     for feed in range(4):
