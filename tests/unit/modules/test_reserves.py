@@ -48,6 +48,14 @@ def test_move_unit__by_a_tenth__is_exact_or_next_above(reserves, minted, moved):
         assert reserves._owed(TOKEN, 0, 0) == 100 + moved
 
 
+@pytest.mark.parametrize("minted", [-1, 1])
+def test_move_unit__of_the_least_that_float_can_have_turned_into_backing__counts(reserves, minted):
+    with boa.env.anchor():
+        reserves._receive(TOKEN, 100)
+        reserves._move_unit(TOKEN, word(2, 0), word(5, 0), minted)
+        assert reserves._owed(TOKEN, 0, 0) == 100 + 3 * minted
+
+
 @SETTINGS
 @given(st.integers(-(2**110), 2**110), mantissas, st.integers(0, 60), st.integers(0, 2**120))
 def test_owed__is_backing_rounded_up_and_what_is_reserved__never_less_than_nothing(

@@ -121,6 +121,7 @@ def test_set_fees__leaves_a_component_declared_rebasing_watched(held, tokens, ow
 def test_wind_down__ends_mints_and_fees_and_leaves_every_exit(held, tokens, owner, depositor, house):
     held.deposit_float([10**6] * 4, sender=depositor)
     claimed = held.redeem_skipping(WAD, depositor, [0] * 4, 1, MAX_UINT, sender=depositor)[0]
+    assert not held.wound_down()
     change(held, owner, "wind_down")
     [told] = events(held, "WoundDown")
     assert told.caller == owner
