@@ -40,6 +40,13 @@ def test_twap__that_begins_and_ends_between_rounds__takes_parts_of_them_and_roun
     assert rounds.oracle.twap(0, first + 4, first + 6) == 1_050
 
 
+def test_twap__over_many_rounds__adds_nothing_up_but_prices_and_seconds():
+    """A seventh below 1,002: one unit too many a round would make it 1,002."""
+    rounds = played(*[1_001] * 6, 1_007, 1_001)
+    first = START_S + 5
+    assert rounds.oracle.twap(0, first, first + 35) == (1_001 * 30 + 1_007 * 5) // 35 == 1_001
+
+
 def test_twap__that_ends_now__counts_the_last_answer_until_now():
     rounds = played(1_000, 1_100)
     last = START_S + 10
