@@ -8,6 +8,7 @@ APE_FOUNDRY_HOST=http://127.0.0.1:8546 before the command.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -18,11 +19,13 @@ from scripts.deployment.cast import QUIET
 from scripts.deployment.chain import Chain, DeployError
 
 NETWORK: Final = "ethereum:local:foundry"
+PARAMETERS: Final = replace(QUIET, v4_pool_shares=1_000)
+"""A market in each generation of Uniswap's."""
 
 
 def main() -> None:
     provider = networks.active_provider
-    chain, parameters = Chain(provider.web3), QUIET
+    chain, parameters = Chain(provider.web3), PARAMETERS
     path = record.path_of(provider.network.name)
     try:
         steps.deploy(chain, parameters)

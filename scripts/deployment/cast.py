@@ -97,7 +97,8 @@ class Parameters:
     pool_shares: int = 10_000
     """Whole shares on the main pool's share side; as much value in the quote token stands against them."""
     v4_pool_shares: int = 0
-    """As much again in a pool of Uniswap v4's; 0: there is none."""
+    """As much again in a pool of Uniswap v4's, and what so many shares hold of each component in one of its own; 0:
+    there are none."""
     pooled_components: int = 40_000
     """The pools of each component hold what so many shares hold of it; as much value in the quote against it."""
     inventory_shares: int = 5_000

@@ -4,6 +4,7 @@ oracle's prices. The liquidity provider owns all positions, and keeps what its m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from eth_typing import ChecksumAddress
@@ -36,17 +37,21 @@ COMPONENT_TIERS = (Tier(500, 60, None), Tier(500, 20, 2_000), Tier(3_000, 20, No
 
 def open_component_pools(chain: Chain, parameters: Parameters, uniswap: Uniswap, max_age_s: int) -> None:
     """Each component's pools at the oracle's price, with what `pooled_components` shares hold of it on each side."""
-    for token in COMPONENTS:
-        if token.symbol == QUOTE:
-            continue
-        pooled = parameters.pooled_components * token.per_share
-        worth = {
-            chain.address(f"token {token.symbol}"): pooled,
-            chain.address(f"token {QUOTE}"): _in_quote(chain, token, pooled, max_age_s),
-        }
+    for symbol, worth in component_worths(chain, parameters.pooled_components, max_age_s):
         for tier in COMPONENT_TIERS:
-            key = component_pool(token.symbol, tier.fee_pips)
-            open_pool(chain, uniswap, key, worth, tier)
+            open_pool(chain, uniswap, component_pool(symbol, tier.fee_pips), worth, tier)
+
+
+def component_worths(chain: Chain, shares: int, max_age_s: int) -> Iterator[tuple[str, dict[ChecksumAddress, int]]]:
+    """(symbol, {token: smallest units}): what so many whole shares hold of each component, and as much in the quote."""
+    for token in COMPONENTS:
+        if token.symbol != QUOTE:
+            pooled = shares * token.per_share
+            in_quote = _in_quote(chain, token, pooled, max_age_s)
+            yield (
+                token.symbol,
+                {chain.address(f"token {token.symbol}"): pooled, chain.address(f"token {QUOTE}"): in_quote},
+            )
 
 
 def component_pool(symbol: str, fee_pips: int) -> str:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""A Uniswap v4 market of the share beside those of v3, on a local chain: PoolManager as Uniswap's npm package has it
-compiled, one pool without hooks, one position over all prices.
+"""A Uniswap v4 market of the share and of its components beside those of v3, on a local chain: PoolManager as Uniswap's
+npm package has it compiled, pools without hooks, one position over all prices in each.
 
 PoolManager is under the Business Source License: it is deployed here for tests and never passed on, neither in this
 repository nor in what is built from it.
@@ -9,6 +9,7 @@ repository nor in what is built from it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from eth_abi.abi import encode
 from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
+from web3.contract import Contract
 
 from plumbline.core.uniswap_math import MAX_TICK, MIN_TICK, Q96, PoolState, sqrt_price_of
 from scripts.artifacts import compile_contract
@@ -60,17 +62,20 @@ def manager_artifact() -> dict[str, Any]:
     return {"abi": found["abi"], "bytecode": found["bytecode"]["object"]}
 
 
-def open_v4_pool(chain: Chain, worth: dict[ChecksumAddress, int]) -> PoolKey:
-    """The pool of two tokens at the price at which the amounts in `worth` (smallest units) are worth the same, and so
-    much of the liquidity provider's in it."""
+def open_v4_pools(chain: Chain, worths: Sequence[dict[ChecksumAddress, int]]) -> list[PoolKey]:
+    """PoolManager, the liquidity provider's way into it, and a pool for each two tokens in `worths` (smallest units):
+    at the price at which the amounts are worth the same, with so much of the provider's in it."""
     provider = cast.address(PROVIDER)
-    manager = _deploy_manager(chain, provider)
-    trader = chain.deploy("v4 trader", "UniswapV4Trader", manager, sender=provider)
-    token0, token1 = sorted(worth, key=lambda token: int(token, 16))
-    for token in (token0, token1):
+    trader = chain.deploy("v4 trader", "UniswapV4Trader", _deploy_manager(chain, provider), sender=provider)
+    for token in sorted({token for worth in worths for token in worth}):
         erc20 = chain.web3.eth.contract(address=token, abi=compile_contract("MockERC20").abi)
         chain.send(erc20.functions.approve(trader.address, FOREVER), provider)
-    key = PoolKey(token0, token1, FEE_PIPS, TICK_SPACING, NO_HOOKS)
+    return [_open_pool(chain, trader, worth) for worth in worths]
+
+
+def _open_pool(chain: Chain, trader: Contract, worth: dict[ChecksumAddress, int]) -> PoolKey:
+    provider, key = cast.address(PROVIDER), key_of(*worth)
+    token0, token1 = key[:2]
     sqrt_price = sqrt_price_of(worth[token1], worth[token0])
     pools = chain.at("v4 pool manager", manager_artifact()["abi"]).functions
     chain.send(pools.initialize(tuple(key), sqrt_price), provider)
@@ -79,6 +84,12 @@ def open_v4_pool(chain: Chain, worth: dict[ChecksumAddress, int]) -> PoolKey:
     low, high = -(-MIN_TICK // TICK_SPACING) * TICK_SPACING, MAX_TICK // TICK_SPACING * TICK_SPACING
     chain.send(trader.functions.change_liquidity(tuple(key), low, high, liquidity), provider)
     return key
+
+
+def key_of(*tokens: ChecksumAddress) -> PoolKey:
+    """The pool of two tokens, in any order."""
+    token0, token1 = sorted(tokens, key=lambda token: int(token, 16))
+    return PoolKey(token0, token1, FEE_PIPS, TICK_SPACING, NO_HOOKS)
 
 
 def pool_state(chain: Chain, key: PoolKey) -> PoolState:

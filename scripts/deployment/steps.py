@@ -162,10 +162,9 @@ def fill_pockets(chain: Chain, parameters: Parameters) -> None:
     """What keeper, trader and liquidity provider start with, and whom they allow to take it."""
     inventory, pooled = parameters.inventory_shares, parameters.pool_shares * 11 // 10 + parameters.v4_pool_shares
     # As much again as it puts into the components' pools: what it moves them with.
-    _give_components(chain, "liquidity-provider", 2 * parameters.pooled_components)
-    _give(
-        chain, QUOTE, "liquidity-provider", 2_000 * parameters.pooled_components * 10 ** cast.component(QUOTE).decimals
-    )
+    moved = 2 * (parameters.pooled_components + parameters.v4_pool_shares)
+    _give_components(chain, "liquidity-provider", moved)
+    _give(chain, QUOTE, "liquidity-provider", 1_000 * moved * 10 ** cast.component(QUOTE).decimals)
     _give_components(chain, "keeper", inventory)
     for role, shares in (("trader", inventory), ("liquidity-provider", pooled)):
         # A fiftieth more than the shares hold: the mint fee, rounding up.
@@ -207,7 +206,7 @@ def opening_round(chain: Chain, parameters: Parameters) -> None:
 
 def open_market(chain: Chain, parameters: Parameters) -> None:
     """The pools of share and quote at NAV, and of every component and quote at the oracle's price, with liquidity on
-    both sides. Needs a round no older than two heartbeats."""
+    both sides; those of v4 where they are wanted. Needs a round no older than two heartbeats."""
     max_age_s, uniswap = 2 * parameters.heartbeat_s, _uniswap(chain)
     pooled, per_share = parameters.pool_shares, quote_per_share(chain, max_age_s)
     worth = {chain.address("vault"): pooled * WAD, chain.address(f"token {QUOTE}"): pooled * per_share}
@@ -217,7 +216,8 @@ def open_market(chain: Chain, parameters: Parameters) -> None:
     pools.open_component_pools(chain, parameters, uniswap, max_age_s)
     if more := parameters.v4_pool_shares:
         worth = {chain.address("vault"): more * WAD, chain.address(f"token {QUOTE}"): more * per_share}
-        pools_v4.open_v4_pool(chain, worth)
+        components = [worth for _, worth in pools.component_worths(chain, more, max_age_s)]
+        pools_v4.open_v4_pools(chain, [worth, *components])
 
 
 def quote_per_share(chain: Chain, max_age_s: int) -> int:

@@ -11,9 +11,10 @@ import pytest
 from scripts.artifacts import compile_contract
 from scripts.deployment import cast, pools_v4
 from scripts.deployment.chain import Chain, DeployError
-from scripts.deployment.pools import PROVIDER
+from scripts.deployment.pools import DEEP_PIPS, PROVIDER, component_pool
 from tests.helpers.anvil import Anvil, rpc
 from tests.helpers.market import connect
+from tests.helpers.stage import deployed
 
 from plumbline.core.uniswap_math import swap
 
@@ -54,7 +55,7 @@ def opened() -> Iterator[Stage]:
             token = chain.deploy(f"token {symbol}", "MockERC20", symbol, symbol, decimals, sender=provider)
             chain.send(token.functions.mint(provider, 3 * amount), provider)
             worth[token.address] = amount
-        yield Stage(chain, pools_v4.open_v4_pool(chain, worth))
+        yield Stage(chain, pools_v4.open_v4_pools(chain, [worth])[0])
 
 
 @pytest.fixture
@@ -120,3 +121,15 @@ def test_trade__by_somebody_else__reverts(stage, call, arguments):
 def test_callback__nobody_asked_for_it__reverts(stage, role):
     with pytest.raises(DeployError, match="v4 trader: not awaited"):
         stage.do(stage.trader.unlockCallback(b""), role)
+
+
+def test_deployment__told_so__has_the_share_and_every_component_there_at_the_price_of_their_v3_pools():
+    with deployed(cast.Parameters(v4_pool_shares=1_000)) as (_, chain):
+        quote = chain.address(f"token {cast.QUOTE}")
+        others = [token.symbol for token in cast.COMPONENTS if token.symbol != cast.QUOTE]
+        markets = {component_pool(symbol, DEEP_PIPS): f"token {symbol}" for symbol in others} | {"pool": "vault"}
+        for name, token in markets.items():
+            pool = pools_v4.pool_state(chain, pools_v4.key_of(chain.address(token), quote))
+            slot0 = chain.read(chain.at(name, compile_contract("IUniswapV3Pool").abi).functions.slot0())
+            assert pool.liquidity > 0
+            assert pool.tick == slot0[1]
