@@ -170,6 +170,24 @@ def test_check__as_json__is_an_object_a_line(reporter):
     assert sum(not each["ok"] for each in told) == 5
 
 
+def test_keeper_check__chain_not_there__says_so_as_json_too(reporter):
+    path = reporter.with_name("keeper.toml")
+    path.write_text(
+        f'arbitrageur = "{ORACLE}"\ngas_token_usd = "3000"\n' + reporter.read_text().partition("[[venues]]")[0]
+    )
+    done = plumbline("keeper", "check", "--config", str(path), "--json")
+    assert done.returncode == 1
+    assert done.stderr == "plumbline: 2 of the checks failed\n"
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(each["what"], each["ok"]) for each in told] == [
+        ("config", True),
+        ("key", True),
+        ("rpc http://127.0.0.1:1", False),
+        ("market", False),
+    ]
+    assert "secret-token" not in done.stderr + done.stdout
+
+
 def test_help__fits_a_line_for_each_command():
     done = plumbline("--help", COLUMNS="80")
     assert "..." not in done.stdout.partition("Commands:")[2]

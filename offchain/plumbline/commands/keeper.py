@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from plumbline.commands.options import ConfigPath
+from plumbline.commands.options import ConfigPath, JsonOption
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.signing import LocalKey
     from plumbline.chain.tx import Sender
+    from plumbline.commands.checks import Checks
     from plumbline.config import KeeperConfig
     from plumbline.keeper.limits import Limits
     from plumbline.keeper.replica import Replica
@@ -40,13 +41,12 @@ def run(config: ConfigPath) -> None:
 
 
 @app.command()
-def check(config: ConfigPath) -> None:
-    """Check config, key, chain and arbitrageur, and say what the keeper sees, without starting anything."""
-    import asyncio
+def check(config: ConfigPath, as_json: JsonOption = False) -> None:
+    """Try config, chain and key, and say what the keeper sees of its market. Starts nothing."""
+    from plumbline.commands.service import check_node
+    from plumbline.config import KeeperConfig
 
-    from plumbline.config import KeeperConfig, load
-
-    typer.echo(asyncio.run(_check(load(config, KeeperConfig))))
+    check_node(config, KeeperConfig, _check, as_json=as_json)
 
 
 async def _run(config: KeeperConfig) -> None:
@@ -188,18 +188,24 @@ def _limits(config: KeeperConfig) -> Limits:
     )
 
 
-async def _check(config: KeeperConfig) -> str:
+async def _check(config: KeeperConfig, checks: Checks) -> None:
     from plumbline.chain.keystore import open_key
     from plumbline.chain.parity import ChainParity
     from plumbline.chain.rpc import Rpc
     from plumbline.chain.tx import Sender
+    from plumbline.commands import checks as try_
 
+    key = open_key(config.key)
+    await checks.ask("key", try_.signer(key))
+    await try_.endpoints(checks, config.chain)
     async with Rpc.of(config.chain) as rpc:
-        sender = Sender(rpc, open_key(config.key), config.tx)
-        seen = await ChainParity(rpc, sender, config).snapshot()
+        await checks.ask("market", _market(ChainParity(rpc, Sender(rpc, key, config.tx), config)))
+
+
+async def _market(venue: ChainParity) -> str:
+    seen = await venue.snapshot()
     market, pools = seen.market, len(seen.market.share.pools)
     if seen.cycle is not None:
         pools += sum(len(each.pools) for each in seen.cycle.markets()[1:])
     flash = "" if seen.cycle is not None else ", no flash funding: a component has no pool"
-    found = f"{pools} pools{flash}, {len(market.components)} components"
-    return f"ok: {sender.address} sees {found}; premium {float(market.premium):+.4%}"
+    return f"{pools} pools{flash}, {len(market.components)} components; premium {float(market.premium):+.4%}"
