@@ -193,6 +193,30 @@ def test_help__fits_a_line_for_each_command():
     assert "..." not in done.stdout.partition("Commands:")[2]
 
 
+HANGUP_AT_START = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from plumbline.commands.service import on_hangup, run_node
+from plumbline.config import ReporterConfig
+
+path = Path(sys.argv[1])
+
+async def main(config):
+    os.kill(os.getpid(), signal.SIGHUP)
+    reloaded = asyncio.Event()
+    on_hangup(path, config, (), lambda fresh: reloaded.set())
+    await asyncio.wait_for(reloaded.wait(), 20)
+    print("reloaded")
+
+run_node("reporter", path, ReporterConfig, main, reloads=True)
+"""
+
+
+def test_run__hangup_before_anybody_listens__waits_and_is_heard(reporter):
+    done = subprocess.run([sys.executable, "-c", HANGUP_AT_START, str(reporter)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "reloaded\n"), done.stderr
+
+
 @pytest.mark.parametrize("group", ["reporter", "relayer"])
 def test_run__nothing_it_needs_is_there__lives_says_why_and_stops_on_sigterm_within_two_seconds(reporter, group):
     config = reporter if group == "reporter" else relayer_of(reporter)

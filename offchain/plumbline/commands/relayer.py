@@ -25,7 +25,7 @@ def run(config: ConfigPath, dry_run: DryRun = False) -> None:
     from plumbline.commands.service import run_node
     from plumbline.config import RelayerConfig
 
-    run_node("relayer", config, RelayerConfig, lambda settings: _run(settings, config, dry_run))
+    run_node("relayer", config, RelayerConfig, lambda settings: _run(settings, config, dry_run), reloads=True)
 
 
 @app.command()

@@ -41,9 +41,9 @@ def run(config: ConfigPath, dry_run: DryRun = False, role: RoleOption = "all") -
     from plumbline.config import ReporterConfig
 
     if role != "all":
-        run_node("reporter", config, ReporterConfig, lambda settings: _run_role(settings, config, role))
+        run_node("reporter", config, ReporterConfig, lambda settings: _run_role(settings, config, role), reloads=True)
         return
-    run_node("reporter", config, ReporterConfig, lambda settings: _run(settings, config, dry_run))
+    run_node("reporter", config, ReporterConfig, lambda settings: _run(settings, config, dry_run), reloads=True)
 
 
 @app.command()

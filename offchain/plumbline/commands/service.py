@@ -38,11 +38,20 @@ class NodeConfig(Protocol):
 C = TypeVar("C", bound=Section)
 
 
-def run_node(service: str, path: Path, kind: type[C], main: Callable[[C], Coroutine[Any, Any, None]]) -> None:
-    """Read the config, begin to log as it says, and run until stopped."""
-    config = load(path, kind)
-    log_setup(cast(NodeConfig, config).log, service=service)
-    run_service(main(config))
+def run_node(
+    service: str, path: Path, kind: type[C], main: Callable[[C], Coroutine[Any, Any, None]], *, reloads: bool = False
+) -> None:
+    """Read the config, begin to log as it says, and run until stopped.
+
+    reloads: `main` calls `on_hangup`. A SIGHUP before that waits for it: the config may be read and changed by then.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP} if reloads else ())
+    try:
+        config = load(path, kind)
+        log_setup(cast(NodeConfig, config).log, service=service)
+        run_service(main(config))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check_node(
@@ -111,3 +120,4 @@ def on_hangup(path: Path, running: T, reloadable: Collection[str], apply: Callab
         )
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})

@@ -25,24 +25,24 @@ HEADS: Final = (
     "period s",
     "deviation bps",
     "heartbeat s",
-    "mean",
-    "p99",
-    "max",
+    "mean bps",
+    "p99 bps",
+    "max bps",
     "lag s",
     "stale",
     "updates/day",
     "Mgas/day",
     "kB/day",
     "L1 gwei/day",
-    "profit/day",
-    "profit max",
-    "bend",
+    "profit bps/day",
+    "profit max bps",
+    "bend bps",
 )
 _SHOWN: Final = 24
 
 
 def table(results: Sequence[Result], recommended: Recommendation) -> str:
-    """The settings no other beats, the recommended one marked; errors, profits and bend in bps."""
+    """The settings no other beats, the recommended one marked."""
     shown = frontier(results)[:_SHOWN]
     if recommended.result not in shown:
         shown = sorted([*shown, recommended.result], key=lambda result: result.gas_a_day)

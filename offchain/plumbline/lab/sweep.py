@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from plumbline.core.methods import METHODS, Needs
 from plumbline.core.rules import FeedRule
 from plumbline.core.units import WAD
 from plumbline.errors import ConfigError
@@ -84,12 +85,20 @@ def run(sweep: Sweep, folder: Path, jobs: int, progress: Progress) -> list[Resul
     """
     tasks = [Task(sweep, method, period_s) for method in sweep.methods for period_s in sweep.periods_s]
     for method in sweep.methods:
-        studied_rules(sweep, method)  # what cannot be studied is said before anything runs
+        _check_days(sweep, method)  # what cannot be studied is said before anything runs
     return run_tasks(tasks, study, Result, folder, jobs, progress, lambda: days_of(sweep.spec))
 
 
 def studied_rules(sweep: Sweep, method: str) -> list[FeedRule]:
     return with_method(without_venue(sweep.rules, sweep.spec.reference.venue), sweep.feed, method)
+
+
+def _check_days(sweep: Sweep, method: str) -> None:
+    """Raises ConfigError when `studied_rules` does, or when the days end before the method's first price."""
+    rule = next(rule for rule in studied_rules(sweep, method) if rule.name == sweep.feed)
+    days_s = sweep.spec.end_s - sweep.spec.start_s
+    if METHODS[method].needs is Needs.TRADES and days_s <= rule.window_s:
+        raise ConfigError(f"days: expected more than the {rule.window_s} s that {method} is made of, got {days_s} s")
 
 
 def study(task: Task) -> list[Result]:

@@ -69,7 +69,7 @@ def from_journal(journal: RowJournal, feed: str) -> Seen:
     rule = _rule_of(sessions[-1].rules, feed, str(journal.path))
     if rule.price_from != "mid":
         raise JournalError(
-            f"{journal.path}: expected {feed} to be made of books, its price_from is {rule.price_from!r}: give books"
+            f"{journal.path}: expected {feed} to be made of books, its price_from is {rule.price_from!r}: give --books"
         )
     engine, price = IndexEngine(sessions[-1].rules), None
     books: dict[MarketId, Book] = {}

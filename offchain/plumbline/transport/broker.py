@@ -16,7 +16,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
 import structlog
 from nats.aio.client import Client
@@ -149,9 +149,24 @@ class Broker:
     async def _ask(self, question: Awaitable[T]) -> T:
         """Raises what the broker says no with; BusError when it says nothing."""
         try:
-            async with asyncio.timeout(ASK_S):
-                return await question
+            return await _heard(question)
         except (KeyWrongLastSequenceError, KeyNotFoundError, NoKeysError):
             raise
         except (*TROUBLE, TimeoutError) as error:
             raise BusError(f"bus: {str(error) or type(error).__name__}") from None
+
+
+async def _heard(question: Awaitable[T]) -> T:
+    """The answer within `ASK_S`, unless who asks is cancelled meanwhile.
+
+    `wait_for`, in which the client waits, may lose a cancellation before Python 3.12, when the answer comes with it.
+    """
+    task = cast(asyncio.Task[Any], asyncio.current_task())
+    cancelled = task.cancelling()
+    try:
+        async with asyncio.timeout(ASK_S):
+            return await question
+    finally:
+        # More than at first: who was cancelled before asks here to give up its lease.
+        if task.cancelling() > cancelled:
+            raise asyncio.CancelledError

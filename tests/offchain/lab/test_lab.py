@@ -297,6 +297,10 @@ def test_oracle__a_recorded_hour__is_studied(market_data: Path, tmp_path: Path):
         ("--from 2023-03-11", "--from: expected only beside --data"),
         ("--data bars.parquet", "--from: expected a time beside --data"),
         ("--data none.parquet --from 2023-03-11", r"none\.parquet: no such recording"),
+        (
+            "--methods median,partitioned_median",
+            "days: expected more than the 3600 s that partitioned_median is made of",
+        ),
         ("--feed ETH/USD", "feed: expected one of BTC/USD, .*, got 'ETH/USD'"),
     ],
 )
