@@ -122,22 +122,27 @@ async def hostile_peers():
 
 def test_network__hostile_peers_among_the_good__are_counted_and_change_nothing(anvil: Anvil, tmp_path: Path):
     oracle = deploy_oracle(anvil.url, reporters=REPORTERS)
+    kinds = {
+        "hangs": "late",
+        "floods": "oversized",
+        "garbage": "malformed",
+        "forged": "signature",
+        "stranger": "reporter",
+        "past": "timestamp",
+        "future": "timestamp",
+    }
 
     async def main() -> None:
         async with hostile_peers() as peers, network(anvil.url, oracle, tmp_path, peers=peers) as net:
             first = await net.round_after(0)
             await net.round_after(first)
             assert [answer.price for answer in await net.reader.answers()] == [20_000 * 10**8, 10**8]
-            kinds = {name: net.relayer.collector.states[name].kind for name in peers}
-        assert kinds == {
-            "hangs": "late",
-            "floods": "oversized",
-            "garbage": "malformed",
-            "forged": "signature",
-            "stranger": "reporter",
-            "past": "timestamp",
-            "future": "timestamp",
-        }
+
+            async def told() -> bool:
+                # On a busy machine any of them may be late for a round.
+                return {name: net.relayer.collector.states[name].kind for name in peers} == kinds
+
+            await net.until(told)
 
     asyncio.run(main())
 
