@@ -59,11 +59,11 @@ class Lease:
 class Broker:
     """`async with Broker(url, name, lease_s) as broker`; connected, or trying to be, until left."""
 
-    def __init__(self, url: str, name: str, lease_s: float) -> None:
-        """name: begins the name of everything on the broker that is ours."""
-        self._url, self._name, self.lease_s = url, name, lease_s
+    def __init__(self, url: str, name: str, lease_s: float, ask_s: float = ASK_S) -> None:
+        """name: begins the name of everything on the broker that is ours. ask_s: how long an answer is waited for."""
+        self._url, self._name, self.lease_s, self._ask_s = url, name, lease_s, ask_s
         self._nats = Client()
-        self._js = self._nats.jetstream(timeout=ASK_S)
+        self._js = self._nats.jetstream(timeout=ask_s)
         self._leases: Any = None
 
     async def __aenter__(self) -> Self:
@@ -73,7 +73,7 @@ class Broker:
                     self._url,
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=PAUSE_S,  # type: ignore[arg-type]  # seconds, and it takes fractions
-                    connect_timeout=ASK_S,  # type: ignore[arg-type]
+                    connect_timeout=self._ask_s,  # type: ignore[arg-type]
                     error_cb=self._trouble,
                 )
                 await self._prepare()
@@ -83,7 +83,7 @@ class Broker:
                 with suppress(*TROUBLE):
                     await self._nats.close()
                 self._nats = Client()
-                self._js = self._nats.jetstream(timeout=ASK_S)
+                self._js = self._nats.jetstream(timeout=self._ask_s)
                 await asyncio.sleep(1)
 
     async def __aexit__(
@@ -149,22 +149,22 @@ class Broker:
     async def _ask(self, question: Awaitable[T]) -> T:
         """Raises what the broker says no with; BusError when it says nothing."""
         try:
-            return await _heard(question)
+            return await _heard(question, self._ask_s)
         except (KeyWrongLastSequenceError, KeyNotFoundError, NoKeysError):
             raise
         except (*TROUBLE, TimeoutError) as error:
             raise BusError(f"bus: {str(error) or type(error).__name__}") from None
 
 
-async def _heard(question: Awaitable[T]) -> T:
-    """The answer within `ASK_S`, unless who asks is cancelled meanwhile.
+async def _heard(question: Awaitable[T], ask_s: float) -> T:
+    """The answer within `ask_s`, unless who asks is cancelled meanwhile.
 
     `wait_for`, in which the client waits, may lose a cancellation before Python 3.12, when the answer comes with it.
     """
     task = cast(asyncio.Task[Any], asyncio.current_task())
     cancelled = task.cancelling()
     try:
-        async with asyncio.timeout(ASK_S):
+        async with asyncio.timeout(ask_s):
             return await question
     finally:
         # More than at first: who was cancelled before asks here to give up its lease.

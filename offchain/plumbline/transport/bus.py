@@ -31,7 +31,7 @@ from plumbline.config import BusConfig
 from plumbline.core.models import BookSnapshot, Level, Row, Trade
 from plumbline.core.selection import Decision
 from plumbline.errors import BusError
-from plumbline.transport.broker import ASK_S, PAUSE_S, TROUBLE, Broker
+from plumbline.transport.broker import PAUSE_S, TROUBLE, Broker
 
 _BATCH: Final = 256
 _DUPLICATES_S: Final = 120.0
@@ -193,7 +193,7 @@ class Bus(Broker):
     async def _tell(self, subject: str, body: bytes, id_: str) -> None:
         while True:
             try:
-                await self._js.publish(subject, body, timeout=ASK_S, headers={"Nats-Msg-Id": id_})
+                await self._js.publish(subject, body, timeout=self._ask_s, headers={"Nats-Msg-Id": id_})
                 return
             except TROUBLE as error:
                 log.warning("not stored yet", subject=subject, reason=str(error) or type(error).__name__)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -15,22 +16,23 @@ from starlette.types import ASGIApp
 
 from plumbline.config import HttpConfig
 from plumbline.errors import ConfigError
-from plumbline.transport.connections import MAX_CONNECTIONS, BoundedProtocol
+from plumbline.transport.connections import BoundedProtocol, Bounds
 
 _MAX_HEADER_BYTES: Final = 16_384
 _STOP_S: Final = 1
+_BOUNDS: Final = Bounds()
 
 
 class HttpServer:
     """`async with HttpServer(app, config) as server: server.port`; serves until left."""
 
-    def __init__(self, app: ASGIApp, config: HttpConfig) -> None:
-        self._socket = _listen(config)
+    def __init__(self, app: ASGIApp, config: HttpConfig, bounds: Bounds = _BOUNDS) -> None:
+        self._socket = _listen(config, bounds)
         self.port: int = self._socket.getsockname()[1]
         self._server = _Embedded(
             uvicorn.Config(
                 app,
-                http=BoundedProtocol,
+                http=partial(BoundedProtocol, bounds=bounds),  # type: ignore[arg-type]  # it is only called
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -69,10 +71,10 @@ class _Embedded(uvicorn.Server):
         yield
 
 
-def _listen(config: HttpConfig) -> socket.socket:
+def _listen(config: HttpConfig, bounds: Bounds) -> socket.socket:
     """Bound and listening before anything else starts. Raises ConfigError when the port is taken."""
     try:
-        return socket.create_server((config.host, config.port), backlog=MAX_CONNECTIONS)
+        return socket.create_server((config.host, config.port), backlog=bounds.connections)
     except OSError as error:
         raise ConfigError(
             f"http: cannot listen on {config.host}:{config.port}: {error.strerror}; "

@@ -8,7 +8,6 @@ import asyncio
 import pytest
 
 from plumbline.errors import BusError
-from plumbline.transport import broker as broker_module
 from plumbline.transport.broker import Broker
 
 
@@ -55,11 +54,9 @@ def test_ask__cancelled_before_it_asked__is_answered():
     assert ask(lambda: asyncio.sleep(0, 3), before_cancelled=True) == ([3], True)
 
 
-def test_ask__no_answer_in_time__nobody_knows(monkeypatch):
-    monkeypatch.setattr(broker_module, "ASK_S", 0.01)
-
+def test_ask__no_answer_in_time__nobody_knows():
     async def main() -> None:
         with pytest.raises(BusError, match="bus: TimeoutError"):
-            await Broker("nats://127.0.0.1:1", "plumbline", 1)._ask(asyncio.sleep(60))
+            await Broker("nats://127.0.0.1:1", "plumbline", 1, ask_s=0.01)._ask(asyncio.sleep(60))
 
     asyncio.run(main())

@@ -17,8 +17,7 @@ from tests.offchain.fakes import START_S, signed_row
 
 from plumbline.config import HttpConfig
 from plumbline.errors import ConfigError, PeerError, RowError
-from plumbline.transport import connections
-from plumbline.transport.connections import MAX_CONNECTIONS
+from plumbline.transport.connections import Bounds
 from plumbline.transport.peer import HttpRowPeer, peer_client
 from plumbline.transport.rows import MAX_ROW_BYTES, encode_row
 from plumbline.transport.server import HttpServer
@@ -214,7 +213,7 @@ def test_server__more_silent_connections_than_it_keeps__those_who_ask_are_still_
         app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("fine"))])
         async with HttpServer(app, HttpConfig(port=0)) as server, httpx.AsyncClient() as client:
             assert (await client.get(f"http://127.0.0.1:{server.port}/")).text == "fine"
-            idle = await _silent(server.port, MAX_CONNECTIONS + 40)
+            idle = await _silent(server.port, Bounds().connections + 40)
             for _ in range(3):
                 async with httpx.AsyncClient() as newcomer:
                     assert (await newcomer.get(f"http://127.0.0.1:{server.port}/")).text == "fine"
@@ -228,12 +227,10 @@ def test_server__more_silent_connections_than_it_keeps__those_who_ask_are_still_
     asyncio.run(main())
 
 
-def test_server__connection_that_never_asks__is_hung_up_on(monkeypatch):
-    monkeypatch.setattr(connections, "REQUEST_S", 0.2)
-
+def test_server__connection_that_never_asks__is_hung_up_on():
     async def main() -> None:
         app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("fine"))])
-        async with HttpServer(app, HttpConfig(port=0)) as server:
+        async with HttpServer(app, HttpConfig(port=0), Bounds(request_s=0.2)) as server:
             ((reader, writer),) = await _silent(server.port, 1)
             # A byte now and then is no request either.
             writer.write(b"GET / HT")
@@ -243,16 +240,14 @@ def test_server__connection_that_never_asks__is_hung_up_on(monkeypatch):
     asyncio.run(main())
 
 
-def test_server__slow_answer__is_not_taken_for_silence(monkeypatch):
-    monkeypatch.setattr(connections, "REQUEST_S", 0.1)
-
+def test_server__slow_answer__is_not_taken_for_silence():
     async def slow(_: object) -> PlainTextResponse:
         await asyncio.sleep(0.5)
         return PlainTextResponse("fine")
 
     async def main() -> None:
         app = Starlette(routes=[Route("/", slow)])
-        async with HttpServer(app, HttpConfig(port=0)) as server, httpx.AsyncClient() as client:
+        async with HttpServer(app, HttpConfig(port=0), Bounds(request_s=0.1)) as server, httpx.AsyncClient() as client:
             assert (await client.get(f"http://127.0.0.1:{server.port}/", timeout=5)).text == "fine"
 
     asyncio.run(main())
@@ -276,11 +271,9 @@ def _large() -> Starlette:
     return Starlette(routes=[Route("/large", lambda _: large), Route("/", lambda _: PlainTextResponse("fine"))])
 
 
-def test_server__as_many_unread_answers_as_it_keeps__whoever_comes_is_answered(monkeypatch):
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 8)
-
+def test_server__as_many_unread_answers_as_it_keeps__whoever_comes_is_answered():
     async def main() -> None:
-        async with HttpServer(_large(), HttpConfig(port=0)) as server:
+        async with HttpServer(_large(), HttpConfig(port=0), Bounds(connections=8)) as server:
             asking = await _not_reading(server.port, 8)
             await asyncio.sleep(0.2)
             async with httpx.AsyncClient() as newcomer:
@@ -291,11 +284,9 @@ def test_server__as_many_unread_answers_as_it_keeps__whoever_comes_is_answered(m
     asyncio.run(main())
 
 
-def test_server__answer_that_nobody_reads__is_given_up(monkeypatch):
-    monkeypatch.setattr(connections, "REQUEST_S", 0.2)
-
+def test_server__answer_that_nobody_reads__is_given_up():
     async def main() -> None:
-        async with HttpServer(_large(), HttpConfig(port=0)) as server:
+        async with HttpServer(_large(), HttpConfig(port=0), Bounds(request_s=0.2)) as server:
             (only,) = await _not_reading(server.port, 1)
             await until(lambda: server.connections == 1)
             await until(lambda: server.connections == 0)

@@ -58,26 +58,17 @@ def lossy(
     return begin
 
 
-def test_bid__for_a_component_with_a_loss__waits_until_it_is_shared(lossy, house, depositor, stranger):
-    """It must not take the whole backing out while the claims bear the loss alone."""
-    index, token, usdc, claim = world = lossy(FOR_SALE)
+@pytest.mark.parametrize("goals", [FOR_SALE, WANTED], ids=["for sale", "wanted"])
+def test_bid__while_either_side_has_a_loss__waits_until_it_is_shared(lossy, house, depositor, stranger, goals):
+    """Sold, it must not take the whole backing out while the claims bear the loss alone; wanted, who has a claim on it
+    must not bring backing in to share a loss that was there before."""
+    index, token, usdc, claim = world = lossy(goals)
+    pair = (token, usdc) if goals is FOR_SALE else (usdc, token)
     world.lose(2)
     with boa.reverts("vault: sync first"):
-        bid(house, index, token, usdc, 10**6, depositor)
+        bid(house, index, *pair, 10**6, depositor)
     left = index.sync(token.address, sender=stranger)
-    bid(house, index, token, usdc, ALL, depositor)
-    assert index.sync(token.address, sender=stranger) == WAD
-    assert index.claim(token.address, depositor, sender=depositor) == claim * left // WAD
-
-
-def test_bid__paid_in_a_component_with_a_loss__waits_until_it_is_shared(lossy, house, depositor, stranger):
-    """Who has a claim on it must not bring backing in to share a loss that was there before."""
-    index, token, usdc, claim = world = lossy(WANTED)
-    world.lose(2)
-    with boa.reverts("vault: sync first"):
-        bid(house, index, usdc, token, 10**6, depositor)
-    left = index.sync(token.address, sender=stranger)
-    bid(house, index, usdc, token, ALL, depositor)
+    bid(house, index, *pair, ALL, depositor)
     assert index.sync(token.address, sender=stranger) == WAD
     assert index.claim(token.address, depositor, sender=depositor) == claim * left // WAD
 
