@@ -75,7 +75,7 @@ class Outcome:
         if self.premium_ppm is None:
             reasons.append("no premium was seen")
         elif not self.in_band:
-            reasons.append("the premium ended outside the band")
+            reasons.append("the premium ended more than 10 bps outside the band")
         return reasons
 
 

@@ -118,7 +118,7 @@ def test_outcome__rounds_an_arbitrage_and_the_band__is_a_success() -> None:
     [
         ({"rounds": 0}, "no round was published"),
         ({"trades": 0}, "no arbitrage was made"),
-        ({"in_band": False}, "the premium ended outside the band"),
+        ({"in_band": False}, "the premium ended more than 10 bps outside the band"),
         ({"in_band": False, "premium_ppm": None}, "no premium was seen"),
         ({"fault": "relayer: exit status 1"}, "relayer: exit status 1"),
     ],
