@@ -71,11 +71,9 @@ class Bids(Taking[BidSnapshot, Bid]):
             # No component any more: it was sold in an auction that is over, and has no price here.
             return None
         sell = snapshot.market.lots[snapshot.tokens.index(sold)].token
-        expected, profit = (
-            None if amount is None else int(amount * sell.usd / snapshot.market.quote.usd)
-            for amount in (None if order is None else order.profit, receipt.profit)
-        )
-        return Entry(BID, receipt.amount, expected, profit or 0)
+        rate = sell.usd / snapshot.market.quote.usd
+        expected = None if order is None else int(order.profit * rate)
+        return Entry(BID, receipt.amount, expected, int(receipt.profit * rate))
 
     def _count(self, snapshot: BidSnapshot, record: TradeRecord) -> None:
         self._made += not record.reverted

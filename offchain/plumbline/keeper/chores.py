@@ -19,7 +19,7 @@ import structlog
 
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError
-from plumbline.keeper.limits import Limits
+from plumbline.keeper.limits import NO_LIMITS, Limits
 from plumbline.keeper.outcome import Outcome
 from plumbline.ports import ChoresVenue
 
@@ -29,14 +29,13 @@ LOOK_EVERY: Final = 50
 """{blocks} Nothing here is urgent."""
 MIN_LOSS_WAD: Final = WAD // 10_000
 """A basis point of what is owed of a component."""
-_NO_LIMITS: Final = Limits()
 
 
 class Chores:
     name = "chores"
 
     def __init__(
-        self, venue: ChoresVenue, min_fees_usd_wad: int, *, dry_run: bool = False, limits: Limits = _NO_LIMITS
+        self, venue: ChoresVenue, min_fees_usd_wad: int, *, dry_run: bool = False, limits: Limits = NO_LIMITS
     ) -> None:
         """limits: the kill switch. A loss of the day holds no chore back: none of them trades."""
         self._venue, self._min_fees_usd_wad, self._dry_run, self._limits = venue, min_fees_usd_wad, dry_run, limits

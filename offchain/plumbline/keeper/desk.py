@@ -21,7 +21,7 @@ from plumbline.core.desk import DeskRules, Hedge, Place, decide
 from plumbline.core.desk_books import Booking, Flows, Mark, book
 from plumbline.core.units import MAX_BPS, WAD
 from plumbline.errors import ChainError
-from plumbline.keeper.limits import DAY_S, Limits
+from plumbline.keeper.limits import DAY_S, NO_LIMITS, Limits
 from plumbline.keeper.outcome import Outcome, Telling
 from plumbline.metrics import KeeperMetrics
 from plumbline.ports import DeskReceipt, DeskSnapshot, DeskVenue
@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 
 MOVED_BPS: Final = 10
 """How much worse than foreseen a hedge may come out by the time it lands."""
-_NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class DeskTerms:
     max_cost_bps: int
     """What a hedge may cost of its value at NAV, everything included."""
     dry_run: bool = False
-    limits: Limits = _NO_LIMITS
+    limits: Limits = NO_LIMITS
 
 
 class Desk:

@@ -55,3 +55,6 @@ class Limits:
             return f"kill switch {self.kill_switch.name} is there" if self.kill_switch.exists() else ""
         except OSError as error:
             return f"kill switch {self.kill_switch.name} cannot be looked for: {type(error).__name__}"
+
+
+NO_LIMITS: Final = Limits()

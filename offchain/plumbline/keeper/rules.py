@@ -11,7 +11,7 @@ from typing import Final
 
 from plumbline.core.arbitrage import Token, gas_cost
 from plumbline.core.units import WAD
-from plumbline.keeper.limits import Limits
+from plumbline.keeper.limits import NO_LIMITS, Limits
 
 _LIMIT_PERCENT: Final = 200
 """Of the gas that is paid for, as the limit: refunds come only at the end, each nested call keeps back a 64th, and the
@@ -19,7 +19,6 @@ state may differ by the time the trade lands. What is not used is not paid for."
 _HEADROOM: Final = 4
 """Times today's price of gas is as much as a trade may come to cost: six full blocks double the base fee, and the
 replacements of a usual deadline add three fifths. More would only narrow the slippage it bears."""
-_NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class KeeperRules:
     it is, is sent at that and no more."""
     dry_run: bool = False
     """Everything but sending."""
-    limits: Limits = _NO_LIMITS
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from plumbline.overview.settings import OverviewConfig
 
@@ -15,7 +15,7 @@ _LATE_HEARTBEATS = 2
 """A feed that is older than so many of its heartbeats is in trouble, not merely late."""
 
 
-_PAYS_PPM = 1_000
+PAYS_PPM: Final = 1_000
 """So far outside its band a price pays for gas and risk: before that, nobody is expected to bring it back."""
 
 
@@ -78,7 +78,7 @@ def _market(look: Look, config: OverviewConfig) -> Iterator[tuple[Level, str]]:
         yield Level.WARN, f"A rebalance is {auction['state']}, and auctions are paused: no bids, nothing is opened."
     if config.vault is not None and config.pool is None:
         return
-    if pool is not None and pool["premium_ppm"] is not None and _beyond_ppm(pool) > _PAYS_PPM:
+    if pool is not None and pool["premium_ppm"] is not None and _beyond_ppm(pool) > PAYS_PPM:
         side = "premium" if pool["premium_ppm"] > 0 else "discount"
         yield Level.WARN, f"The pool trades at a {side} of {abs(pool['premium_ppm']) / 100:.1f} bps, outside its band."
 

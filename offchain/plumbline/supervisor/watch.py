@@ -13,10 +13,9 @@ import httpx
 from plumbline.chain.rpc import Rpc
 from plumbline.core.units import WAD
 from plumbline.errors import ChainError
+from plumbline.overview.attention import PAYS_PPM
 
 PPM: Final = 1_000_000
-SLACK_PPM: Final = 1_000
-"""Ten basis points outside the band: less than that pays nobody's gas and risk."""
 _ANY_AGE_S: Final = 10**9
 
 
@@ -29,7 +28,7 @@ class Band:
 
     def holds(self, premium_ppm: int | None) -> bool:
         """Inside, or so little outside that nobody is expected to bring it back."""
-        low, high = self.low_ppm - SLACK_PPM, self.high_ppm + SLACK_PPM
+        low, high = self.low_ppm - PAYS_PPM, self.high_ppm + PAYS_PPM
         return premium_ppm is not None and low <= premium_ppm <= high
 
 
