@@ -80,7 +80,7 @@ def _lots(pools: Sequence[PoolState], is_token0: bool, amounts: Sequence[int], s
 
 def _through(pool: PoolState, is_token0: bool, amount: int, selling: bool) -> int | None:
     down = is_token0 == selling
-    moved = swap(pool, zero_for_one=down, amount=amount, limit_x96=0 if down else 1 << 160, exact_in=selling)
+    moved = swap(pool, zero_for_one=down, amount=amount, exact_in=selling)
     if (moved.amount_in if selling else moved.amount_out) != amount:
         return None
     return moved.amount_out if selling else -moved.amount_in

@@ -83,7 +83,7 @@ def after_trade(market: ParityMarket, trade: ParityTrade) -> Market:
 
 
 def after_swap(pool: PoolState, down: bool, amount: int, *, exact_in: bool) -> PoolState:
-    moved = swap(pool, zero_for_one=down, amount=amount, limit_x96=0 if down else 1 << 160, exact_in=exact_in)
+    moved = swap(pool, zero_for_one=down, amount=amount, exact_in=exact_in)
     tick = tick_at_sqrt_price(moved.sqrt_price_x96)
     crossed = [net for at, net in pool.ticks if min(tick, pool.tick) < at <= max(tick, pool.tick)]
     liquidity = pool.liquidity + (-1 if tick < pool.tick else 1) * sum(crossed)

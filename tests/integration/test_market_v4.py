@@ -72,8 +72,7 @@ def test_sell__in_the_real_pool__brings_what_v3_arithmetic_says_and_leaves_it_th
     assert (pool.fee_pips, pool.liquidity > 0) == (500, True)
     place = 0 if zero_for_one else 1
     amount = WORTH[0 if stage.key[place] == stage.chain.address("token SHARE") else 1] // 50
-    limit = 0 if zero_for_one else 1 << 160
-    expected = swap(pool, zero_for_one=zero_for_one, amount=amount, limit_x96=limit)
+    expected = swap(pool, zero_for_one=zero_for_one, amount=amount)
     assert expected.amount_in == amount
 
     stage.do(stage.trader.sell(tuple(stage.key), zero_for_one, amount, expected.amount_out))
@@ -86,7 +85,7 @@ def test_sell__in_the_real_pool__brings_what_v3_arithmetic_says_and_leaves_it_th
 
 def test_sell__brings_less_than_wanted__reverts(stage):
     pool = pools_v4.pool_state(stage.chain, stage.key)
-    expected = swap(pool, zero_for_one=True, amount=10**6, limit_x96=0).amount_out
+    expected = swap(pool, zero_for_one=True, amount=10**6).amount_out
     with pytest.raises(DeployError, match="v4 trader: too little"):
         stage.do(stage.trader.sell(tuple(stage.key), True, 10**6, expected + 1))
 

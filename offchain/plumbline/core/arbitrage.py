@@ -188,9 +188,8 @@ def tick_limits(market: Market, trade: ParityTrade, min_profit: int) -> tuple[in
     """For each leg of the share, the last tick of its pool at which the trade may still leave `min_profit`."""
     selling = trade.side is Side.PREMIUM
     down = market.is_token0 == selling
-    limit = 0 if down else 1 << 160
     ends = (
-        (pool, swap(pool, zero_for_one=down, amount=amount, limit_x96=limit, exact_in=selling))
+        (pool, swap(pool, zero_for_one=down, amount=amount, exact_in=selling))
         for pool, amount in parts_of(market, trade.share_legs)
     )
     return tuple(tick_limit(pool, end.sqrt_price_x96, trade.profit, min_profit) for pool, end in ends)

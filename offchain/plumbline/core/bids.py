@@ -209,7 +209,7 @@ def _paid(route: _Route, bought: int) -> tuple[int, tuple[Hop, ...]]:
     amount, hops = bought, []
     for each in reversed(route):
         pool, down = each.pools[0], each.is_token0
-        moved = swap(pool, zero_for_one=down, amount=amount, limit_x96=0 if down else 1 << 160, exact_in=False)
+        moved = swap(pool, zero_for_one=down, amount=amount, exact_in=False)
         if moved.amount_out != amount:
             raise ValueError(f"the known part of the {pool.fee_pips} pool cannot give {amount}")
         hops.append(Hop(pool, moved.sqrt_price_x96))

@@ -139,8 +139,7 @@ def exact_quote(market: Market, parts: Sequence[tuple[PoolState, int]], *, selli
     """
     zero_for_one, total = market.is_token0 == selling, 0
     for pool, amount in parts:
-        limit = 0 if zero_for_one else 1 << 160
-        moved = swap(pool, zero_for_one=zero_for_one, amount=amount, limit_x96=limit, exact_in=selling)
+        moved = swap(pool, zero_for_one=zero_for_one, amount=amount, exact_in=selling)
         if (moved.amount_in if selling else moved.amount_out) != amount:
             raise ValueError(f"the known part of the {pool.fee_pips} pool cannot fill {amount}")
         total += moved.amount_out if selling else moved.amount_in

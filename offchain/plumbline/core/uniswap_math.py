@@ -126,16 +126,20 @@ class Swap:
     """Where it left the pool."""
 
 
-def swap(pool: PoolState, *, zero_for_one: bool, amount: int | None, limit_x96: int, exact_in: bool = True) -> Swap:
+def swap(
+    pool: PoolState, *, zero_for_one: bool, amount: int | None, limit_x96: int | None = None, exact_in: bool = True
+) -> Swap:
     """Follow a swap through the pool as its contract does, step by step.
 
     Args:
         amount: token0 or token1 to put in (exact_in) or take out; None: as much as reaches the limit.
-        limit_x96: the sqrt price at which the swap ends, filled or not.
+        limit_x96: the sqrt price at which the swap ends, filled or not; None: where what is known of the pool does.
     """
     sqrt_price, tick, liquidity = pool.sqrt_price_x96, pool.tick, pool.liquidity
     edge = sqrt_price_at_tick(pool.low_tick if zero_for_one else pool.high_tick)
-    limit = max(limit_x96, edge) if zero_for_one else min(limit_x96, edge)
+    limit = edge
+    if limit_x96 is not None:
+        limit = max(limit_x96, edge) if zero_for_one else min(limit_x96, edge)
     total_in = total_out = 0
     left = amount
     while left != 0 and (sqrt_price > limit if zero_for_one else sqrt_price < limit):

@@ -126,7 +126,7 @@ class ParityModel:
     def land(self, trade: ParityTrade) -> None:
         """The trade as decided, in the state there is now; it reverts when that pays too little."""
         selling = trade.side is Side.PREMIUM
-        down, limit = self.market.share.is_token0 == selling, {True: 0, False: 1 << 160}
+        down = self.market.share.is_token0 == selling
         pools = {pool.fee_pips: pool for pool in self.market.share.pools}
         ticks = [pools[leg.fee_pips].tick for leg in trade.share_legs]
         beaten = any(at < last if down else at > last for at, last in zip(ticks, self._limits, strict=True))
@@ -140,7 +140,7 @@ class ParityModel:
         self.gas += self._cost(TRADE_GAS)
         for leg in trade.share_legs:
             pool = pools[leg.fee_pips]
-            moved = swap(pool, zero_for_one=down, amount=leg.amount, limit_x96=limit[down], exact_in=selling)
+            moved = swap(pool, zero_for_one=down, amount=leg.amount, exact_in=selling)
             self._moved(pool, moved.sqrt_price_x96)
 
     def _moved(self, pool: PoolState, sqrt_price_x96: int) -> None:

@@ -135,7 +135,7 @@ def traded(amount: int, price: int, setting: RebalanceSetting, *, selling: bool)
     liquidity = setting.depth_usd * 10**DECIMALS * (1 << 96) // root
     ticks = tick_at_sqrt_price(root), SPACING[setting.pool_fee_pips]
     pool = PoolState(root, ticks[0], liquidity, setting.pool_fee_pips, ticks[1], (), MIN_TICK, MAX_TICK)
-    return swap(pool, zero_for_one=selling, amount=amount, limit_x96=0 if selling else 1 << 160).amount_out
+    return swap(pool, zero_for_one=selling, amount=amount).amount_out
 
 
 def simulate(study: RebalanceStudy, setting: RebalanceSetting, paths: Paths) -> RebalanceResult:
